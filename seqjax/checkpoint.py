@@ -1,0 +1,104 @@
+"""Orbax checkpoints that are verified when read: `latest` to resume from, `best` to test.
+
+Orbax writes them asynchronously and renames them into place when complete, so a killed run leaves whole checkpoints
+or none. Each carries a checksum of its own contents: one that is truncated, or whose bytes have changed, is passed
+over with a warning in favour of the one before.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import orbax.checkpoint as ocp
+from absl import logging
+
+from seqjax.errors import UserError
+
+KEEP = 2  # the newest, and the one before for when the newest turns out to be damaged
+
+
+def _words(leaf: jax.Array) -> jax.Array:
+    """The bits of an array as uint32 [n], for any type."""
+    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        leaf = jax.random.key_data(leaf)
+    if leaf.dtype == jnp.bool_:
+        leaf = leaf.astype(jnp.uint8)
+    unsigned = {1: jnp.uint8, 2: jnp.uint16, 4: jnp.uint32, 8: jnp.uint32}[leaf.dtype.itemsize]
+    return jax.lax.bitcast_convert_type(leaf, unsigned).astype(jnp.uint32).reshape(-1)
+
+
+@jax.jit
+def _sealed(tree: Any) -> dict[str, Any]:
+    """A copy of `tree` (its buffers may be donated next) with a checksum that depends on every bit and its place."""
+    total = jnp.uint32(0)
+    for leaf in jax.tree.leaves(tree):
+        words = _words(leaf)
+        place = jax.lax.iota(jnp.uint32, words.size) * jnp.uint32(2) + jnp.uint32(1)  # odd: no bit is multiplied away
+        total = total * jnp.uint32(0x01000193) + jnp.sum(words * place, dtype=jnp.uint32)
+    return {"tree": jax.tree.map(jnp.copy, tree), "checksum": total}
+
+
+class Checkpoints:
+    """A folder of checkpoints by step, of which the newest two are kept."""
+
+    def __init__(self, folder: Path):
+        """Opens `folder`, creating it if need be; clears what an earlier, killed process left half written."""
+        self.folder = folder.resolve()
+        options = ocp.CheckpointManagerOptions(max_to_keep=KEEP, cleanup_tmp_directories=True)
+        self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=("state",))
+
+    def steps(self) -> list[int]:
+        """Steps of the complete checkpoints, newest first."""
+        return sorted(self._manager.all_steps(), reverse=True)
+
+    def save(self, step: int, tree: Any) -> None:
+        """Begin to write `tree` as the checkpoint of `step`, replacing one of the same step or of a later one.
+
+        Later ones exist only after falling back from a damaged checkpoint: the run is about to write them anew.
+        """
+        for later in self.steps():
+            if later >= step:
+                self.wait()
+                self._manager.delete(later)
+        self._manager.save(step, args=ocp.args.Composite(state=ocp.args.StandardSave(_sealed(tree))), force=True)
+
+    def wait(self) -> None:
+        """Return when everything begun is on disk."""
+        self._manager.wait_until_finished()
+
+    def restore(self, template: Any, step: int | None = None) -> tuple[int, Any] | None:
+        """The newest readable checkpoint and its step, or None where there is none at all.
+
+        Args:
+          template: a tree of the same structure, shapes and types, on the devices where the result is to be.
+          step: take this one or, if it is damaged or missing, the newest before it.
+
+        Raises:
+          UserError: there are checkpoints, but every one is damaged.
+        """
+        steps = [candidate for candidate in self.steps() if step is None or candidate <= step]
+        for candidate in steps:
+            tree = self._read(candidate, template)
+            if tree is not None:
+                return candidate, tree
+            logging.warning("checkpoint %s is damaged; falling back to the one before", self.folder / str(candidate))
+        if steps:
+            raise UserError(f"every checkpoint in {self.folder} is damaged; delete the run's folder to start again")
+        return None
+
+    def _read(self, step: int, template: Any) -> Any | None:
+        sealed = {"tree": template, "checksum": jnp.uint32(0)}
+        abstract = jax.tree.map(ocp.tree.to_shape_dtype_struct, sealed)
+        try:
+            args = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
+            restored = self._manager.restore(step, args=args)["state"]
+        except Exception as error:  # orbax and tensorstore raise whatever the damage makes them meet
+            logging.warning("%s: %s", type(error).__name__, str(error).partition("\n")[0][:200])
+            return None
+        intact = int(_sealed(restored["tree"])["checksum"]) == int(restored["checksum"])
+        return restored["tree"] if intact else None
+
+    def close(self) -> None:
+        """Finish writing and release the folder."""
+        self._manager.close()

@@ -1,0 +1,1 @@
+"""Data sources: files or generated data in, arrays and example ids out."""

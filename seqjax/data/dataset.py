@@ -1,0 +1,76 @@
+"""What every data source returns: arrays that stay on the device, and a pure gather from them.
+
+An example is an integer id; a batch is a vector of ids. The arrays go to the device once, and the jitted step
+gathers its batch from them, so that windows are never materialised and almost nothing crosses to the device.
+
+Legend: B batch, N rows of the arrays.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+import numpy as np
+
+Arrays = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Examples with targets, in three parts."""
+
+    arrays: Mapping[str, np.ndarray]
+    """Shared by all the parts, each [N, ...]."""
+    gather: Callable[[Arrays, Any], tuple[Any, Any]]
+    """(arrays, ids [B]) -> (inputs [B, ...], targets [B]). Plain indexing: traced by jit, and the same on NumPy."""
+    parts: Mapping[str, np.ndarray]
+    """`train`, `validation` and `test`: the example ids of each, int32."""
+    description: str
+    """One line for people: what the data are, and of what size."""
+    fingerprint: str
+    """sha256 (hex) of content and options: two runs with the same fingerprint saw the same examples."""
+    assets: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """File name -> text: all that `Source.requests` needs later, written into the workdir."""
+    optimum: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Generated data only: name -> the best score that any model can expect on the test part."""
+
+    def example(self) -> Any:
+        """Inputs of one example, [1, ...], for the shapes."""
+        return self.gather(self.arrays, self.parts["train"][:1])[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Requests:
+    """Examples without targets, for predict."""
+
+    arrays: Mapping[str, np.ndarray]
+    gather: Callable[[Arrays, Any], Any]
+    """(arrays, ids [B]) -> inputs [B, ...]: the inputs that `Dataset.gather` would give."""
+    ids: np.ndarray
+    line: Callable[[int, Any], str]
+    """(position in `ids`, the model's output for it) -> the line to print."""
+    header: str | None = None
+
+
+class Source(Protocol):
+    """A frozen dataclass of options that knows how to load its data."""
+
+    def load(self, data: str, data_dir: Path) -> Dataset:
+        """Read the `real` data below `data_dir` (or download them there), or generate the `sample`.
+
+        Raises:
+          UserError: files missing, damaged or malformed, or options that do not fit the data.
+        """
+        ...
+
+    def requests(self, assets: Path, text: TextIO, name: str) -> Requests:
+        """Read the user's own examples from `text` (called `name` in messages).
+
+        Args:
+          assets: the folder that holds the files of `Dataset.assets`.
+
+        Raises:
+          UserError: malformed input, with its line and column.
+        """
+        ...

@@ -1,0 +1,110 @@
+"""Windows over a series in time: their shape in rows, the three parts, the scaling. No files here.
+
+Splits, normalisation and targets are those of *Deep Learning with Python* (2nd ed., chapter 10); windows are
+counted as Keras has done since 2023. As in the book, the targets of the last training windows lie in the
+validation part, `delay` rows behind the window's start.
+
+Legend: N rows, F feature columns, L samples in a window, B batch.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from seqjax.data.dataset import Arrays
+from seqjax.errors import UserError
+
+SAMPLES = 120
+HOUR, DAY = 3600, 86400
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """The shape of a window, in rows."""
+
+    sampling_rate: int
+    sequence_length: int
+    delay: int
+    """From the window's first row to the target's."""
+
+    @property
+    def reach(self) -> int:
+        """From the window's first row to its last."""
+        return (self.sequence_length - 1) * self.sampling_rate
+
+    def inputs(self, arrays: Arrays, ids: Any) -> Any:
+        """The windows that start at the rows `ids` [B]: [B, L, F]."""
+        offsets = np.arange(self.sequence_length, dtype=np.int32) * np.int32(self.sampling_rate)
+        return arrays["series"][ids[:, None] + offsets[None, :]]
+
+    def examples(self, arrays: Arrays, ids: Any) -> tuple[Any, Any]:
+        """The windows [B, L, F] and their targets [B] in degrees Celsius."""
+        return self.inputs(arrays, ids), arrays["target"][ids + self.delay]
+
+
+def resolve(
+    sampling_rate: int | None, sequence_length: int | None, delay: int | None, *, step: float, name: str
+) -> Span:
+    """The options in rows that are `step` seconds apart; by default 120 hourly samples and a day.
+
+    Raises:
+      UserError: no whole number of rows makes an hour or a day, or the target would lie inside the window.
+    """
+    rate, length = sampling_rate, sequence_length or SAMPLES
+    apart = f"{name}: rows {duration(step)} apart do not divide"
+    if rate is None:
+        if HOUR % step:
+            raise UserError(f"{apart} an hour: set sampling_rate, the rows from one sample to the next")
+        rate = int(HOUR / step)
+    if delay is None:
+        if DAY % step:
+            raise UserError(f"{apart} a day: set delay, the rows from a window's start to its target")
+        delay = (length - 1) * rate + int(DAY / step)
+    span = Span(rate, length, delay)
+    if span.delay <= span.reach:
+        raise UserError(
+            f"delay={delay}: the target would lie inside its window, which ends {span.reach} rows after its "
+            f"start: choose a delay of at least {span.reach + 1}"
+        )
+    return span
+
+
+def duration(seconds: float) -> str:
+    """For messages and descriptions: `10 min`, or `45 s` if minutes do not suffice."""
+    return f"{seconds:g} s" if seconds % 60 else f"{seconds / 60:g} min"
+
+
+def train_rows(rows: int) -> int:
+    """The first half."""
+    return int(0.5 * rows)
+
+
+def split(rows: int, span: Span, name: str) -> dict[str, np.ndarray]:
+    """The first rows of the windows inside each part: 50, 25 and 25 % of the rows in time.
+
+    A window belongs to the part that holds all its samples; the test part stops `delay` rows before the end.
+
+    Raises:
+      UserError: a part holds no window.
+    """
+    validation, test = train_rows(rows), train_rows(rows) + int(0.25 * rows)
+    bounds = {"train": (0, validation), "validation": (validation, test), "test": (test, rows - span.delay)}
+    for part, (start, end) in bounds.items():
+        if end - start <= span.reach:
+            raise UserError(
+                f"{name}: too few rows for {span}: of {rows} rows the {part} part has {max(end - start, 0)} "
+                f"to start from, and a window takes {span.reach + 1}: shorten sequence_length or delay"
+            )
+    return {part: np.arange(start, end - span.reach, dtype=np.int32) for part, (start, end) in bounds.items()}
+
+
+def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (ddof 0) of each column [F]; 1 instead of a constant column's 0."""
+    constant = values.min(axis=0) == values.max(axis=0)  # its computed deviation may be 1e-17
+    return values.mean(axis=0), np.where(constant, 1.0, values.std(axis=0))
+
+
+def scaled(values: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """float32 [N, F]: the one place that scales, so that training and predicting agree to the bit."""
+    return ((values - mean[None, :]) / std[None, :]).astype(np.float32)

@@ -1,0 +1,170 @@
+"""An experiment is a value; a row of the results table is a file that makes one.
+
+`experiments/NAME.py` holds a docstring, whose first line `--list` shows, and one function
+
+    def experiment(*, units: int = 16, learning_rate: float = 1e-3, ..., seed: int = 0) -> Experiment
+
+whose keyword-only arguments are the knobs of `--set=knob=value`. Nothing is registered: a name is found by path, in
+the `experiments/` of the current directory, then of the checkout, then of the installed package. This module is
+standard library only, so that `--help` and `--list` answer at once.
+"""
+
+import ast
+import dataclasses
+import difflib
+import inspect
+import runpy
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from seqjax.errors import UserError
+
+Knob = bool | int | float | str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """All that defines a result: real objects, no configuration of them."""
+
+    source: Any
+    """Where the examples come from: a `seqjax.data.dataset.Source`."""
+    model: Any
+    """A Linen module: (inputs [B, ...], train=) -> outputs, one per example."""
+    loss: Callable[[Any, Any], Any]
+    """(outputs [B], targets [B]) -> [B]: minimised, and it picks the best epoch on the validation part."""
+    metrics: Mapping[str, Callable[[Any, Any], Any]]
+    """Name -> function of the same form as `loss`; the first is the one that people quote."""
+    optimizer: Any
+    """An `optax.GradientTransformation`."""
+    epochs: int
+    batch_size: int
+    seed: int
+    """Of the initial values, the order of the examples and the dropout masks."""
+    lecture: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    """What the lecture prints, such as {"test": {"mae": 2.53}}. Write it as a literal: `--list` reads it unrun."""
+
+    def __post_init__(self):
+        for knob, least in (("epochs", 0), ("batch_size", 1), ("seed", 0)):
+            if getattr(self, knob) < least:
+                raise UserError(f"{knob} must be at least {least}, not {getattr(self, knob)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """What can be said of an experiment file without running it."""
+
+    name: str
+    description: str
+    lecture: Mapping[str, Mapping[str, float]]
+
+
+def folders() -> list[Path]:
+    """The folders that are searched, in order: current directory, checkout, installed package."""
+    package = Path(__file__).resolve().parent
+    candidates = [Path.cwd() / "experiments", package.parent / "experiments", package / "experiments"]
+    return list(dict.fromkeys(folder.resolve() for folder in candidates if folder.is_dir()))
+
+
+def names() -> list[str]:
+    """The names of all the experiments, sorted."""
+    files = (file for folder in folders() for file in folder.glob("*.py"))
+    return sorted({file.stem for file in files if file.stem.isidentifier() and not file.stem.startswith("_")})
+
+
+def find(name: str) -> Path:
+    """The file that defines experiment `name`.
+
+    Raises:
+      UserError: no such experiment, or not a bare name.
+    """
+    if name in names():
+        return next(folder / f"{name}.py" for folder in folders() if (folder / f"{name}.py").is_file())
+    raise UserError(f"there is no experiment {name!r}{_choices(name, names())}")
+
+
+def listing(name: str) -> Listing:
+    """Description and lecture's number of experiment `name`, read from its source."""
+    try:
+        tree = ast.parse(find(name).read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        return Listing(name, f"(cannot be read: {error.msg}, line {error.lineno})", {})
+    lecture: Mapping[str, Mapping[str, float]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "lecture":
+            try:
+                lecture = ast.literal_eval(node.value)
+            except ValueError:
+                continue  # computed rather than written out: shown as no number
+    return Listing(name, (ast.get_docstring(tree) or "").partition("\n")[0], lecture)
+
+
+def load(path: Path) -> Callable[..., Experiment]:
+    """Run an experiment file and return its `experiment` function.
+
+    Raises:
+      UserError: the file does not run, or defines no such function.
+    """
+    try:
+        function = runpy.run_path(str(path)).get("experiment")
+    except (SyntaxError, ImportError, NameError) as error:
+        raise UserError(f"{path} does not run: {type(error).__name__}: {error}") from error
+    if not callable(function):
+        raise UserError(f"{path} defines no function experiment(*, ...) -> Experiment")
+    return function
+
+
+def options(function: Callable[..., Experiment], settings: Iterable[str]) -> dict[str, Knob]:
+    """All knobs of an experiment: the defaults, overridden by settings of the form `knob=value`.
+
+    Values are read by the knob's annotation: `int`, `float`, `bool` (true or false), `str`, `Literal[...]`, and any
+    of them `| None` (the word none).
+
+    Raises:
+      UserError: not of that form, an unknown knob, or a value of the wrong type.
+    """
+    parameters = inspect.signature(function).parameters
+    hints = typing.get_type_hints(function)
+    values: dict[str, Knob] = {name: parameter.default for name, parameter in parameters.items()}
+    for setting in settings:
+        knob, equals, text = setting.partition("=")
+        if not equals:
+            raise UserError(f"--set={setting} is not of the form --set=knob=value")
+        if knob not in values:
+            raise UserError(f"there is no knob {knob!r}{_choices(knob, list(values))}")
+        values[knob] = _parse(knob, text, hints[knob])
+    return values
+
+
+def _parse(knob: str, text: str, hint: Any) -> Knob:
+    origin = typing.get_origin(hint)
+    kinds = typing.get_args(hint) if origin in (typing.Union, types.UnionType) else (hint,)
+    for kind in kinds:
+        if kind is types.NoneType and text.lower() == "none":
+            return None
+        if kind is bool and text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        if typing.get_origin(kind) is typing.Literal and text in typing.get_args(kind):
+            return text
+        if kind is str:
+            return text
+        if kind in (int, float):
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+    raise UserError(f"knob {knob!r} takes {' or '.join(map(_kind, kinds))}, not {text!r}")
+
+
+def _kind(kind: Any) -> str:
+    if typing.get_origin(kind) is typing.Literal:
+        return "one of " + ", ".join(map(str, typing.get_args(kind)))
+    words = {int: "an integer", float: "a number", bool: "true or false", str: "text", types.NoneType: "none"}
+    return words[kind]
+
+
+def _choices(wrong: str, choices: list[str]) -> str:
+    near = difflib.get_close_matches(wrong, choices, n=1)
+    return (f"; did you mean {near[0]!r}?" if near else ";") + f" choices: {', '.join(choices) or 'none'}"

@@ -1,0 +1,32 @@
+"""Losses and metrics, each per example: (outputs [B], targets [B]) -> [B].
+
+The training loop weighs, sums and divides, so that a metric is never a mean of batch means and does not change with
+the batch size or the number of devices.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def squared_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    """(output - target)^2; its mean is the MSE."""
+    return jnp.square(outputs - targets)
+
+
+def absolute_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    """|output - target|, in the units of the target; its mean is the MAE."""
+    return jnp.abs(outputs - targets)
+
+
+def binary_cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """-log probability of the target (0 or 1) under sigmoid(logit), in nats.
+
+    Equal to Keras's binary_crossentropy on the sigmoid's output, except that Keras clips that output to
+    [1e-7, 1 - 1e-7].
+    """
+    return jax.nn.softplus(logits) - logits * targets
+
+
+def binary_accuracy(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """1 where sigmoid(logit) > 1/2 says the target (0 or 1), else 0; its mean is the accuracy."""
+    return ((logits > 0) == (targets > 0.5)).astype(jnp.float32)

@@ -1,0 +1,1 @@
+"""Linen modules: recurrent layers, embeddings, forecasters and classifiers."""

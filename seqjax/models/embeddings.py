@@ -1,0 +1,26 @@
+"""Token ids to vectors.
+
+Legend: B batch, T tokens, V vocabulary, E embedding.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+def uniform(key: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.dtype("float32")) -> jax.Array:
+    """Keras's initial embedding: uniform in +-0.05."""
+    return jax.random.uniform(key, shape, dtype, -0.05, 0.05)
+
+
+class Embedding(nn.Module):
+    """A trained table of V rows of E numbers."""
+
+    vocabulary_size: int
+    embedding_size: int
+
+    @nn.compact
+    def __call__(self, tokens: jax.Array) -> jax.Array:
+        """Token ids [..., T] in 0..V-1 -> vectors [..., T, E]."""
+        table = self.param("embedding", uniform, (self.vocabulary_size, self.embedding_size))
+        return jnp.take(table, tokens, axis=0)

@@ -1,0 +1,312 @@
+"""Recurrent layers: a cell along time, with masks, state in and out, dropout and direction.
+
+Legend: B batch, T time, D features, U units, G gates. Inputs are [B, T, D], a mask is [B, T] bool (True: a real step).
+
+**A mask holds the state still**: `h = where(valid, new, h)`. So right, left and scattered padding are all correct, in
+both directions and without flipping sequences; the output at a masked step is the held output (as in Keras), and a
+row that is masked everywhere returns its initial state.
+
+Randomness comes from the collection "dropout", once a call, and does not depend on the backend.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from seqjax.errors import UserError
+from seqjax.models.cells import Activation, GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
+from seqjax.models.initializers import Initializer
+
+
+def scan_cell(
+    cell: nn.Module,
+    carry: Any,
+    inputs: jax.Array,
+    mask: jax.Array | None = None,
+    *,
+    reverse: bool = False,
+    drop: jax.Array | None = None,
+    zoneout: float = 0.0,
+    zoneout_keys: jax.Array | None = None,
+) -> tuple[Any, Any]:
+    """Run a cell along time with `nn.scan`: the plain definition, which every backend must equal.
+
+    Args:
+      cell: a Linen module (carry, x) -> (carry, y). If it has a method `output(carry) -> y`, masked steps give the
+        output of the held state; else they repeat the last valid y (zero before the first).
+      carry: the initial state; every leaf [B, ...].
+      inputs: [B, T, ...].
+      mask: [B, T] bool, or None.
+      reverse: from the last step to the first; outputs stay aligned with the inputs.
+      drop: [G or 1, B, U], handed to the cell as its third argument when given.
+      zoneout: the probability that an element of the state keeps its old value (Krueger et al. 2016).
+      zoneout_keys: [T] keys in training; None: the expected value is taken.
+
+    Returns:
+      the final state, and the outputs [B, T, ...].
+    """
+
+    def step(cell: Any, carry: Any, xs: Any, drop: Any) -> tuple[Any, Any]:
+        x, valid, key = xs
+        new, y = cell(carry, x) if drop is None else cell(carry, x, drop)
+        new = _zoneout(carry, new, zoneout, key)
+        new = _hold(carry, new, valid)
+        return new, cell.output(new).astype(y.dtype) if hasattr(cell, "output") else y
+
+    scan = nn.scan(
+        step,
+        variable_broadcast="params",
+        split_rngs={"params": False, "dropout": True},
+        in_axes=(0, nn.broadcast),
+        reverse=reverse,
+    )
+    xs = (jnp.swapaxes(inputs, 0, 1), None if mask is None else mask.T, zoneout_keys)
+    carry, outputs = scan(cell, carry, xs, drop)
+    outputs = jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), outputs)
+    if mask is not None and not hasattr(cell, "output"):
+        outputs = jax.tree.map(lambda y: _repeat_last_valid(y, mask, reverse), outputs)
+    return carry, outputs
+
+
+def _zoneout(old: Any, new: Any, rate: float, key: Any) -> Any:
+    if rate == 0.0:
+        return new
+    if key is None:
+        return jax.tree.map(lambda o, n: rate * o + (1 - rate) * n, old, new)
+    leaves, structure = jax.tree.flatten(new)
+    keys = jax.tree.unflatten(structure, list(jax.random.split(key, len(leaves))))
+    return jax.tree.map(
+        lambda k, o, n: jnp.where(jax.random.bernoulli(k, rate, n.shape), o, n), keys, old, new
+    )
+
+
+def _hold(old: Any, new: Any, valid: jax.Array | None) -> Any:
+    if valid is None:
+        return new
+    return jax.tree.map(lambda o, n: jnp.where(valid.reshape(-1, *[1] * (n.ndim - 1)), n, o), old, new)
+
+
+def _repeat_last_valid(y: jax.Array, mask: jax.Array, reverse: bool) -> jax.Array:
+    """y [B, T, ...]: at masked steps the y of the valid step before (after, if reversed); zero if there is none."""
+    if reverse:
+        return jnp.flip(_repeat_last_valid(jnp.flip(y, 1), jnp.flip(mask, 1), False), 1)
+    last = jax.lax.cummax(jnp.where(mask, jnp.arange(mask.shape[1])[None, :], -1), axis=1)
+    last = last.reshape(*mask.shape, *[1] * (y.ndim - 2))
+    return jnp.where(last >= 0, jnp.take_along_axis(y, jnp.maximum(last, 0), axis=1), 0)
+
+
+def check_inputs(name: str, inputs: jax.Array, mask: jax.Array | None) -> None:
+    """Refuse shapes that would broadcast into nonsense. Raises UserError."""
+    if inputs.ndim < 3:
+        raise UserError(f"{name}: inputs must be [batch, time, features], not of shape {inputs.shape}")
+    if mask is not None and (mask.shape != inputs.shape[:2] or mask.dtype != jnp.bool_):
+        raise UserError(
+            f"{name}: mask must be bool of shape {inputs.shape[:2]}, not {mask.dtype} of shape {mask.shape}"
+        )
+
+
+class Recurrent(nn.Module):
+    """What can stand in a Bidirectional or a Stacked: `run` gives everything, `__call__` what was asked for."""
+
+    def run(
+        self,
+        inputs: jax.Array,
+        mask: Any = None,
+        initial_state: Any = None,
+        train: bool = False,
+        **options: Any,
+    ) -> tuple[Any, Any, Any]:
+        """-> (outputs of all steps [B, T, ...], output of the last step [B, ...], final state)."""
+        raise NotImplementedError
+
+    def wants(self) -> tuple[bool, bool]:
+        """(return_sequences, return_state)."""
+        return self.return_sequences, self.return_state  # type: ignore[attr-defined]
+
+    def __call__(
+        self,
+        inputs: jax.Array,
+        mask: jax.Array | None = None,
+        initial_state: Any = None,
+        train: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Run the layer.
+
+        Args:
+          inputs: [B, T, D].
+          mask: [B, T] bool; False steps hold the state. None: all steps are real.
+          initial_state: a final state of this layer (feed that of the piece before to stream); None: zeros.
+            SimpleRNN and GRU: h [B, U]; LSTM: (h, c); Bidirectional: (forward, backward); Stacked: one per layer.
+          train: whether dropout and zoneout act; they draw from the rng collection "dropout".
+          options: what `run` takes besides.
+
+        Returns:
+          the output of the last step [B, U], or of all steps [B, T, U] with return_sequences; with return_state
+          (that, final state).
+
+        Raises:
+          UserError: shapes, rates or names that make no sense, or a backend that cannot do what is asked.
+        """
+        sequences, wants_state = self.wants()
+        outputs, last, state = self.run(inputs, mask, initial_state, train, **options)
+        chosen = outputs if sequences else last
+        return (chosen, state) if wants_state else chosen
+
+
+class RNN(Recurrent):
+    """Any cell along time: a Linen module (carry, x) -> (carry, y) with `initialize_carry(rng, input_shape)`.
+
+    Flax's own cells fit (`nn.LSTMCell(16)`, ...), and so do those of `seqjax.models.cells`. `train` is accepted, so
+    that this layer can stand where the others do, and not used: a cell decides for itself.
+    """
+
+    cell: nn.Module
+    return_sequences: bool = False
+    return_state: bool = False
+    reverse: bool = False
+
+    def run(
+        self,
+        inputs: jax.Array,
+        mask: Any = None,
+        initial_state: Any = None,
+        train: bool = False,
+        **options: Any,
+    ) -> tuple[Any, Any, Any]:
+        """As in `Recurrent`; no options."""
+        del train
+        check_inputs("RNN", inputs, mask)
+        if options:
+            raise UserError(f"RNN: unknown option {', '.join(options)}")
+        if initial_state is None:
+            shape = (inputs.shape[0], *inputs.shape[2:])
+            initial_state = self.cell.initialize_carry(jax.random.key(0), shape)  # type: ignore[attr-defined]
+        state, outputs = scan_cell(self.cell, initial_state, inputs, mask, reverse=self.reverse)
+        return outputs, jax.tree.map(lambda y: y[:, 0 if self.reverse else -1], outputs), state
+
+
+class RecurrentLayer(Recurrent):
+    """What SimpleRNN, LSTM and GRU share. The parameters lie below "cell", whatever the backend."""
+
+    units: int
+    return_sequences: bool = False
+    return_state: bool = False
+    reverse: bool = False
+    """From the last step to the first. Outputs stay aligned; the last output is the one after t = 0."""
+    activation: str | Activation = "tanh"
+    dropout: float = 0.0
+    """Of the input: one mask per example for all steps and gates."""
+    recurrent_dropout: float = 0.0
+    """Of h on its way into the gates: one mask per example and gate for all steps, scaled 1/(1-rate), as Keras 3."""
+    tied: bool = False
+    """One recurrent dropout mask for all gates (Gal and Ghahramani 2016)."""
+    zoneout: float = 0.0
+    """In training each element of the state keeps its old value so often; otherwise the expected value is taken."""
+    layer_norm: bool = False
+    initializer: str = "keras"
+    kernel_init: Initializer | None = None
+    recurrent_init: Initializer | None = None
+    bias_init: Initializer | None = None
+    dtype: Any = None
+    param_dtype: Any = jnp.float32
+    backend: str = "auto"
+
+    cell_class: ClassVar[type[RecurrentCell]]
+
+    def cell_options(self) -> dict[str, Any]:
+        """Fields of the cell that only this layer has."""
+        return {}
+
+    def setup(self) -> None:
+        """Check the rates and make the cell."""
+        for name in ("dropout", "recurrent_dropout", "zoneout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{type(self).__name__}: {name}={getattr(self, name)} is not in [0, 1)")
+        shared = (
+            "units",
+            "activation",
+            "layer_norm",
+            "initializer",
+            "kernel_init",
+            "recurrent_init",
+            "bias_init",
+        )
+        options = {name: getattr(self, name) for name in (*shared, "dtype", "param_dtype")}
+        self.cell = self.cell_class(**options, **self.cell_options())
+        self.input_dropout = nn.Dropout(self.dropout, broadcast_dims=(1,))
+
+    def run(
+        self,
+        inputs: jax.Array,
+        mask: jax.Array | None = None,
+        initial_state: Any = None,
+        train: bool = False,
+        recurrent_mask: jax.Array | None = None,
+    ) -> tuple[jax.Array, jax.Array, Any]:
+        """As in `Recurrent`; recurrent_mask [G or 1, B, U] takes the place of a drawn recurrent dropout mask."""
+        check_inputs(type(self).__name__, inputs, mask)
+        self.cell.parameters(inputs.shape[-1])  # declared here, so that they start alike under every backend
+        if initial_state is None:
+            initial_state = self.cell.initialize_carry(None, (inputs.shape[0], inputs.shape[2]))
+        inputs = self.input_dropout(inputs, deterministic=not train)
+        if recurrent_mask is None:
+            recurrent_mask = self._draw_recurrent_mask(inputs.shape[0], train)
+        keys = None
+        if train and self.zoneout > 0:
+            keys = jax.random.split(self.make_rng("dropout"), inputs.shape[1])
+        state, outputs = scan_cell(
+            self.cell,
+            initial_state,
+            inputs,
+            mask,
+            reverse=self.reverse,
+            drop=recurrent_mask,
+            zoneout=self.zoneout,
+            zoneout_keys=keys,
+        )
+        return outputs, self.cell.output(state).astype(outputs.dtype), state
+
+    def _draw_recurrent_mask(self, batch: int, train: bool) -> jax.Array | None:
+        if not train or self.recurrent_dropout == 0:
+            return None
+        keep = 1 - self.recurrent_dropout
+        shape = (1 if self.tied else self.cell.gates, batch, self.units)
+        dtype = jnp.promote_types(self.param_dtype, jnp.float32)
+        return jax.random.bernoulli(self.make_rng("dropout"), keep, shape).astype(dtype) / keep
+
+
+class SimpleRNN(RecurrentLayer):
+    """Elman's recurrent layer: see `cells.SimpleRNNCell` for the equation."""
+
+    cell_class = SimpleRNNCell
+
+
+class LSTM(RecurrentLayer):
+    """The LSTM layer: see `cells.LSTMCell` for the equations. Its state is (h, c)."""
+
+    recurrent_activation: str | Activation = "sigmoid"
+    peephole: str = "none"
+    """none, diagonal or full: the lecture's term dot(c, Vo)."""
+
+    cell_class = LSTMCell
+
+    def cell_options(self) -> dict[str, Any]:
+        """The recurrent activation and the peephole."""
+        return {"recurrent_activation": self.recurrent_activation, "peephole": self.peephole}
+
+
+class GRU(RecurrentLayer):
+    """The GRU layer: see `cells.GRUCell` for the equations."""
+
+    recurrent_activation: str | Activation = "sigmoid"
+    reset_after: bool = True
+
+    cell_class = GRUCell
+
+    def cell_options(self) -> dict[str, Any]:
+        """The recurrent activation and where the reset gate acts."""
+        return {"recurrent_activation": self.recurrent_activation, "reset_after": self.reset_after}

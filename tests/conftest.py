@@ -1,0 +1,51 @@
+"""Settings of every test, and a tiny experiment that trains in a second."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import flax.linen as nn
+import jax
+import numpy as np
+import optax
+import pytest
+
+from seqjax import metrics
+from seqjax.data.dataset import Dataset
+from seqjax.experiment import Experiment
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+class Line(nn.Module):
+    """A linear model with dropout, so that the train step draws random numbers."""
+
+    @nn.compact
+    def __call__(self, inputs, *, train=False):
+        return nn.Dense(1)(nn.Dropout(0.2)(inputs, deterministic=not train))[:, 0]
+
+
+@pytest.fixture
+def toy_dataset() -> Dataset:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(100, 3)).astype(np.float32)
+    arrays = {"inputs": inputs, "targets": inputs @ np.float32([1, -2, 0.5])}
+    parts = {"train": np.arange(53), "validation": np.arange(53, 80), "test": np.arange(80, 100)}
+    gather = lambda arrays, ids: (arrays["inputs"][ids], arrays["targets"][ids])
+    return Dataset(arrays, gather, parts, "toy", "f00d")
+
+
+@pytest.fixture
+def toy_experiment() -> Experiment:
+    return Experiment(
+        source=None,
+        model=Line(),
+        loss=metrics.squared_error,
+        metrics={"mae": metrics.absolute_error},
+        optimizer=optax.adam(0.05),
+        epochs=3,
+        batch_size=8,
+        seed=7,
+    )
