@@ -1,6 +1,6 @@
 """Embedding 256, bidirectional LSTM 32, Dropout, Dense 1 on 600 words. 5,194,049 parameters.
 
-    python -m seqjax.main --experiment=imdb_bilstm
+python -m seqjax.main --experiment=imdb_bilstm
 """
 
 import optax

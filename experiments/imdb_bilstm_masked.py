@@ -1,6 +1,6 @@
 """imdb_bilstm with the padding masked: the state rests where the review has ended. 5,194,049 parameters.
 
-    python -m seqjax.main --experiment=imdb_bilstm_masked
+python -m seqjax.main --experiment=imdb_bilstm_masked
 """
 
 import optax

@@ -1,6 +1,6 @@
 """Which of 20,000 words occur (multi-hot), Dense 16, Dropout, Dense 1. 320,033 parameters.
 
-    python -m seqjax.main --experiment=imdb_unigram
+python -m seqjax.main --experiment=imdb_unigram
 """
 
 import optax

@@ -1,6 +1,6 @@
 """Flatten, Dense 16, Dense 1 on five days of weather: no better than naive. 26,913 parameters.
 
-    python -m seqjax.main --experiment=jena_dense
+python -m seqjax.main --experiment=jena_dense
 """
 
 import optax

@@ -1,7 +1,7 @@
 """LSTM 16 on five days of hourly weather: the first to beat naive. 2,001 parameters.
 
-    python -m seqjax.main --experiment=jena_lstm
-    python -m seqjax.main --experiment=jena_lstm --set=epochs=60    # the hourly file: the same number of updates
+python -m seqjax.main --experiment=jena_lstm
+python -m seqjax.main --experiment=jena_lstm --set=epochs=60    # the hourly file: the same number of updates
 """
 
 import optax

@@ -17,3 +17,9 @@ class RunStoppedError(Exception):
         """Args: message: one line. exit_code: of the command line."""
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def check_least(name: str, value: float, least: float) -> None:
+    """Raise UserError if the option `name` is below `least`."""
+    if value < least:
+        raise UserError(f"{name} must be at least {least}, not {value}")

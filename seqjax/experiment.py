@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seqjax.errors import UserError
+from seqjax.errors import UserError, check_least
 
 Knob = bool | int | float | str | None
 
@@ -48,8 +48,7 @@ class Experiment:
 
     def __post_init__(self):
         for knob, least in (("epochs", 0), ("batch_size", 1), ("seed", 0)):
-            if getattr(self, knob) < least:
-                raise UserError(f"{knob} must be at least {least}, not {getattr(self, knob)}")
+            check_least(knob, getattr(self, knob), least)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +112,7 @@ def load(path: Path) -> Callable[..., Experiment]:
         raise UserError(f"{path} does not run: {type(error).__name__}: {error}") from error
     if not callable(function):
         raise UserError(f"{path} defines no function experiment(*, ...) -> Experiment")
-    return function
+    return typing.cast(Callable[..., Experiment], function)
 
 
 def options(function: Callable[..., Experiment], settings: Iterable[str]) -> dict[str, Knob]:

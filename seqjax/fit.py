@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqjax.checkpoint import Checkpoints
-from seqjax.data.dataset import Dataset, Requests
+from seqjax.data.dataset import Arrays, Dataset, Requests
 from seqjax.data.pipeline import batches, steps_per_epoch
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
@@ -74,9 +74,14 @@ def predictions(experiment: Experiment, requests: Requests, workdir: Workdir) ->
     """
     if not len(requests.ids):
         return
-    _, params = restore_best(workdir, create_state(experiment, requests.gather(requests.arrays, requests.ids[:1])).params)
+    example = requests.gather(requests.arrays, requests.ids[:1])
+    _, params = restore_best(workdir, create_state(experiment, example).params)
     arrays = jax.device_put(dict(requests.arrays))
-    apply = jax.jit(lambda params, arrays, ids: experiment.model.apply({"params": params}, requests.gather(arrays, ids)))
+
+    @jax.jit
+    def apply(params: Any, arrays: Arrays, ids: jax.Array) -> jax.Array:
+        return experiment.model.apply({"params": params}, requests.gather(arrays, ids))
+
     size = min(experiment.batch_size, len(requests.ids))
     for batch in batches(requests.ids, batch_size=size, start=0, stop=steps_per_epoch(len(requests.ids), size)):
         outputs = jax.device_get(apply(params, arrays, batch.ids[0]))

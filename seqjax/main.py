@@ -1,10 +1,15 @@
-"""The command line: python -m seqjax.main --experiment=NAME.
+"""Train, evaluate or use a sequence model: python -m seqjax.main --experiment=NAME [flags].
 
-Flags -> experiment -> fit, evaluate or predict -> print. JAX and TensorFlow are imported only when a run begins, so
-that --help, --list and a wrong flag answer at once.
+    --list                                            every experiment
+    --experiment=imdb_bilstm --data=sample            train on generated data, no files needed
+    --experiment=jena_lstm --set=units=32             train on the real data with another knob
+    --mode=evaluate --experiment=jena_lstm            test the best checkpoint of runs/jena_lstm
+    --mode=predict --workdir=runs/jena_lstm --input=weather.csv
 """
 
-import contextlib
+# Flags -> experiment -> fit, evaluate or predict -> print. JAX and TensorFlow are imported only when a run begins, so
+# that --help, --list and a wrong flag answer at once.
+
 import io
 import os
 import platform
@@ -12,15 +17,19 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import app, flags, logging
 
 import seqjax
 from seqjax import experiment as experiments
 from seqjax.data.folders import data_dir_default
-from seqjax.errors import UserError
+from seqjax.errors import RunStoppedError, UserError
+from seqjax.experiment import Experiment
 from seqjax.workdir import Workdir
+
+if TYPE_CHECKING:
+    from seqjax.data.dataset import Dataset
 
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one; see --list.")
 SET = flags.DEFINE_multi_string("set", [], "knob=value: change a knob of the experiment; may be repeated.")
@@ -41,7 +50,7 @@ INPUT = flags.DEFINE_string("input", None, "predict: a file of reviews, one a li
 LIST = flags.DEFINE_bool("list", False, "List every experiment: its name, the lecture's number, what it is.")
 STEPS = flags.DEFINE_integer("steps_per_dispatch", 8, "Training steps in one call of the compiled program.")
 CHECKPOINT_SECONDS = flags.DEFINE_float("checkpoint_seconds", 30.0, "Between checkpoints within an epoch.")
-TUNE = flags.DEFINE_bool("tune", True, "Apply memory and vector settings that make CPU steps faster (seqjax/runtime.py).")
+TUNE = flags.DEFINE_bool("tune", True, "Apply memory and vector settings that make CPU steps faster.")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -99,6 +108,7 @@ def train() -> None:
     workdir.check(config)
     experiment = function(**knobs)
     dataset = experiment.source.load(DATA.value, data_dir())
+    check_model(experiment, dataset)
     config |= {"fingerprint": dataset.fingerprint, "description": dataset.description}
     config |= {"tuned": tuned, "device": device(), "versions": versions(), "command": shlex.join(sys.argv)}
     with workdir.lock():
@@ -109,20 +119,32 @@ def train() -> None:
             from seqjax.report import curves
 
             scores = fit(experiment, dataset, workdir, settings)
-            workdir.write_results(
-                {
-                    "experiment": EXPERIMENT.value,
-                    "options": knobs,
-                    "lecture": experiment.lecture,
-                    "data": DATA.value,
-                    "optimum": dataset.optimum,
-                    **scores,
-                }
-            )
-            curves(workdir.rows(), scores["best_epoch"], next(iter(experiment.metrics)), workdir.path / "curves.png")
+            metric = next(iter(experiment.metrics))
+            curves(workdir.rows(), scores["best_epoch"], metric, workdir.path / "curves.png")
+            context = {"lecture": experiment.lecture, "data": DATA.value, "optimum": dataset.optimum}
+            workdir.write_results({"experiment": EXPERIMENT.value, "options": knobs, **scores, **context})
         else:
             print(f"{workdir.path} is finished already")
     print(result_line(workdir.results() or {}))
+
+
+def check_model(experiment: Experiment, dataset: "Dataset") -> None:
+    """Trace the model's initial values, without computing them, so that a senseless knob touches nothing.
+
+    Raises:
+      UserError: the model cannot be built with these knobs.
+    """
+    import jax
+
+    from seqjax.train import create_state
+
+    try:
+        jax.eval_shape(lambda inputs: create_state(experiment, inputs), dataset.example())
+    except UserError:
+        raise
+    except Exception as error:  # whatever a layer raises when its numbers make no sense
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"the model cannot be built with these knobs: {type(error).__name__}: {reason}") from error
 
 
 def existing_run() -> tuple[Workdir, dict[str, Any]]:
@@ -154,16 +176,17 @@ def evaluate(workdir: Workdir, config: Mapping[str, Any]) -> None:
     experiment = function(**config["options"])
     dataset = experiment.source.load(config["data"], data_dir())
     workdir.check({"fingerprint": dataset.fingerprint, "description": dataset.description})
+    from seqjax.data.pipeline import steps_per_epoch
     from seqjax.fit import restore_best
     from seqjax.train import Program, Settings, count_parameters, create_state
 
-    state = create_state(experiment, dataset)
+    state = create_state(experiment, dataset.example())
     step, params = restore_best(workdir, state.params)
     program = Program(experiment, dataset, Settings(**config["settings"]))
     results = {
         "experiment": config["experiment"],
         "parameters": count_parameters(params),
-        "best_epoch": step // program.epoch_steps,
+        "best_epoch": step // steps_per_epoch(len(dataset.parts["train"]), experiment.batch_size),
         "validation": program.evaluate(params, "validation"),
         "test": program.evaluate(params, "test"),
         "lecture": experiment.lecture,
@@ -226,7 +249,8 @@ def data_dir() -> Path:
 def runtime_settings() -> dict[str, str]:
     """Quiet the libraries and, unless --notune, tune this process; to be called before JAX is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.set_stderrthreshold("warning")
+    if not flags.FLAGS["verbosity"].present:  # orbax logs a hundred lines a run
+        logging.set_verbosity(logging.WARNING)
     if not TUNE.value:
         return {}
     from seqjax.runtime import tune
@@ -254,10 +278,8 @@ def versions() -> dict[str, str]:
 
 def run() -> None:
     """Entry point: parse the flags, call main, and turn errors that the user can mend into one line and exit code 2."""
-    if any(argument.lstrip("-") in ("help", "helpshort", "?") for argument in sys.argv[1:]):
-        with contextlib.suppress(SystemExit):  # absl exits with 1 after showing help
-            app.define_help_flags()
-            flags.FLAGS(sys.argv)
+    if {"-h", "-help", "--help"} & set(sys.argv[1:]):  # absl's own shows no flags to a console script, and exits with 1
+        print(f"{__doc__}\n{flags.FLAGS.module_help(flags.FLAGS.find_module_defining_flag('experiment'))}")
         sys.exit(0)
     app.run(main_or_exit, flags_parser=parse_or_exit)
 
@@ -275,17 +297,11 @@ def main_or_exit(arguments: Sequence[str]) -> None:
     """Call main; exit with 2 for the user's errors, 1 for a diverged run, 128 + n after signal n."""
     try:
         main(arguments)
-    except UserError as error:
-        fail(str(error))
+        sys.stdout.flush()
+    except (UserError, RunStoppedError) as error:
+        fail(str(error), error.exit_code)
     except BrokenPipeError:  # `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except ArithmeticError as error:
-        fail(str(error), 1)
-    except Exception as error:
-        code = getattr(error, "exit_code", None)
-        if code is None:
-            raise
-        fail(str(error), code)
 
 
 def fail(message: str, code: int = 2) -> None:

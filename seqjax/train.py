@@ -8,7 +8,7 @@ Legend: B batch, K steps in one dispatch.
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,9 +19,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from seqjax.data.dataset import Arrays, Dataset
 from seqjax.data.pipeline import Batches, batches, steps_per_epoch
-from seqjax.errors import UserError
+from seqjax.errors import UserError, check_least
 from seqjax.experiment import Experiment
 
+Tree = TypeVar("Tree")
 Sums = dict[str, jax.Array]
 Stack = tuple[Any, Any]  # ids [K, B], weights [K, B]
 
@@ -36,8 +37,7 @@ class Settings:
     """Between checkpoints within an epoch; each epoch also ends with one."""
 
     def __post_init__(self):
-        if self.steps_per_dispatch < 1:
-            raise UserError(f"steps_per_dispatch must be at least 1, not {self.steps_per_dispatch}")
+        check_least("steps_per_dispatch", self.steps_per_dispatch, 1)
 
 
 class TrainState(struct.PyTreeNode):
@@ -155,7 +155,8 @@ class Program:
         mesh = Mesh(np.asarray(jax.devices()), ("data",))
         if experiment.batch_size % mesh.size:
             raise UserError(f"batch_size {experiment.batch_size} does not divide over {mesh.size} devices")
-        self._whole, self._split = (NamedSharding(mesh, spec) for spec in (PartitionSpec(), PartitionSpec(None, "data")))
+        self._whole = NamedSharding(mesh, PartitionSpec())
+        self._split = NamedSharding(mesh, PartitionSpec(None, "data"))
         self.arrays = jax.device_put(dict(dataset.arrays), self._whole)
         train_step = make_train_step(experiment, dataset.gather)
         evaluate_step = make_evaluate_step(experiment, dataset.gather)
@@ -173,9 +174,9 @@ class Program:
         self._train = jax.jit(train, donate_argnums=0, in_shardings=(whole, stack, whole), out_shardings=whole)
         self._evaluate = jax.jit(evaluate, in_shardings=(whole, stack, whole, whole), out_shardings=whole)
 
-    def place(self, state: TrainState) -> TrainState:
-        """The state on every device."""
-        return jax.device_put(state, self._whole)
+    def place(self, tree: Tree) -> Tree:
+        """A tree of arrays, whole on every device."""
+        return jax.device_put(tree, self._whole)
 
     def batches(self, part: str, start: int, stop: int, seed: int | None = None):
         """Batches of a part, the slice of this host."""
@@ -197,7 +198,7 @@ class Program:
     def evaluate(self, params: Any, part: str) -> dict[str, float]:
         """Means of the loss and the metrics over a part, every example once."""
         steps = steps_per_epoch(len(self.dataset.parts[part]), self.experiment.batch_size)
-        sums = jax.device_put(no_sums(self.experiment), self._whole)
+        sums = self.place(no_sums(self.experiment))
         for batch in self.batches(part, 0, steps):
             sums = self._evaluate(sums, self._stack(batch), params, self.arrays)
         return {name: float(value) for name, value in means(jax.device_get(sums)).items()}

@@ -1,12 +1,12 @@
 """A run's folder: all that evaluate, predict and the report need, and what a rerun must agree with.
 
-    config.json     experiment, options, data and their fingerprint, settings, versions, device
-    experiment.py   a copy of the file that defined it
-    metrics.jsonl   one row per epoch
-    results.json    when finished
-    curves.png      loss and metric per epoch
-    checkpoints/    latest/STEP and best/STEP
-    and the data's own files (vocabulary.txt, jena.json, ...)
+config.json     experiment, options, data and their fingerprint, settings, versions, device
+experiment.py   a copy of the file that defined it
+metrics.jsonl   one row per epoch
+results.json    when finished
+curves.png      loss and metric per epoch
+checkpoints/    latest/STEP and best/STEP
+and the data's own files (vocabulary.txt, jena.json, ...)
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from typing import Any
 
 from seqjax.errors import UserError
 
-IDENTITY = ("experiment", "options", "data", "fingerprint", "settings")
+IDENTITY = ("experiment", "data", "options", "fingerprint", "settings")
 Row = dict[str, Any]
 
 

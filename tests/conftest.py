@@ -19,6 +19,13 @@ from seqjax.experiment import Experiment
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _programs_are_compiled_once(tmp_path_factory):
+    """Tests that run the same program many times (kill, resume, compare) compile it once."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("xla")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
 class Line(nn.Module):
     """A linear model with dropout, so that the train step draws random numbers."""
 
@@ -27,7 +34,7 @@ class Line(nn.Module):
         return nn.Dense(1)(nn.Dropout(0.2)(inputs, deterministic=not train))[:, 0]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy_dataset() -> Dataset:
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(100, 3)).astype(np.float32)
@@ -37,7 +44,7 @@ def toy_dataset() -> Dataset:
     return Dataset(arrays, gather, parts, "toy", "f00d")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy_experiment() -> Experiment:
     return Experiment(
         source=None,

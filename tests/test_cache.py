@@ -33,7 +33,8 @@ class Build:
     def __call__(self):
         self.calls += 1
         ids = np.arange(self.start, self.start + 12, dtype=np.uint16).reshape(3, 4)
-        return {"ids": ids, "labels": np.array([0, 1, 1], np.float32), "words": np.array(["é", "ab"]), "none": ids[:0]}
+        labels = np.array([0, 1, 1], np.float32)
+        return {"ids": ids, "labels": labels, "words": np.array(["é", "ab"]), "none": ids[:0]}
 
 
 def same(arrays, build):

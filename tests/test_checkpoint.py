@@ -111,7 +111,7 @@ def test_all_damaged_is_an_error_and_deletes_nothing(checkpoints, tmp_path):
     checkpoints.wait()
     for step in (1, 2):
         largest_file(tmp_path / "latest" / str(step)).write_bytes(b"")
-    with pytest.raises(UserError, match="every checkpoint in .* is damaged"):
+    with pytest.raises(UserError, match=r"every checkpoint in .* is damaged"):
         checkpoints.restore(tree(0))
     assert checkpoints.steps() == [2, 1]
 

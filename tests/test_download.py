@@ -5,6 +5,7 @@ import http.server
 import io
 import socket
 import threading
+import time
 import zipfile
 
 import numpy as np
@@ -27,6 +28,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.content = CONTENT
         self.ranges = True
         self.shift = 0  # resumes so many bytes too late
+        self.silent = False  # does not say where it resumes
         self.announce = True  # sends a Content-Length
         self.cuts = []  # for each coming answer: after how many bytes the connection breaks
         self.codes = []  # for each coming answer: an error code instead
@@ -62,7 +64,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return
             content = content[start:]
             self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+            if not server.silent:
+                self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
         else:
             self.send_response(200)
         if server.announce:
@@ -160,8 +163,9 @@ def test_a_cut_that_nothing_announced_is_found_by_the_size(server, destination):
     assert destination.read_bytes() == CONTENT
 
 
-def test_a_server_that_resumes_elsewhere_is_asked_for_all(server, destination):
-    server.shift = 7
+@pytest.mark.parametrize(("shift", "silent"), [(7, False), (0, True)])
+def test_a_server_that_resumes_elsewhere_is_asked_for_all(server, destination, shift, silent):
+    server.shift, server.silent = shift, silent
     leave_part(destination, CONTENT[:1000])
     fetch(server.url(), destination, sha256=SHA256)
     assert destination.read_bytes() == CONTENT
@@ -276,6 +280,25 @@ def test_the_lock_of_a_killed_process_does_not_bar_the_way(server, destination):
     fetch(server.url(), destination, sha256=SHA256)
     assert destination.read_bytes() == CONTENT
     assert list(destination.parent.iterdir()) == [destination]
+
+
+def test_a_lock_that_its_holder_removed_does_not_count(server, destination):
+    fcntl = pytest.importorskip("fcntl")
+    destination.parent.mkdir(parents=True)
+    lock = destination.with_name("file.bin.lock")
+    with lock.open("ab") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=fetch, args=(server.url(), destination))
+        waiting.start()
+        time.sleep(0.2)
+        lock.unlink()  # as a holder does whose download failed ...
+        second = lock.open("ab")
+        fcntl.flock(second, fcntl.LOCK_EX)  # ... and a third process is quicker than the one that waits
+    with second:
+        time.sleep(0.2)
+        assert server.requests == []
+    waiting.join()
+    assert destination.read_bytes() == CONTENT
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ def folder(tmp_path, monkeypatch):
 def test_a_file_in_the_current_directory_is_an_experiment(folder):
     assert "counting" in experiments.names()
     assert experiments.find("counting") == folder / "counting.py"
-    assert experiments.listing("counting") == experiments.Listing("counting", "Counts to three.", {"test": {"mae": 1.5}})
+    expected = experiments.Listing("counting", "Counts to three.", {"test": {"mae": 1.5}})
+    assert experiments.listing("counting") == expected
     built = experiments.load(experiments.find("counting"))(units=7)
     assert (built.model, built.epochs, built.lecture) == (7, 1, {"test": {"mae": 1.5}})
 

@@ -42,9 +42,9 @@ def assert_same_run(experiment, dataset, first, second):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.fixture
-def reference(toy_experiment, toy_dataset, tmp_path):
-    workdir = new_workdir(tmp_path / "reference")
+@pytest.fixture(scope="module")
+def reference(toy_experiment, toy_dataset, tmp_path_factory):
+    workdir = new_workdir(tmp_path_factory.mktemp("reference") / "run")
     fit(toy_experiment, toy_dataset, workdir, SETTINGS)
     return workdir
 

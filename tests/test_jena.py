@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import seqjax.data
 from seqjax.data import jena, weather, windows
 from seqjax.errors import UserError
 
@@ -279,16 +280,35 @@ def test_unknown_data():
         jena.Windows().load("reel", Path())
 
 
-def test_sample_says_that_it_is_generated(monkeypatch, tmp_path):
+@pytest.fixture
+def generated(monkeypatch):
+    """A stand-in for the generator, which takes longer."""
     table = climate(2000)
-    generated = types.SimpleNamespace(**vars(table), optimum={"mae": 1.5})
-    generated.times = table.times.astype("datetime64[m]")
-    monkeypatch.setattr(jena.sample, "climate", lambda: generated)
+    made = types.SimpleNamespace(**vars(table), optimum={"mae": 1.5})
+    made.times = table.times.astype("datetime64[m]")
+    monkeypatch.setattr(seqjax.data, "sample", types.SimpleNamespace(climate=lambda: made), raising=False)
+
+
+@pytest.mark.usefixtures("generated")
+def test_sample_says_that_it_is_generated(tmp_path):
     dataset = jena.Windows().load("sample", tmp_path / "unused")
     assert "not the lecture's" in dataset.description
-    assert dataset.optimum == {"mae": 1.5}
+    assert "2,000 rows 60 min apart" in dataset.description
     assert json.loads(dataset.assets["jena.json"])["delay"] == 143
     assert not (tmp_path / "unused").exists()
+
+
+@pytest.mark.usefixtures("generated")
+def test_the_optimum_is_that_of_a_day_ahead(tmp_path):
+    day_ahead: list[dict[str, Any]] = [
+        {},
+        {"sequence_length": 10},
+        {"sampling_rate": 2, "sequence_length": 10, "delay": 42},
+    ]
+    for options in day_ahead:
+        assert jena.Windows(**options).load("sample", tmp_path).optimum == {"mae": 1.5}
+    for delay in (142, 144):
+        assert jena.Windows(delay=delay).load("sample", tmp_path).optimum == {}
 
 
 # Requests

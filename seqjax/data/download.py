@@ -135,7 +135,7 @@ def _attempt(
     """Make `part` whole from one address, or raise _AttemptError."""
     judged = sha256 is not None or check is not None
     have = part.stat().st_size if part.exists() else 0
-    if have and (not judged or (size is not None and have > size)):
+    if have and not judged:
         part.unlink()
         have = 0
     if have != size:

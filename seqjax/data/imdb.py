@@ -1,8 +1,8 @@
 """Movie reviews and whether they are positive: the IMDB reviews of Maas et al. (2011), or generated ones.
 
-The reviews are put in an order of their own, by label and content, so that every copy of the data gives the same
-examples under the same ids, whether it was prepared by tensorflow-datasets, unpacked, or still is an archive.
-TensorFlow is imported only to read what tensorflow-datasets has prepared, and not even then once it is in the cache.
+The reviews are put in an order of their own, by label and content, so that every copy of the data gives the
+same examples under the same ids, whether prepared by tensorflow-datasets, unpacked, or still an archive. Once
+they are in the cache, TensorFlow is not even imported.
 
 Legend: B batch, N examples (those for training first), L length, K distinct columns of the richest review.
 """
@@ -11,33 +11,22 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
-import re
-import tarfile
-import urllib.request
-import warnings
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-from absl import logging
 
-from seqjax.data import text as text_module
+from seqjax.data import imdb_files, text
 from seqjax.data.cache import cached
 from seqjax.data.dataset import Arrays, Dataset, Requests
 from seqjax.data.text import Corpus, Tokenizer, Vocabulary, encode_int, encode_multi_hot
 from seqjax.errors import UserError
 
-ARCHIVE = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 LENGTH = 600  # the lecture's, for the real reviews: 5 % of them are longer
 LABELS = ("negative", "positive")
 VALIDATION = 5  # one review in five of each class
 OPTIONS, WORDS = "text.json", "vocabulary.txt"
-
-Examples = Mapping[str, list[tuple[int, str]]]
-"""`train` and `test`: (label, text) of each review; label 1 is positive."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +42,10 @@ class Reviews:
     vocabulary_size: int = 20_000
     """At most so many ids, special ones included."""
     length: int | None = None
-    """`int` encoding: L. None is 600, and for the sample the next multiple of 16 that holds its longest review."""
+    """`int` encoding: L. None is 600, and for the sample the least multiple of 16 that cuts no review."""
     encoding: str = "int"
-    """`int`: ids in order, [L], 0 is padding. `multi_hot`: the distinct columns in ascending order, [K], padded
-    with `vocabulary_size`, which is one past the last column."""
+    """`int`: ids in order, [L], 0 is padding. `multi_hot`: the distinct columns in ascending order, [K],
+    padded with `vocabulary_size`, which is one past the last column."""
     ngrams: int = 1
     """Words, and runs of up to so many of them."""
     split_seed: int = 0
@@ -82,43 +71,49 @@ class Reviews:
         and otherwise downloaded and prepared there by tensorflow-datasets.
         """
         if data == "sample":
-            from seqjax.data import sample
+            from seqjax.data.sample_reviews import reviews
 
-            generated = sample.reviews()
-            labels = {"train": generated.train_labels, "test": generated.test_labels}
-            texts = {"train": generated.train_texts, "test": generated.test_texts}
-            examples = {part: [(int(k), t) for k, t in zip(labels[part], texts[part], strict=True)] for part in texts}
-            arrays = self._vectorise(examples, self.length)
+            generated = reviews()
+            pairs = lambda labels, texts: list(zip(map(int, labels), texts, strict=True))
+            train = pairs(generated.train_labels, generated.train_texts)
+            test = pairs(generated.test_labels, generated.test_texts)
+            arrays = self._vectorise({"train": train, "test": test}, self.length)
             return self._dataset(arrays, "generated reviews, not the lecture's IMDB", generated.optimum)
         if data != "real":
             raise UserError(f"data={data!r}: choose 'real' or 'sample'")
-        found = find(data_dir) or download(data_dir)
+        found = imdb_files.find(data_dir) or imdb_files.download(data_dir)
         # The code belongs to the key: an entry that another version of it has made is never met again.
-        code = b"".join(Path(source).read_bytes() for source in (__file__, text_module.__file__))
-        key = f"imdb {hashlib.sha256(code).hexdigest()} {content(found)} {self}"
-        arrays = cached(key, lambda: self._vectorise(read(found), self.length or LENGTH))
+        sources = (__file__, imdb_files.__file__, text.__file__)
+        code = b"".join(Path(source).read_bytes() for source in sources)
+        key = f"imdb {hashlib.sha256(code).hexdigest()} {imdb_files.content(found)} {self}"
+        arrays = cached(key, lambda: self._vectorise(imdb_files.read(found), self.length or LENGTH))
         return self._dataset(arrays, "IMDB movie reviews")
 
     def requests(self, assets: Path, text: TextIO, name: str) -> Requests:
         r"""See `Source.requests`: one review a line; an empty line is an empty review.
 
-        An output is a logit; its line is `positive\t0.9731` or `negative\t0.0312`: the likelier label, a tab, and the
-        probability that the review is *positive*, whichever label is printed.
+        An output is a logit; its line is `positive\t0.9731` or `negative\t0.0312`: the likelier label, a tab,
+        and the probability that the review is *positive*, whichever label is printed.
         """
         options, vocabulary = _assets(assets)
         try:
             lines = text.read().split("\n")
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
-            raise UserError(f"{name}, line {line}: byte 0x{error.object[error.start]:02x} is not UTF-8") from error
+            byte = error.object[error.start]
+            raise UserError(f"{name}, line {line}: byte 0x{byte:02x} is not UTF-8") from error
         if lines[-1] == "":
             lines.pop()
         corpus = Corpus.of(lines, Tokenizer(ngrams=options["ngrams"]))
         tokens = _encode(corpus, vocabulary, options)
-        ids = np.arange(len(lines), dtype=np.int32)
-        return Requests({"tokens": tokens}, lambda arrays, ids: arrays["tokens"][ids].astype("int32"), ids, _line)
+        return Requests(
+            arrays={"tokens": tokens},
+            gather=lambda arrays, ids: arrays["tokens"][ids].astype("int32"),
+            ids=np.arange(len(lines), dtype=np.int32),
+            line=_line,
+        )
 
-    def _vectorise(self, examples: Examples, length: int | None) -> dict[str, np.ndarray]:
+    def _vectorise(self, examples: imdb_files.Examples, length: int | None) -> dict[str, np.ndarray]:
         """All that is worth caching: the arrays, the parts, the vocabulary, the content's sha256."""
         digest = lambda text: hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
         ordered = {part: sorted((k, digest(t), t) for k, t in examples[part]) for part in ("train", "test")}
@@ -145,14 +140,17 @@ class Reviews:
         """Take one training review in five of each class for validation, by a permutation of the class."""
         rng = np.random.default_rng(self.split_seed)
         classes = [np.flatnonzero(labels[:train] == label) for label in range(len(LABELS))]
-        validation = np.sort(np.concatenate([rng.permutation(ids)[: len(ids) // VALIDATION] for ids in classes]))
+        drawn = [rng.permutation(ids)[: len(ids) // VALIDATION] for ids in classes]
+        validation = np.sort(np.concatenate(drawn)).astype(np.int32)
         return {
             "train": np.setdiff1d(np.arange(train, dtype=np.int32), validation),
-            "validation": validation.astype(np.int32),
+            "validation": validation,
             "test": np.arange(train, len(labels), dtype=np.int32),
         }
 
-    def _dataset(self, arrays: Mapping[str, np.ndarray], name: str, optimum: Mapping[str, float] | None = None):
+    def _dataset(
+        self, arrays: Mapping[str, np.ndarray], name: str, optimum: Mapping[str, float] | None = None
+    ) -> Dataset:
         tokens, vocabulary = arrays["tokens"], arrays["vocabulary"].tobytes().decode()
         options = dataclasses.asdict(self)
         if self.encoding == "int":
@@ -160,7 +158,7 @@ class Reviews:
         parts = {part: arrays[part] for part in ("train", "validation", "test")}
         sizes = ", ".join(f"{len(ids):,} {part}" for part, ids in parts.items())
         learned = vocabulary.count("\n")
-        shape = f"the first {tokens.shape[1]} of each" if self.encoding == "int" else "as bags of words"
+        shape = f"cut at {tokens.shape[1]}" if self.encoding == "int" else "as bags"
         grams = "words" if self.ngrams == 1 else f"1- to {self.ngrams}-grams"
         identity = json.dumps(options, sort_keys=True).encode() + arrays["content"].tobytes()
         return Dataset(
@@ -194,26 +192,17 @@ def _assets(folder: Path) -> tuple[dict[str, Any], Vocabulary]:
     """What `_dataset` has written: the options (with the actual length), and the vocabulary."""
     path = folder / OPTIONS
     try:
-        options = json.loads(path.read_text(encoding="utf-8"))
-        Reviews(**options)
+        options = dataclasses.asdict(Reviews(**json.loads(path.read_text(encoding="utf-8"))))
+        if options["encoding"] == "int" and options["length"] is None:
+            raise ValueError("no length")
         path = folder / WORDS
         words = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}: the workdir of a text experiment has it") from error
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} is damaged: {error}") from error
-    return options, Vocabulary.from_text(words, mask=options["encoding"] == "int", name=str(path))
-
-
-def find(data_dir: Path) -> Path | None:
-    """The reviews in `data_dir`, see `Reviews.load`; None if there are none."""
-    for folder in (data_dir / "imdb_reviews", data_dir / "tensorflow_datasets" / "imdb_reviews"):
-        # An interrupted preparation leaves `1.0.0.incomplete...` behind.
-        versions = [info.parent for info in folder.glob("plain_text/*/dataset_info.json")]
-        versions = [path for path in versions if re.fullmatch(r"\d+\.\d+\.\d+", path.name)]
-        if versions:
-            return max(versions, key=lambda path: [int(number) for number in path.name.split(".")])
-    for path in (data_dir / "aclImdb", data_dir / "aclImdb_v1.tar.gz"):
-        if path.exists():
-            return path
-    return None
+    vocabulary = Vocabulary.from_text(words, mask=options["encoding"] == "int", name=str(path))
+    if vocabulary.size > options["vocabulary_size"]:
+        limit = options["vocabulary_size"]
+        raise UserError(f"{path}: {vocabulary.size} ids, more than the {limit} of {OPTIONS}")
+    return options, vocabulary

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from seqjax.data import sample, weather, windows
+from seqjax.data import weather, windows
 from seqjax.data.dataset import Dataset, Requests
 from seqjax.data.download import check_zip, download
 from seqjax.errors import UserError
@@ -55,9 +55,11 @@ class Windows:
           UserError: files missing, damaged or malformed, or options that do not fit the data.
         """
         if data == "sample":
-            climate = sample.climate()
-            table = weather.Weather(tuple(climate.columns), climate.times, climate.values)
-            return self.dataset(table, "generated climate (not the lecture's data)", climate.optimum)
+            from seqjax.data.sample_climate import climate
+
+            generated = climate()
+            table = weather.Weather(tuple(generated.columns), generated.times, generated.values)
+            return self.dataset(table, "generated climate (not the lecture's data)", generated.optimum)
         if data != "real":
             raise UserError(f"data={data}: choose real or sample")
         data_dir = data_dir.expanduser()
@@ -68,6 +70,9 @@ class Windows:
         self, table: weather.Weather, name: str, optimum: Mapping[str, float] | None = None
     ) -> Dataset:
         """Windows over a whole table, called `name` in messages and in the description.
+
+        Args:
+          optimum: the best scores there are for a forecast of 24 hours; dropped if another is asked for.
 
         Raises:
           UserError: too few rows, or options that do not fit the time step or the rows.
@@ -92,7 +97,7 @@ class Windows:
             assets={
                 ASSET: json.dumps({**facts, "mean": mean.tolist(), "std": std.tolist()}, indent=1) + "\n"
             },
-            optimum=optimum or {},
+            optimum=optimum if optimum and (span.delay - span.reach) * step == windows.DAY else {},
         )
 
     def requests(self, assets: Path, text: TextIO, name: str) -> Requests:

@@ -89,9 +89,7 @@ class RecurrentCell(nn.Module):
             shapes["kernel_scale"] = (nn.initializers.ones, (width,))
             shapes["recurrent_scale"] = (nn.initializers.ones, (width,))
         shapes |= self.extra_parameters()
-        return {
-            name: self.param(name, init, shape, self.param_dtype) for name, (init, shape) in shapes.items()
-        }
+        return {name: self.param(name, init, shape, self.param_dtype) for name, (init, shape) in shapes.items()}
 
     def extra_parameters(self) -> dict[str, tuple[Initializer, tuple[int, ...]]]:
         """Name -> (initializer, shape) of what only this cell has."""
@@ -116,9 +114,7 @@ class RecurrentCell(nn.Module):
 
     def _product(self, x: jax.Array, kernel: jax.Array, like: jax.Array) -> jax.Array:
         dtype = self.output_dtype(like)
-        return jnp.matmul(
-            x.astype(dtype), kernel.astype(dtype), preferred_element_type=self.state_dtype(like)
-        )
+        return jnp.matmul(x.astype(dtype), kernel.astype(dtype), preferred_element_type=self.state_dtype(like))
 
     def _input_products(self, p: Mapping[str, jax.Array], x: jax.Array) -> list[jax.Array]:
         """[x @ W_k for each gate k], each [B, U]."""

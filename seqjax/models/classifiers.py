@@ -7,8 +7,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seqjax.models.embeddings import Embedding
+from seqjax.errors import check_least
 from seqjax.models.dense import Dense, Dropout, glorot_uniform
+from seqjax.models.embeddings import Embedding
 
 
 class BagOfWordsClassifier(nn.Module):
@@ -25,11 +26,10 @@ class BagOfWordsClassifier(nn.Module):
     @nn.compact
     def __call__(self, tokens: jax.Array, *, train: bool = False) -> jax.Array:
         """Distinct token ids [B, T], padded with `vocabulary_size` -> logits [B]."""
+        check_least("units", self.units, 1)
         kernel = self.param("kernel", glorot_uniform, (self.vocabulary_size, self.units))
         bias = self.param("bias", nn.initializers.zeros, (self.units,))
-        rows = jnp.take(
-            kernel, tokens, axis=0, mode="fill", fill_value=0
-        )  # [B, T, units]; padding is out of range: 0
+        rows = jnp.take(kernel, tokens, axis=0, mode="fill", fill_value=0)  # [B, T, units]; padding is out of range: 0
         x = nn.relu(rows.sum(axis=1) + bias[None, :])
         x = Dropout(self.dropout)(x, deterministic=not train)
         return Dense(1)(x)[:, 0]

@@ -3,12 +3,16 @@
 Legend: B batch, T tokens, V vocabulary, E embedding.
 """
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seqjax.errors import check_least
 
-def uniform(key: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.dtype("float32")) -> jax.Array:
+
+def uniform(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
     """Keras's initial embedding: uniform in +-0.05."""
     return jax.random.uniform(key, shape, dtype, -0.05, 0.05)
 
@@ -22,5 +26,6 @@ class Embedding(nn.Module):
     @nn.compact
     def __call__(self, tokens: jax.Array) -> jax.Array:
         """Token ids [..., T] in 0..V-1 -> vectors [..., T, E]."""
+        check_least("embedding_size", self.embedding_size, 1)
         table = self.param("embedding", uniform, (self.vocabulary_size, self.embedding_size))
         return jnp.take(table, tokens, axis=0)

@@ -6,6 +6,7 @@ Legend: B batch, T time, D features.
 import flax.linen as nn
 import jax
 
+from seqjax.errors import check_least
 from seqjax.models.dense import Dense, Dropout
 
 
@@ -31,6 +32,7 @@ class DenseForecaster(nn.Module):
     def __call__(self, inputs: jax.Array, *, train: bool = False) -> jax.Array:
         """Windows [B, T, D] -> forecasts [B]."""
         del train
+        check_least("units", self.units, 1)
         x = inputs.reshape(inputs.shape[0], -1)  # [B, T * D]
         x = nn.relu(Dense(self.units)(x))  # [B, units]
         return Dense(1)(x)[:, 0]

@@ -47,13 +47,9 @@ def preset(name: str, gates: int, units: int, forget_gate: int | None = None) ->
       UserError: an unknown name.
     """
     if name == "keras":
-        return Preset(
-            nn.initializers.glorot_uniform(), nn.initializers.orthogonal(), _forget_one(units, forget_gate)
-        )
+        return Preset(nn.initializers.glorot_uniform(), nn.initializers.orthogonal(), _forget_one(units, forget_gate))
     if name == "flax":
-        return Preset(
-            nn.initializers.lecun_normal(), _orthogonal_per_gate(gates, units), nn.initializers.zeros
-        )
+        return Preset(nn.initializers.lecun_normal(), _orthogonal_per_gate(gates, units), nn.initializers.zeros)
     if name == "torch":
         bound = 1 / math.sqrt(units)
         return Preset(_uniform(bound), _uniform(bound), _torch_bias(bound))

@@ -9,16 +9,17 @@ row that is masked everywhere returns its initial state.
 Randomness comes from the collection "dropout", once a call, and does not depend on the backend.
 """
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from seqjax.errors import UserError
+from seqjax.errors import UserError, check_least
+from seqjax.models import backends, cudnn, fused, fused_cells
 from seqjax.models.cells import Activation, GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
 from seqjax.models.initializers import Initializer
+from seqjax.models.tokens import Tokens
 
 
 def scan_cell(
@@ -78,9 +79,7 @@ def _zoneout(old: Any, new: Any, rate: float, key: Any) -> Any:
         return jax.tree.map(lambda o, n: rate * o + (1 - rate) * n, old, new)
     leaves, structure = jax.tree.flatten(new)
     keys = jax.tree.unflatten(structure, list(jax.random.split(key, len(leaves))))
-    return jax.tree.map(
-        lambda k, o, n: jnp.where(jax.random.bernoulli(k, rate, n.shape), o, n), keys, old, new
-    )
+    return jax.tree.map(lambda k, o, n: jnp.where(jax.random.bernoulli(k, rate, n.shape), o, n), keys, old, new)
 
 
 def _hold(old: Any, new: Any, valid: jax.Array | None) -> Any:
@@ -98,7 +97,11 @@ def _repeat_last_valid(y: jax.Array, mask: jax.Array, reverse: bool) -> jax.Arra
     return jnp.where(last >= 0, jnp.take_along_axis(y, jnp.maximum(last, 0), axis=1), 0)
 
 
-def check_inputs(name: str, inputs: jax.Array, mask: jax.Array | None) -> None:
+def _dense(inputs: Any) -> jax.Array:
+    return inputs.dense() if isinstance(inputs, Tokens) else inputs
+
+
+def check_inputs(name: str, inputs: Any, mask: jax.Array | None) -> None:
     """Refuse shapes that would broadcast into nonsense. Raises UserError."""
     if inputs.ndim < 3:
         raise UserError(f"{name}: inputs must be [batch, time, features], not of shape {inputs.shape}")
@@ -128,7 +131,7 @@ class Recurrent(nn.Module):
 
     def __call__(
         self,
-        inputs: jax.Array,
+        inputs: jax.Array | Tokens,
         mask: jax.Array | None = None,
         initial_state: Any = None,
         train: bool = False,
@@ -137,7 +140,7 @@ class Recurrent(nn.Module):
         """Run the layer.
 
         Args:
-          inputs: [B, T, D].
+          inputs: [B, T, D], or Tokens.
           mask: [B, T] bool; False steps hold the state. None: all steps are real.
           initial_state: a final state of this layer (feed that of the piece before to stream); None: zeros.
             SimpleRNN and GRU: h [B, U]; LSTM: (h, c); Bidirectional: (forward, backward); Stacked: one per layer.
@@ -152,7 +155,7 @@ class Recurrent(nn.Module):
           UserError: shapes, rates or names that make no sense, or a backend that cannot do what is asked.
         """
         sequences, wants_state = self.wants()
-        outputs, last, state = self.run(inputs, mask, initial_state, train, **options)
+        outputs, last, state = self.run(inputs, mask, initial_state, train, sequences, **options)
         chosen = outputs if sequences else last
         return (chosen, state) if wants_state else chosen
 
@@ -216,6 +219,7 @@ class RecurrentLayer(Recurrent):
     backend: str = "auto"
 
     cell_class: ClassVar[type[RecurrentCell]]
+    fused_cell: ClassVar[fused_cells.FusedCell]
 
     def cell_options(self) -> dict[str, Any]:
         """Fields of the cell that only this layer has."""
@@ -223,6 +227,7 @@ class RecurrentLayer(Recurrent):
 
     def setup(self) -> None:
         """Check the rates and make the cell."""
+        check_least("units", self.units, 1)
         for name in ("dropout", "recurrent_dropout", "zoneout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{type(self).__name__}: {name}={getattr(self, name)} is not in [0, 1)")
@@ -239,36 +244,65 @@ class RecurrentLayer(Recurrent):
         self.cell = self.cell_class(**options, **self.cell_options())
         self.input_dropout = nn.Dropout(self.dropout, broadcast_dims=(1,))
 
+    def prepare(
+        self, inputs: Any, mask: Any, initial_state: Any, train: bool, recurrent_mask: Any
+    ) -> tuple[backends.Choice, jax.Array | Tokens, fused.Direction]:
+        """Check, draw the masks, pick the backend: all that comes before the first step."""
+        check_inputs(type(self).__name__, inputs, mask)
+        parameters = self.cell.parameters(inputs.shape[-1])  # declared here: they start alike in every backend
+        if initial_state is None:
+            initial_state = self.cell.initialize_carry(None, (inputs.shape[0], inputs.shape[2]))
+        if train and self.dropout > 0:
+            inputs = self.input_dropout(_dense(inputs), deterministic=False)
+        if recurrent_mask is None:
+            recurrent_mask = self._draw_recurrent_mask(inputs.shape[0], train)
+        choice = backends.choose(self, masked=mask is not None, dropped=recurrent_mask is not None)
+        state = initial_state if isinstance(initial_state, tuple) else (initial_state,)
+        return choice, inputs, fused.Direction(parameters, state, recurrent_mask, self.reverse)
+
     def run(
         self,
-        inputs: jax.Array,
+        inputs: jax.Array | Tokens,
         mask: jax.Array | None = None,
         initial_state: Any = None,
         train: bool = False,
+        sequences: bool = True,
         recurrent_mask: jax.Array | None = None,
-    ) -> tuple[jax.Array, jax.Array, Any]:
+    ) -> tuple[Any, jax.Array, Any]:
         """As in `Recurrent`; recurrent_mask [G or 1, B, U] takes the place of a drawn recurrent dropout mask."""
-        check_inputs(type(self).__name__, inputs, mask)
-        self.cell.parameters(inputs.shape[-1])  # declared here, so that they start alike under every backend
-        if initial_state is None:
-            initial_state = self.cell.initialize_carry(None, (inputs.shape[0], inputs.shape[2]))
-        inputs = self.input_dropout(inputs, deterministic=not train)
-        if recurrent_mask is None:
-            recurrent_mask = self._draw_recurrent_mask(inputs.shape[0], train)
+        choice, inputs, direction = self.prepare(inputs, mask, initial_state, train, recurrent_mask)
+        if choice.backend == "fused":
+            ((outputs, state),) = fused.run(self.fused_cell, [direction], inputs, mask, sequences)
+        elif choice.backend == "cudnn":
+            outputs, state = cudnn.run(
+                direction.parameters, _dense(inputs), mask, direction.state, reverse=self.reverse
+            )
+        else:
+            outputs, state = self._scan(_dense(inputs), mask, direction, train)
+        return self.finish(inputs, outputs, state)
+
+    def finish(self, inputs: Any, outputs: Any, state: tuple) -> tuple[Any, jax.Array, Any]:
+        """-> (outputs or None, last output, state as this layer hands it out)."""
+        dtype = self.cell.output_dtype(inputs)
+        outputs = None if outputs is None else outputs.astype(dtype)
+        return outputs, state[0].astype(dtype), state if len(state) > 1 else state[0]
+
+    def _scan(self, inputs: Any, mask: Any, direction: fused.Direction, train: bool) -> tuple[Any, tuple]:
         keys = None
         if train and self.zoneout > 0:
             keys = jax.random.split(self.make_rng("dropout"), inputs.shape[1])
-        state, outputs = scan_cell(
+        carry = direction.state if self.fused_cell.states > 1 else direction.state[0]
+        carry, outputs = scan_cell(
             self.cell,
-            initial_state,
+            carry,
             inputs,
             mask,
             reverse=self.reverse,
-            drop=recurrent_mask,
+            drop=direction.drop,
             zoneout=self.zoneout,
             zoneout_keys=keys,
         )
-        return outputs, self.cell.output(state).astype(outputs.dtype), state
+        return outputs, carry if isinstance(carry, tuple) else (carry,)
 
     def _draw_recurrent_mask(self, batch: int, train: bool) -> jax.Array | None:
         if not train or self.recurrent_dropout == 0:
@@ -283,6 +317,7 @@ class SimpleRNN(RecurrentLayer):
     """Elman's recurrent layer: see `cells.SimpleRNNCell` for the equation."""
 
     cell_class = SimpleRNNCell
+    fused_cell = fused_cells.SIMPLE_RNN
 
 
 class LSTM(RecurrentLayer):
@@ -293,6 +328,7 @@ class LSTM(RecurrentLayer):
     """none, diagonal or full: the lecture's term dot(c, Vo)."""
 
     cell_class = LSTMCell
+    fused_cell = fused_cells.LSTM
 
     def cell_options(self) -> dict[str, Any]:
         """The recurrent activation and the peephole."""
@@ -306,6 +342,7 @@ class GRU(RecurrentLayer):
     reset_after: bool = True
 
     cell_class = GRUCell
+    fused_cell = fused_cells.GRU
 
     def cell_options(self) -> dict[str, Any]:
         """The recurrent activation and where the reset gate acts."""

@@ -1,0 +1,91 @@
+"""Which implementation runs a recurrent layer, and why.
+
+- `scan`: `nn.scan` over the cell, the plain definition. It can do everything.
+- `fused`: one scan with a hand-written backward (`fused.py`); runs everywhere.
+- `cudnn`: NVIDIA's LSTM through `jax.experimental.rnn` (`cudnn.py`).
+- `auto`: the first of these that can do what is asked and is expected to be the fastest.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from seqjax.errors import UserError
+
+BACKENDS = ("auto", "scan", "fused", "cudnn")
+
+CUDNN_UNITS = 128
+"""From so many units on `auto` takes cuDNN where it may. Read (FlashRNN, arXiv 2412.07752), not measured here."""
+
+
+class Choice(NamedTuple):
+    """A backend and the reason in words."""
+
+    backend: str
+    reason: str
+
+
+def choose(layer: Any, *, masked: bool, dropped: bool, platform: str | None = None) -> Choice:
+    """Pick the backend of a SimpleRNN, LSTM or GRU layer.
+
+    Args:
+      layer: the layer; its `backend` says what is wanted.
+      masked: whether a mask comes with the inputs.
+      dropped: whether recurrent dropout acts.
+      platform: cpu, gpu or tpu; None: where JAX runs.
+
+    Raises:
+      UserError: an unknown backend, or one that cannot do what is asked.
+    """
+    if layer.backend not in BACKENDS:
+        raise UserError(f"backend {layer.backend!r} is unknown; choose one of {', '.join(BACKENDS)}")
+    platform = platform or jax.default_backend()
+    refusals = {
+        "scan": None,
+        "fused": fused_refusal(layer),
+        "cudnn": cudnn_refusal(layer, dropped=dropped, platform=platform),
+    }
+    if layer.backend != "auto":
+        refusal = refusals[layer.backend]
+        if refusal is not None:
+            able = ", ".join(name for name, reason in refusals.items() if reason is None)
+            name = type(layer).__name__
+            raise UserError(f"backend {layer.backend!r} cannot run this {name}: {refusal}; choose auto or {able}")
+        return Choice(layer.backend, "asked for")
+    if refusals["cudnn"] is None and not masked and layer.units >= CUDNN_UNITS:
+        return Choice("cudnn", f"an LSTM of {layer.units} >= {CUDNN_UNITS} units on NVIDIA without a mask")
+    if refusals["fused"] is None:
+        return Choice("fused", f"its backward is hand-written; cudnn: {refusals['cudnn'] or 'no gain expected'}")
+    return Choice("scan", f"fused: {refusals['fused']}")
+
+
+def fused_refusal(layer: Any) -> str | None:
+    """Why the fused backend cannot run this layer, or None."""
+    options = {
+        "activation": ("tanh",),
+        "recurrent_activation": ("sigmoid",),
+        "peephole": ("none",),
+        "reset_after": (True,),
+        "layer_norm": (False,),
+        "zoneout": (0,),
+        "dtype": (None, jnp.float32, jnp.float64),
+    }
+    for name, able in options.items():
+        value = getattr(layer, name, able[0])
+        if value not in able:
+            return f"{name}={value!r} is not supported there"
+    return None
+
+
+def cudnn_refusal(layer: Any, *, dropped: bool, platform: str) -> str | None:
+    """Why cuDNN cannot run this layer, or None."""
+    if type(layer).__name__ != "LSTM":
+        return "only the LSTM is there"
+    if platform not in ("gpu", "cuda"):
+        return f"it needs an NVIDIA GPU, and this is {platform}"
+    if dropped:
+        return "recurrent dropout is not supported there"
+    if layer.dtype not in (None, jnp.float32) or layer.param_dtype != jnp.float32:
+        return "only float32 is supported there"
+    return fused_refusal(layer)

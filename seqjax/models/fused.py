@@ -1,0 +1,244 @@
+"""The fused backend: one scan over time with a hand-written backward.
+
+Legend: B batch, T time, D features, U units, G gates, K directions run together (1, or 2 for a Bidirectional).
+Inside, arrays are time-major and feature-major: x [T, K, D, B], h [K, U, B], W [K, G*U, D], R [K, G*U, U].
+
+What makes it quick (two cores, measured in PERFORMANCE.md and the lab log): feature-major steps; one tanh over all
+gates; coefficients of the backward made in the forward (`fused_cells`); weight gradients of small layers accumulated
+inside the reverse scan, where they are still in the cache; both directions in one scan; the input product inside the
+step when D is small, and in bulk when it is not.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from seqjax.models.fused_cells import FusedCell, State
+from seqjax.models.tokens import Tokens, project
+
+INPUT_PRODUCT_IN_STEP = 64
+"""Up to so many features the input product is part of the step; beyond, one large product before the scan wins."""
+
+
+class Operands(NamedTuple):
+    """All that the recurrence is differentiated with respect to, and its masks (which get no gradient)."""
+
+    x: jax.Array
+    """[T, K, D, B], or with kernel=None the gates' input part itself [T, K, G*U, B]."""
+    kernel: jax.Array | None
+    """[K, G*U, D]."""
+    recurrent: jax.Array
+    """[K, G*U, U]."""
+    inner_bias: jax.Array | None
+    """[K, U, 1]: the GRU's bias inside the reset product; None for the others."""
+    state: State
+    """Each [K, U, B]."""
+    drop: jax.Array | None
+    """[K, G or 1, U, B]: recurrent dropout."""
+    mask: jax.Array | None
+    """[T, K, 1, B] bool."""
+
+
+def _dropped(cell: FusedCell, h: jax.Array, drop: jax.Array | None) -> jax.Array:
+    """h as the recurrent product takes it: [K, U, B], or [K, G, U, B] if every gate has its own mask."""
+    if drop is None:
+        return h
+    return h * drop[:, 0] if drop.shape[1] == 1 else h[:, None] * drop
+
+
+def _recurrent_product(cell: FusedCell, recurrent: jax.Array, h: jax.Array) -> jax.Array:
+    """R @ h -> [K, G*U, B]; h as `_dropped` gives it."""
+    if h.ndim == 3:
+        return jnp.matmul(recurrent, h)
+    directions, _, units, batch = h.shape
+    product = jnp.matmul(recurrent.reshape(directions, cell.gates, units, units), h)
+    return product.reshape(directions, cell.gates * units, batch)
+
+
+def _step(cell: FusedCell, o: Operands, state: State, x: jax.Array, valid: Any) -> tuple[State, Any]:
+    x_z = x if o.kernel is None else jnp.matmul(o.kernel, x)
+    h_z = _recurrent_product(cell, o.recurrent, _dropped(cell, state[0], o.drop))
+    return cell.advance(x_z, h_z, o.inner_bias, state, valid)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+def recurrence(cell: FusedCell, reverse: bool, sequences: bool, o: Operands) -> tuple[Any, State]:
+    """-> (h after every step [T, K, U, B], or None without `sequences`; final state)."""
+
+    def step(state: State, xs: Any) -> tuple[State, Any]:
+        state, _ = _step(cell, o, state, *xs)
+        return state, state[0] if sequences else None
+
+    state, hs = jax.lax.scan(step, o.state, (o.x, o.mask), reverse=reverse)
+    return hs, state
+
+
+def _forward(cell: FusedCell, reverse: bool, sequences: bool, o: Operands) -> tuple[Any, Any]:
+    def step(state: State, xs: Any) -> tuple[State, Any]:
+        new, coefficients = _step(cell, o, state, *xs)
+        return new, (state[0], coefficients)
+
+    state, (h_before, coefficients) = jax.lax.scan(step, o.state, (o.x, o.mask), reverse=reverse)
+    hs = None
+    if sequences:
+        last = state[0][None]
+        hs = jnp.concatenate([last, h_before[:-1]] if reverse else [h_before[1:], last])
+    return (hs, state), (o, h_before, coefficients)
+
+
+def _backward(cell: FusedCell, reverse: bool, sequences: bool, saved: Any, gradient: Any) -> tuple[Operands]:
+    o, h_before, coefficients = saved
+    dhs, dstate = gradient
+    transposed = jnp.swapaxes(o.recurrent, -1, -2)
+
+    def step(carry: Any, xs: Any) -> tuple[Any, Any]:
+        dstate, dkernel, drecurrent, dinner = carry
+        dh_out, x, h, coefficients = xs
+        if dh_out is not None:
+            dstate = (dstate[0] + dh_out, *dstate[1:])
+        dx_z, dh_z, dstate = cell.retreat(dstate, coefficients)
+        dstate = (dstate[0] + _through_product(cell, transposed, o.drop, dh_z), *dstate[1:])
+        drecurrent = drecurrent + _weight_gradient(cell, dh_z, _dropped(cell, h, o.drop))
+        if dinner is not None:
+            dinner = dinner + dh_z[:, -dinner.shape[1] :]
+        dx = dx_z
+        if dkernel is not None:
+            dkernel = dkernel + _weight_gradient(cell, dx_z, x)
+            dx = jnp.matmul(jnp.swapaxes(o.kernel, -1, -2), dx_z)
+        return (dstate, dkernel, drecurrent, dinner), dx
+
+    zeros = functools.partial(jax.tree.map, jnp.zeros_like)
+    inner = None if o.inner_bias is None else jnp.zeros_like(o.state[0])
+    carry = (dstate, zeros(o.kernel), zeros(o.recurrent), inner)
+    xs = (dhs, None if o.kernel is None else o.x, h_before, coefficients)
+    (dstate, dkernel, drecurrent, dinner), dx = jax.lax.scan(step, carry, xs, reverse=not reverse)
+    if dinner is not None:
+        dinner = dinner.sum(axis=-1, keepdims=True)
+    return (Operands(dx, dkernel, drecurrent, dinner, dstate, None, None),)
+
+
+recurrence.defvjp(_forward, _backward)
+
+
+def _through_product(cell: FusedCell, transposed: jax.Array, drop: Any, dh_z: jax.Array) -> jax.Array:
+    """The gradient [K, U, B] of h through R @ dropped(h); transposed is R^T [K, U, G*U]."""
+    if drop is None or drop.shape[1] == 1:
+        dh = jnp.matmul(transposed, dh_z)
+        return dh if drop is None else dh * drop[:, 0]
+    directions, gates, units, batch = drop.shape
+    kernels = jnp.swapaxes(transposed.reshape(directions, units, gates, units), 1, 2)
+    return (jnp.matmul(kernels, dh_z.reshape(directions, gates, units, batch)) * drop).sum(axis=1)
+
+
+def _weight_gradient(cell: FusedCell, dz: jax.Array, x: jax.Array) -> jax.Array:
+    """dz [K, G*U, B], x [K, D, B] (or [K, G, U, B]) -> [K, G*U, D]."""
+    if x.ndim == 3:
+        return jnp.matmul(dz, jnp.swapaxes(x, -1, -2))
+    directions, gates, units, batch = x.shape
+    product = jnp.matmul(dz.reshape(directions, gates, units, batch), jnp.swapaxes(x, -1, -2))
+    return product.reshape(directions, gates * units, units)
+
+
+class Direction(NamedTuple):
+    """One layer's share of a run; `seqjax.models.recurrent` makes it."""
+
+    parameters: Mapping[str, jax.Array]
+    """kernel [D, G*U], recurrent_kernel [U, G*U], bias [G*U] or [2, G*U]."""
+    state: State
+    """Each [B, U]."""
+    drop: jax.Array | None
+    """[G or 1, B, U]."""
+    reverse: bool
+
+
+def run(
+    cell: FusedCell,
+    directions: Sequence[Direction],
+    inputs: jax.Array | Tokens,
+    mask: jax.Array | None,
+    sequences: bool,
+) -> list[tuple[jax.Array | None, State]]:
+    """Run K layers of one shape over the same inputs in one scan.
+
+    Args:
+      cell: which recurrence.
+      directions: K of them, with equal shapes; `drop` of all or of none.
+      inputs: [B, T, D], or Tokens.
+      mask: [B, T] bool, or None.
+      sequences: whether the outputs of all steps are wanted.
+
+    Returns:
+      for each direction (outputs [B, T, U] or None, final state of arrays [B, U]).
+    """
+    one = len(directions) == 1
+    flips = [not one and direction.reverse for direction in directions]
+    dtype = jnp.result_type(inputs.dtype, *directions[0].parameters.values())
+    x, kernel = _input_part(cell, directions, inputs, flips, dtype)
+    operands = Operands(
+        x,
+        kernel,
+        jnp.stack([d.parameters["recurrent_kernel"].T for d in directions]).astype(dtype),
+        _inner_bias(directions, dtype),
+        tuple(jnp.stack([d.state[k].T for d in directions]).astype(dtype) for k in range(cell.states)),
+        _drop(directions, dtype),
+        None if mask is None else _steps([mask[:, :, None]] * len(directions), flips),
+    )
+    hs, final = recurrence(cell, one and directions[0].reverse, sequences, operands)
+    results = []
+    for k, flip in enumerate(flips):
+        outputs = None
+        if sequences:
+            h = jnp.flip(hs[:, k], axis=0) if flip else hs[:, k]
+            outputs = jnp.transpose(h, (2, 0, 1))
+        results.append((outputs, tuple(s[k].T for s in final)))
+    return results
+
+
+def _steps(arrays: Sequence[jax.Array], flips: Sequence[bool]) -> jax.Array:
+    """K arrays [B, T, D] -> [T, K, D, B], those that flip from the last step to the first."""
+    steps = [jnp.transpose(a, (1, 2, 0)) for a in arrays]
+    return jnp.stack([jnp.flip(a, axis=0) if flip else a for a, flip in zip(steps, flips, strict=True)], axis=1)
+
+
+def _input_part(
+    cell: FusedCell, directions: Sequence[Direction], inputs: Any, flips: Sequence[bool], dtype: Any
+) -> tuple[jax.Array, jax.Array | None]:
+    """`Operands.x` and `Operands.kernel`; the bias is the kernel's last column, for an input that is always 1."""
+    kernels = [d.parameters["kernel"].astype(dtype) for d in directions]
+    biases = [_input_bias(cell, d.parameters["bias"]).astype(dtype) for d in directions]
+    if isinstance(inputs, Tokens) or inputs.shape[-1] > INPUT_PRODUCT_IN_STEP:
+        if not isinstance(inputs, Tokens):
+            inputs = inputs.astype(dtype)
+        rows = project(inputs, jnp.concatenate(kernels, axis=1)) + jnp.concatenate(biases)[None, None, :]
+        return _steps(jnp.split(rows, len(directions), axis=-1), flips), None
+    ones = jnp.ones((*inputs.shape[:2], 1), dtype)
+    extended = jnp.concatenate([inputs.astype(dtype), ones], axis=-1)
+    kernel = jnp.stack([jnp.concatenate([k.T, b[:, None]], axis=1) for k, b in zip(kernels, biases, strict=True)])
+    return _steps([extended] * len(directions), flips), kernel
+
+
+def _input_bias(cell: FusedCell, bias: jax.Array) -> jax.Array:
+    """What stands in the gates without the state: [G*U]. A GRU's recurrent bias of z and r belongs to it."""
+    if bias.ndim == 1:
+        return bias
+    units = bias.shape[1] // cell.gates
+    return bias[0] + bias[1].at[-units:].set(0)
+
+
+def _inner_bias(directions: Sequence[Direction], dtype: Any) -> jax.Array | None:
+    """The GRU's bias inside the reset product [K, U, 1]."""
+    if directions[0].parameters["bias"].ndim == 1:
+        return None
+    units = directions[0].state[0].shape[-1]
+    return jnp.stack([d.parameters["bias"][1, -units:, None] for d in directions]).astype(dtype)
+
+
+def _drop(directions: Sequence[Direction], dtype: Any) -> jax.Array | None:
+    """[K, G or 1, U, B]."""
+    if directions[0].drop is None:
+        return None
+    masks = [jnp.swapaxes(d.drop, 1, 2) for d in directions if d.drop is not None]
+    return jax.lax.stop_gradient(jnp.stack(masks)).astype(dtype)
