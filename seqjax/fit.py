@@ -103,6 +103,7 @@ class Training:
         """Restores the newest checkpoint, or creates and saves the initial state."""
         self.experiment, self.workdir, self.settings, self.interrupt = experiment, workdir, settings, interrupt
         self.program = Program(experiment, dataset, settings)
+        self.shown = ("loss", *experiment.metrics)
         self.examples = len(dataset.parts["train"])
         self.epoch_steps = steps_per_epoch(self.examples, experiment.batch_size)
         self.latest = Checkpoints(workdir.path / "checkpoints" / "latest")
@@ -169,10 +170,10 @@ class Training:
         if report is None:
             return
         step, device_values = report
-        values = {name: value.item() for name, value in jax.device_get(device_values).items()}
-        if bad_step := values.pop("bad_step"):
+        values = jax.device_get(device_values)
+        if bad_step := int(values.pop("bad_step")):
             raise self._not_finite(bad_step)
-        self.progress.update(self._examples_in(step), title, values)
+        self.progress.update(self._examples_in(step), title, {name: float(values[name]) for name in self.shown})
 
     def _not_finite(self, step: int) -> RunStoppedError:
         self.latest.wait()

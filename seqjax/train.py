@@ -96,8 +96,9 @@ def _sums(experiment: Experiment, outputs: jax.Array, targets: jax.Array, weight
 
 
 def means(sums: Mapping[str, Any]) -> dict[str, Any]:
-    """Weighted means from weighted sums."""
-    return {name: total / sums["weight"] for name, total in sums.items() if name != "weight"}
+    """Weighted means from weighted sums, the loss first."""
+    names = sorted(sums.keys() - {"weight"}, key=lambda name: name != "loss")  # jit has sorted a dict's keys
+    return {name: sums[name] / sums["weight"] for name in names}
 
 
 def make_train_step(

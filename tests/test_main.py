@@ -126,7 +126,10 @@ def test_a_run_from_training_to_prediction(call, tmp_path):
     for arguments, message in (
         ([*SMALL, "--set=units=5"], "units=4, not 5"),
         (["--experiment=jena_lstm", "--workdir=runs/jena_lstm"], "data=sample, not real"),
-        (["--experiment=jena_dense", "--data=sample", "--workdir=runs/jena_lstm"], "experiment=jena_lstm, not jena_dense"),
+        (
+            ["--experiment=jena_dense", "--data=sample", "--workdir=runs/jena_lstm"],
+            "experiment=jena_lstm, not jena_dense",
+        ),
         (["--mode=evaluate", "--experiment=jena_lstm", "--set=units=5"], "units=4, not 5"),
         (["--mode=predict", "--workdir=runs/jena_lstm", "--input=missing.csv"], "missing.csv cannot be read"),
     ):

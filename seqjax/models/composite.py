@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from seqjax.errors import UserError
-from seqjax.models.recurrent import RNN, Recurrent
+from seqjax.models import backends, fused
+from seqjax.models.recurrent import RNN, Recurrent, RecurrentLayer
 
 MERGES = ("concat", "sum", "mul", "ave")
 
@@ -42,17 +43,38 @@ class Bidirectional(Recurrent):
 
     def run(
         self,
-        inputs: jax.Array,
+        inputs: Any,
         mask: Any = None,
         initial_state: Any = None,
         train: bool = False,
+        sequences: bool = True,
         **options: Any,
     ) -> tuple[Any, Any, Any]:
         """As in `Recurrent`: [B, T, 2U] and [B, 2U] when concatenated, else [B, T, U] and [B, U]."""
-        first, second = (None, None) if initial_state is None else initial_state
-        y_forward, last_forward, first = self.forward.run(inputs, mask, first, train, **options)
-        y_backward, last_backward, second = self.backward.run(inputs, mask, second, train, **options)
-        return self._merge(y_forward, y_backward), self._merge(last_forward, last_backward), (first, second)
+        states = (None, None) if initial_state is None else initial_state
+        layers = (self.forward, self.backward)
+        if together(*layers) and not (train and max(layer.dropout for layer in layers) > 0):
+            first, second = self._run_together(inputs, mask, states, train, sequences, **options)
+        else:
+            first, second = (
+                layer.run(inputs, mask, state, train, sequences, **options)
+                for layer, state in zip(layers, states, strict=True)
+            )
+        outputs = self._merge(first[0], second[0]) if sequences else None
+        return outputs, self._merge(first[1], second[1]), (first[2], second[2])
+
+    def _run_together(
+        self, inputs: Any, mask: Any, states: Any, train: bool, sequences: bool, recurrent_mask: Any = None
+    ) -> Any:
+        """Both directions in one fused scan."""
+        layers = (self.forward, self.backward)
+        prepared = [
+            layer.prepare(inputs, mask, state, train, recurrent_mask)
+            for layer, state in zip(layers, states, strict=True)
+        ]
+        directions = [direction for _, _, direction in prepared]
+        results = fused.run(self.forward.fused_cell, directions, inputs, mask, sequences)
+        return [layer.finish(inputs, *result) for layer, result in zip(layers, results, strict=True)]
 
     def _merge(self, forward: jax.Array, backward: jax.Array) -> jax.Array:
         if self.merge == "concat":
@@ -88,28 +110,32 @@ class Stacked(Recurrent):
 
     def run(
         self,
-        inputs: jax.Array,
+        inputs: Any,
         mask: Any = None,
         initial_state: Any = None,
         train: bool = False,
+        sequences: bool = True,
         **options: Any,
     ) -> tuple[Any, Any, Any]:
         """As in `Recurrent`, of the top layer; the state is a tuple with one per layer."""
         states = initial_state or [None] * len(self.layers)
-        outputs, last, state = self.layers[0].run(inputs, mask, states[0], train, **options)
+        top = len(self.layers) - 1
+        outputs, last, state = self.layers[0].run(inputs, mask, states[0], train, sequences or top > 0, **options)
         final = [state]
         for k in range(1, len(self.layers)):
             fed = self.between(outputs, deterministic=not train)
-            above, last_above, state = self.layers[k].run(fed, mask, states[k], train, **options)
+            wanted = sequences or k < top
+            above, last_above, state = self.layers[k].run(fed, mask, states[k], train, wanted, **options)
             final.append(state)
             if self.residual:
-                if above.shape != outputs.shape:
+                if last_above.shape != last.shape:
                     raise UserError(
-                        f"Stacked: residual needs equal widths, but layer {k} turns {outputs.shape[-1]} "
-                        f"into {above.shape[-1]}"
+                        f"Stacked: residual needs equal widths, but layer {k} turns {last.shape[-1]} "
+                        f"into {last_above.shape[-1]}"
                     )
                 # Last adds to last, not to the last time step: a reversed half ends at t = 0.
-                above, last_above = above + outputs, last_above + last
+                last_above = last_above + last
+                above = above + outputs if wanted else None
             outputs, last = above, last_above
         return outputs, last, tuple(final)
 
@@ -119,3 +145,40 @@ def _fresh(layer: Any, **changes: Any) -> Any:
     if isinstance(layer, RNN):
         changes["cell"] = layer.cell.clone(parent=None, name=None)
     return layer.clone(parent=None, name=None, **changes)
+
+
+def together(forward: Any, backward: Any) -> bool:
+    """Whether two layers run in one fused scan: the same kind and width, alike masks, and both fused."""
+    if not (isinstance(forward, RecurrentLayer) and isinstance(backward, RecurrentLayer)):
+        return False
+    alike = ("fused_cell", "units", "recurrent_dropout", "tied")
+    if any(getattr(forward, name) != getattr(backward, name) for name in alike):
+        return False
+    dropped = forward.recurrent_dropout > 0
+    return all(backends.choose(layer, masked=True, dropped=dropped).backend == "fused" for layer in (forward, backward))
+
+
+def explain(layer: Any, *, masked: bool = False, train: bool = False, platform: str | None = None) -> list[str]:
+    """One line for each recurrent layer: which backend runs it and why.
+
+    Args:
+      layer: SimpleRNN, LSTM, GRU, RNN, Bidirectional or Stacked.
+      masked: whether a mask comes with the inputs.
+      train: whether dropout acts.
+      platform: cpu, gpu or tpu; None: where JAX runs.
+    """
+    if isinstance(layer, Stacked):
+        parts = {f"layers_{k}": part for k, part in enumerate(layer.layers)}
+    elif isinstance(layer, Bidirectional):
+        parts = {"forward": layer.layer, "backward": layer.backward_layer or layer.layer}
+    elif isinstance(layer, RNN):
+        return [f"RNN of {type(layer.cell).__name__}: scan, because the cell is the user's own"]
+    else:
+        dropped = train and layer.recurrent_dropout > 0
+        choice = backends.choose(layer, masked=masked, dropped=dropped, platform=platform)
+        return [f"{type(layer).__name__}({layer.units}): {choice.backend}, because {choice.reason}"]
+    return [
+        f"{name}/{line}"
+        for name, part in parts.items()
+        for line in explain(part, masked=masked, train=train, platform=platform)
+    ]

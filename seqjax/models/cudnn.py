@@ -23,7 +23,7 @@ def run(
     parameters: Mapping[str, jax.Array],
     inputs: jax.Array,
     mask: jax.Array | None,
-    state: tuple[jax.Array, jax.Array],
+    state: tuple[jax.Array, ...],
     *,
     reverse: bool,
     kernel: Callable[..., Any] | None = None,

@@ -116,13 +116,17 @@ class Recurrent(nn.Module):
 
     def run(
         self,
-        inputs: jax.Array,
+        inputs: Any,
         mask: Any = None,
         initial_state: Any = None,
         train: bool = False,
+        sequences: bool = True,
         **options: Any,
     ) -> tuple[Any, Any, Any]:
-        """-> (outputs of all steps [B, T, ...], output of the last step [B, ...], final state)."""
+        """-> (outputs of all steps [B, T, ...], output of the last step [B, ...], final state).
+
+        Without `sequences` the first may be None.
+        """
         raise NotImplementedError
 
     def wants(self) -> tuple[bool, bool]:
@@ -174,15 +178,17 @@ class RNN(Recurrent):
 
     def run(
         self,
-        inputs: jax.Array,
+        inputs: Any,
         mask: Any = None,
         initial_state: Any = None,
         train: bool = False,
+        sequences: bool = True,
         **options: Any,
     ) -> tuple[Any, Any, Any]:
         """As in `Recurrent`; no options."""
-        del train
+        del train, sequences
         check_inputs("RNN", inputs, mask)
+        inputs = _dense(inputs)
         if options:
             raise UserError(f"RNN: unknown option {', '.join(options)}")
         if initial_state is None:

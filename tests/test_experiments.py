@@ -1,0 +1,60 @@
+"""Every file in experiments/: it runs, has the specified parameters, and is documented."""
+
+import ast
+import re
+
+import jax
+import numpy as np
+import pytest
+
+from seqjax import experiment as experiments
+from seqjax.train import count_parameters, create_state
+
+PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
+    "jena_naive": 0,
+    "jena_dense": 26_913,
+    "jena_lstm": 2_001,
+    "imdb_unigram": 320_033,
+    "imdb_bilstm": 5_194_049,
+    "imdb_bilstm_masked": 5_194_049,
+}
+NAMES = experiments.names()
+
+
+def test_every_row_of_the_table_is_here():
+    assert set(PARAMETERS) <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_are_those_of_the_lecture(name):
+    experiment = experiments.load(experiments.find(name))()
+    windows, tokens = np.zeros((1, 120, 14), np.float32), np.zeros((1, 600), np.int32)
+    inputs = windows if name.startswith("jena") else tokens
+    state = jax.eval_shape(lambda x: create_state(experiment, x), inputs)
+    assert count_parameters(state.params) == PARAMETERS[name]
+    said = re.search(r"([\d,]+|No) parameters", experiments.listing(name).description)
+    assert said, "the first line of the docstring ends with the number of parameters"
+    assert int(said[1].replace(",", "").replace("No", "0")) == PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_list_reads_is_what_runs(name):
+    assert experiments.load(experiments.find(name))().lecture == experiments.listing(name).lecture
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_is_a_short_file_that_imports_no_other(name):
+    text = experiments.find(name).read_text()
+    assert len(text.splitlines()) <= 45
+    imported = [node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
+    assert not any(module.startswith("experiments") for module in imported if module)
+    assert f"--experiment={name}" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_knob_is_keyword_only_with_a_default_that_reads_back(name):
+    function = experiments.load(experiments.find(name))
+    defaults = experiments.options(function, [])
+    assert "seed" in defaults
+    settings = [f"{knob}={value}" for knob, value in defaults.items()]
+    assert experiments.options(function, settings) == defaults

@@ -1,0 +1,273 @@
+"""The fused backend equals `scan` in outputs, final states and all gradients; tokens equal their vectors."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqjax.errors import UserError
+from seqjax.models import cudnn
+from seqjax.models.composite import Bidirectional, Stacked, explain
+from seqjax.models.recurrent import GRU, LSTM, SimpleRNN
+from seqjax.models.tokens import Tokens
+
+LAYERS = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
+quick = settings(max_examples=5, deadline=None, derandomize=True)
+
+
+def assert_close(actual, expected, tolerance):
+    """Every array agrees within `tolerance` of the largest expected entry (at least 1e-2: gradients may be zero)."""
+    actual, expected = jax.tree.leaves(actual), jax.tree.leaves(expected)
+    assert len(actual) == len(expected)
+    for a, e in zip(actual, expected, strict=True):
+        assert a.shape == e.shape
+        scale = max(1e-2, float(np.abs(e).max(initial=0)))
+        np.testing.assert_allclose(np.asarray(a), np.asarray(e), rtol=0, atol=tolerance * scale)
+
+
+def example(seed, batch, time, features, dtype=np.float32):
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(batch, time, features)).astype(dtype)
+    mask = rng.random((batch, time)) < 0.7
+    mask[0] = False
+    return jnp.asarray(inputs), jnp.asarray(mask)
+
+
+def states_like(layer, params, inputs, seed):
+    """A random initial state of the right structure."""
+    _, state = layer.clone(return_state=True).apply(params, inputs)
+    leaves, structure = jax.tree.flatten(state)
+    rng = np.random.default_rng(seed)
+    return jax.tree.unflatten(structure, [jnp.asarray(rng.normal(size=x.shape), x.dtype) for x in leaves])
+
+
+def gradients(layer, params, inputs, state, seed, **options):
+    """Outputs and final state, and the gradients of a random projection of them."""
+
+    def loss(params, inputs, state):
+        outputs = layer.apply(params, inputs, initial_state=state, **options)
+        rng = np.random.default_rng(seed)
+        weights = [jnp.asarray(rng.normal(size=y.shape), y.dtype) for y in jax.tree.leaves(outputs)]
+        total = sum((w * y).sum() for w, y in zip(weights, jax.tree.leaves(outputs), strict=True))
+        return total, outputs
+
+    return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))(params, inputs, state)
+
+
+def compare(make, inputs, tolerance, seed, **options):
+    scan, fused = make("scan"), make("fused")
+    params = scan.init(jax.random.key(seed), inputs)
+    state = states_like(scan, params, inputs, seed)
+    expected = gradients(scan, params, inputs, state, seed, **options)
+    assert_close(gradients(fused, params, inputs, state, seed, **options), expected, tolerance)
+    # The expectation itself is not trivial.
+    assert max(float(jnp.abs(g).max()) for g in jax.tree.leaves(expected[1])) > 1e-3
+
+
+configurations = st.fixed_dictionaries(
+    {
+        "units": st.integers(1, 6),
+        "reverse": st.booleans(),
+        "return_sequences": st.booleans(),
+        "recurrent_dropout": st.sampled_from([0.0, 0.4]),
+        "tied": st.booleans(),
+    }
+)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@quick
+@given(config=configurations, masked=st.booleans(), features=st.sampled_from([1, 3, 70]), seed=st.integers(0, 99))
+def test_equals_scan(kind, config, masked, features, seed):
+    inputs, mask = example(seed, 4, 5, features)
+    options = {"mask": mask if masked else None, "train": True, "rngs": {"dropout": jax.random.key(seed)}}
+    compare(
+        lambda backend: LAYERS[kind](**config, return_state=True, backend=backend), inputs, 1e-5, seed, **options
+    )
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("sequences", [False, True])
+def test_both_directions_in_one_scan_equal_two_scans(kind, sequences):
+    inputs, mask = example(3, 4, 6, 3)
+    options = {"mask": mask, "train": True, "rngs": {"dropout": jax.random.key(1)}}
+
+    def make(backend):
+        fields = {"return_sequences": sequences, "return_state": True, "recurrent_dropout": 0.3}
+        return _StateBidirectional(LAYERS[kind](5, **fields, backend=backend))
+
+    compare(make, inputs, 1e-5, 3, **options)
+
+
+class _StateBidirectional(Bidirectional):
+    """`states_like` asks a layer to return its state; a Bidirectional is told so through its forward layer."""
+
+    def clone(self, **changes):
+        changes.pop("return_state", None)
+        return super().clone(**changes)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_equals_scan_in_double_precision(kind):
+    with jax.enable_x64(True):
+        inputs, mask = example(7, 3, 6, 4, np.float64)
+        options = {"mask": mask, "recurrent_mask": jnp.asarray(np.random.default_rng(0).random((1, 3, 5)))}
+
+        def make(backend):
+            return LAYERS[kind](
+                5, return_sequences=True, return_state=True, param_dtype=jnp.float64, backend=backend
+            )
+
+        compare(make, inputs, 1e-10, 7, **options)
+
+
+def test_backends_draw_the_same_weights_and_masks():
+    inputs, _ = example(0, 2, 3, 4)
+    layers = [GRU(3, recurrent_dropout=0.5, dropout=0.5, backend=backend) for backend in ("scan", "fused")]
+    first, second = (layer.init(jax.random.key(5), inputs) for layer in layers)
+    assert_close(first, second, 0)
+    drops = {"dropout": jax.random.key(6)}
+    first, second = (layer.apply(first, inputs, train=True, rngs=drops) for layer in layers)
+    assert_close(first, second, 1e-6)
+
+
+def test_fused_under_vmap_equals_one_by_one():
+    layer = LSTM(3, backend="fused")
+    inputs, mask = example(1, 3, 4, 2)
+    keys = jax.random.split(jax.random.key(0), 2)
+    params = jax.vmap(lambda key: layer.init(key, inputs))(keys)
+    grad = jax.grad(lambda p: (layer.apply(p, inputs, mask) ** 2).sum())
+    together = jax.vmap(grad)(params)
+    for k in range(2):
+        one = jax.tree.map(lambda p, k=k: p[k], params)
+        assert_close(jax.tree.map(lambda g, k=k: g[k], together), grad(one), 1e-5)
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_fused_lowers_for_other_platforms(platform):
+    """Lowered only: nothing is run there."""
+    layer = Bidirectional(GRU(4, recurrent_dropout=0.5, backend="fused"))
+    inputs, mask = example(1, 3, 4, 2)
+    params = layer.init(jax.random.key(0), inputs)
+    rngs = {"dropout": jax.random.key(0)}
+    step = jax.grad(lambda p: layer.apply(p, inputs, mask, train=True, rngs=rngs).sum())
+    exported = jax.export.export(jax.jit(step), platforms=[platform])(params)
+    assert "while" in exported.mlir_module()
+
+
+@pytest.mark.parametrize("distinct", [1, 3, 40])
+@pytest.mark.parametrize("backend", ["scan", "fused"])
+def test_tokens_equal_their_vectors(distinct, backend):
+    """`distinct` reaches several sizes of the projection, the last being the plain one."""
+    rng = np.random.default_rng(distinct)
+    ids = jnp.asarray(rng.permutation(40)[np.arange(40) % distinct].reshape(4, 10), jnp.int32)
+    table = jnp.asarray(rng.normal(size=(40, 6)), jnp.float32)
+    layer = Bidirectional(LSTM(3, backend=backend))
+    params = layer.init(jax.random.key(0), table[ids])
+
+    def loss(params, table, as_tokens):
+        inputs = Tokens(ids, table) if as_tokens else table[ids]
+        return (layer.apply(params, inputs, ids > 3) ** 2).sum()
+
+    assert_close(
+        jax.value_and_grad(loss, argnums=(0, 1))(params, table, True),
+        jax.value_and_grad(loss, argnums=(0, 1))(params, table, False),
+        1e-5,
+    )
+
+
+def test_one_hot_tokens_equal_one_hot_vectors():
+    ids = jnp.asarray(np.random.default_rng(0).integers(0, 9, (3, 5)), jnp.int32)
+    layer = GRU(4, backend="fused", dropout=0.5)
+    tokens = Tokens(ids, vocabulary_size=9)
+    params = layer.init(jax.random.key(0), tokens)
+    assert params["params"]["cell"]["kernel"].shape == (9, 12)
+
+    def loss(params, inputs, train=False):
+        rngs = {"dropout": jax.random.key(1)}
+        return (layer.apply(params, inputs, train=train, rngs=rngs) ** 2).sum()
+
+    for train in (False, True):
+        expected = jax.value_and_grad(loss)(params, jax.nn.one_hot(ids, 9), train)
+        assert_close(jax.value_and_grad(loss)(params, tokens, train), expected, 1e-5)
+
+
+REFUSED = [
+    (LSTM(2, activation="relu"), "activation='relu'"),
+    (LSTM(2, recurrent_activation="hard_sigmoid"), "recurrent_activation='hard_sigmoid'"),
+    (LSTM(2, peephole="full"), "peephole='full'"),
+    (GRU(2, reset_after=False), "reset_after=False"),
+    (SimpleRNN(2, layer_norm=True), "layer_norm=True"),
+    (GRU(2, zoneout=0.1), "zoneout=0.1"),
+    (GRU(2, dtype=jnp.bfloat16), "dtype"),
+]
+
+
+@pytest.mark.parametrize(("layer", "reason"), REFUSED)
+def test_fused_refuses_by_name_and_auto_falls_back(layer, reason):
+    inputs, _ = example(0, 2, 3, 2)
+    with pytest.raises(UserError, match=f"backend 'fused' cannot run this .*{reason}.*choose auto or scan"):
+        layer.clone(backend="fused").init(jax.random.key(0), inputs)
+    (line,) = explain(layer)
+    assert ": scan, because fused: " in line
+    assert reason in line
+    layer.init(jax.random.key(0), inputs)
+
+
+def test_explain_names_every_layer():
+    stack = Stacked([GRU(4), Bidirectional(LSTM(2, peephole="diagonal")), LSTM(256)])
+    lines = explain(stack, platform="gpu")
+    assert [line.split(":")[0] for line in lines] == [
+        "layers_0/GRU(4)",
+        "layers_1/forward/LSTM(2)",
+        "layers_1/backward/LSTM(2)",
+        "layers_2/LSTM(256)",
+    ]
+    assert [line.split(": ")[1].split(",")[0] for line in lines] == ["fused", "scan", "scan", "cudnn"]
+    assert "fused" in explain(LSTM(256), masked=True, platform="gpu")[0]
+    assert "fused" in explain(LSTM(256, recurrent_dropout=0.1), train=True, platform="gpu")[0]
+    assert "fused" in explain(LSTM(256), platform="cpu")[0]
+
+
+def test_unknown_backend():
+    inputs, _ = example(0, 2, 3, 2)
+    with pytest.raises(UserError, match="backend 'magic' is unknown; choose one of auto, scan, fused, cudnn"):
+        LSTM(2, backend="magic").init(jax.random.key(0), inputs)
+    with pytest.raises(UserError, match="backend 'cudnn' cannot run this LSTM: it needs an NVIDIA GPU, .* cpu"):
+        LSTM(2, backend="cudnn").init(jax.random.key(0), inputs)
+    with pytest.raises(UserError, match="backend 'cudnn' cannot run this GRU: only the LSTM is there"):
+        GRU(2, backend="cudnn").init(jax.random.key(0), inputs)
+
+
+def cudnn_reference(x, h, c, weights, lengths):
+    """JAX's own reference for the packed weights of cuDNN; like cuDNN it gives zeros at padded steps."""
+    features, units = x.shape[-1], h.shape[-1]
+    parts = cudnn.rnn.unpack_lstm_weights(weights, features, units, 1, False)
+    return cudnn.rnn.lstm_ref(x, h, c, *parts, lengths, features, units, 1, 0.0, False)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_cudnn_layout_lengths_and_direction(reverse):
+    inputs, _ = example(4, 4, 5, 3)
+    mask = jnp.arange(5)[None, :] < jnp.array([5, 3, 1, 0])[:, None]
+    layer = LSTM(2, reverse=reverse, return_sequences=True, return_state=True, backend="scan")
+    params = layer.init(jax.random.key(0), inputs)
+    state = states_like(layer, params, inputs, 0)
+    for m in (mask, None):
+        expected = layer.apply(params, inputs, m, state)
+        cell = params["params"]["cell"]
+        actual = cudnn.run(cell, inputs, m, state, reverse=reverse, kernel=cudnn_reference)
+        assert_close(actual, expected, 1e-5)
+
+
+def test_cudnn_gives_nan_for_a_mask_that_is_not_right_padded():
+    inputs, _ = example(4, 2, 3, 3)
+    params = LSTM(2).init(jax.random.key(0), inputs)["params"]["cell"]
+    mask = jnp.array([[True, False, True], [True, True, False]])
+    zeros = (jnp.zeros((2, 2)), jnp.zeros((2, 2)))
+    outputs, (h, _) = cudnn.run(params, inputs, mask, zeros, reverse=False, kernel=cudnn_reference)
+    assert np.isnan(outputs[0]).all()
+    assert np.isnan(h[0]).all()
+    assert np.isfinite(outputs[1]).all()

@@ -1,0 +1,121 @@
+"""Forecasters and classifiers against plain formulas."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seqjax.errors import UserError
+from seqjax.models.classifiers import BagOfWordsClassifier, RecurrentClassifier
+from seqjax.models.composite import Bidirectional
+from seqjax.models.dense import Dense, Dropout
+from seqjax.models.embeddings import Embedding
+from seqjax.models.forecasters import DenseForecaster, LastValue, RecurrentForecaster
+from seqjax.models.recurrent import LSTM
+
+WINDOWS = np.random.default_rng(0).normal(size=(5, 6, 3)).astype(np.float32)
+TOKENS = np.array([[4, 2, 9, 0, 0], [1, 1, 3, 5, 7], [0, 0, 0, 0, 0]], np.int32)
+
+
+def test_the_last_value_has_no_parameters():
+    model = LastValue(column=1)
+    assert model.init(jax.random.key(0), WINDOWS) == {}
+    np.testing.assert_array_equal(model.apply({}, WINDOWS), WINDOWS[:, -1, 1])
+
+
+def test_the_dense_forecaster():
+    model = DenseForecaster(units=4)
+    variables = model.init(jax.random.key(0), WINDOWS)
+    hidden, out = (jax.tree.map(np.asarray, variables["params"][name]) for name in ("Dense_0", "Dense_1"))
+    x = np.maximum(WINDOWS.reshape(5, 18) @ hidden["kernel"] + hidden["bias"], 0)
+    np.testing.assert_allclose(model.apply(variables, WINDOWS), (x @ out["kernel"] + out["bias"])[:, 0], rtol=1e-5)
+
+
+def test_a_bag_of_words_equals_the_dense_product_with_gradients():
+    """Sum of rows = multi-hot vector times kernel, in outputs and in gradients."""
+    columns = np.array([[0, 3, 7, 10], [2, 10, 10, 10], [10, 10, 10, 10]], np.int32)  # 10 columns; 10 is padding
+    multi_hot = np.zeros((3, 10), np.float32)
+    for row, present in enumerate(columns):
+        multi_hot[row, present[present < 10]] = 1
+    model = BagOfWordsClassifier(vocabulary_size=10, units=4, dropout=0.5)
+    params = model.init(jax.random.key(1), columns)["params"]
+
+    def dense(params):
+        x = jax.nn.relu(multi_hot @ params["kernel"] + params["bias"][None, :])
+        return (x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"][None, :])[:, 0]
+
+    sparse = lambda params: model.apply({"params": params}, columns)
+    np.testing.assert_allclose(sparse(params), dense(params), rtol=1e-6)
+    gradients = [jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p))))(params) for f in (sparse, dense)]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), *gradients)
+
+
+def test_a_masked_classifier_ignores_padding_and_an_unmasked_one_does_not():
+    longer = np.pad(TOKENS, ((0, 0), (0, 4)))
+    for masked in (True, False):
+        model = RecurrentClassifier(10, 6, Bidirectional(LSTM(3)), dropout=0.5, mask_padding=masked)
+        variables = model.init(jax.random.key(0), TOKENS)
+        same = np.allclose(model.apply(variables, TOKENS)[:2], model.apply(variables, longer)[:2], rtol=1e-5)
+        assert same == masked
+
+
+def test_dropout_acts_in_training_only():
+    model = RecurrentForecaster(LSTM(8), dropout=0.5)
+    variables = model.init(jax.random.key(0), WINDOWS)
+    train = lambda seed: model.apply(variables, WINDOWS, train=True, rngs={"dropout": jax.random.key(seed)})
+    assert not np.allclose(train(0), train(1))
+    np.testing.assert_array_equal(model.apply(variables, WINDOWS), model.apply(variables, WINDOWS))
+
+
+def test_embeddings_start_as_keras_does():
+    keras = pytest.importorskip("keras")
+    ours = Embedding(2000, 64).init(jax.random.key(0), TOKENS)["params"]["embedding"]
+    theirs = keras.layers.Embedding(2000, 64)
+    theirs.build()
+    for table in (np.asarray(ours), np.asarray(theirs.embeddings)):
+        assert table.shape == (2000, 64)
+        assert np.abs(table).max() <= 0.05
+        np.testing.assert_allclose(table.std(), 0.1 / np.sqrt(12), rtol=0.02)
+
+
+def test_dense_starts_as_keras_does():
+    keras = pytest.importorskip("keras")
+    x = np.ones((1, 300), np.float32)
+    ours = Dense(200).init(jax.random.key(0), x)["params"]["kernel"]
+    theirs = keras.layers.Dense(200)
+    theirs.build((None, 300))
+    bound = np.sqrt(6 / 500)
+    for kernel in (np.asarray(ours), np.asarray(theirs.kernel)):
+        assert np.abs(kernel).max() <= bound * 1.0001
+        np.testing.assert_allclose(kernel.std(), bound / np.sqrt(3), rtol=0.02)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, 2.0])
+def test_a_senseless_dropout_rate_is_refused(rate):
+    with pytest.raises(UserError, match=r"is not in \[0, 1\)"):
+        Dropout(rate)
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "name"),
+    [
+        (DenseForecaster(0), WINDOWS, "units"),
+        (BagOfWordsClassifier(10, 0, 0.5), TOKENS, "units"),
+        (RecurrentForecaster(LSTM(0)), WINDOWS, "units"),
+        (RecurrentClassifier(10, 0, LSTM(2), 0.5), TOKENS, "embedding_size"),
+    ],
+)
+def test_a_senseless_size_is_refused_by_name(model, inputs, name):
+    with pytest.raises(UserError, match=f"{name} must be at least 1, not 0"):
+        model.init(jax.random.key(0), inputs)
+
+
+def test_models_do_not_import_tensorflow():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, seqjax.models.classifiers, seqjax.models.forecasters, seqjax.models.composite\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
