@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import random
+import subprocess
 import sys
 from pathlib import Path
 
@@ -46,8 +47,8 @@ def stand_in(seed=0):
 
 @pytest.fixture(autouse=True)
 def generated(monkeypatch, tmp_path):
-    monkeypatch.setattr(imdb.sample, "reviews", stand_in)
-    monkeypatch.setattr(folders, "cache_dir", lambda: tmp_path / "cache")
+    monkeypatch.setattr(imdb.sample_reviews, "reviews", stand_in)
+    monkeypatch.setattr(folders, "cache_dir", lambda: tmp_path / "seqjax")
 
 
 def load(**options):
@@ -106,7 +107,7 @@ def test_the_vocabulary_is_that_of_the_training_part_alone():
 
 def test_nothing_depends_on_the_order_on_disk(monkeypatch):
     first = load()
-    monkeypatch.setattr(imdb.sample, "reviews", lambda: stand_in(seed=1))
+    monkeypatch.setattr(imdb.sample_reviews, "reviews", lambda: stand_in(seed=1))
     assert stand_in(0).train_texts != stand_in(1).train_texts
     same(first, load())
 
@@ -134,11 +135,11 @@ def test_the_fingerprint_follows_content_and_options(monkeypatch):
     prints = [load(**given).fingerprint for given in options]
     changed = stand_in()
     changed.test_texts[0] += "!"
-    monkeypatch.setattr(imdb.sample, "reviews", lambda: changed)
+    monkeypatch.setattr(imdb.sample_reviews, "reviews", lambda: changed)
     prints.append(load().fingerprint)
     flipped = stand_in()
     flipped.test_labels[:2] = 1 - flipped.test_labels[:2]
-    monkeypatch.setattr(imdb.sample, "reviews", lambda: flipped)
+    monkeypatch.setattr(imdb.sample_reviews, "reviews", lambda: flipped)
     prints.append(load().fingerprint)
     assert len(set(prints)) == len(prints)
     assert all(len(bytes.fromhex(value)) == 32 for value in prints)
@@ -165,7 +166,8 @@ def test_multi_hot_arrays_hold_distinct_columns():
         columns = row[row < 9]
         assert (np.diff(columns.astype(int)) > 0).all()
         assert (row[len(columns) :] == 9).all()
-        assert ("good" in [learned[column - 1] for column in columns if column]) == dataset.arrays["labels"][example]
+        good = "good" in [learned[column - 1] for column in columns if column]
+        assert good == dataset.arrays["labels"][example]
 
 
 @pytest.mark.parametrize("encoding", ["int", "multi_hot"])
@@ -243,7 +245,7 @@ def test_other_content_options_or_code_are_read_anew(tmp_path, monkeypatch):
 
 def test_a_damaged_cache_is_rebuilt(tmp_path):
     first = Reviews().load("real", unpack(tmp_path))
-    (entry,) = (tmp_path / "cache" / "arrays").iterdir()
+    (entry,) = (tmp_path / "seqjax" / "arrays").iterdir()
     content = bytearray(entry.read_bytes())
     content[len(content) // 2] ^= 4
     entry.write_bytes(content)
@@ -368,7 +370,7 @@ def test_a_damaged_workdir_names_the_file(workdir, name, content, message):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"no IMDB reviews at {REAL}")
-def test_the_real_reviews():
+def test_the_real_reviews(tmp_path):
     dataset = Reviews(length=3000).load("real", DATA)
     sizes = [len(dataset.parts[part]) for part in ("train", "validation", "test")]
     assert sizes == [20_000, 5_000, 25_000]
@@ -379,5 +381,12 @@ def test_the_real_reviews():
     lengths = (tokens[:25_000] != 0).sum(axis=1)
     assert 228 < lengths.mean() < 238  # the lecture's 233
     assert 0.04 < (lengths > 600).mean() < 0.06  # and 5 %
-    assert "tensorflow" in sys.modules
-    same(dataset, Reviews(length=3000).load("real", DATA))
+    # A second start, in a process of its own, finds all this in the cache and needs no TensorFlow.
+    code = f"""if True:
+        import sys, pathlib
+        from seqjax.data.imdb import Reviews
+        print(Reviews(length=3000).load("real", pathlib.Path({str(DATA)!r})).fingerprint)
+        print("tensorflow" in sys.modules)"""
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
+    assert done.stdout.decode().split() == [dataset.fingerprint, "False"]

@@ -1,8 +1,6 @@
 """seqjax.data.text against the real keras.layers.TextVectorization."""
 
 import os
-import re
-import string
 import subprocess
 import sys
 import warnings
@@ -13,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqjax.data import text as text_module
 from seqjax.data.text import UNKNOWN, Corpus, Tokenizer, Vocabulary, encode_int, encode_multi_hot
 from seqjax.errors import UserError
 
@@ -112,56 +109,6 @@ def test_any_unicode_text_is_vectorised_as_by_keras(keras, texts, ngrams, split,
     equal_to_keras(keras, texts, Tokenizer(lower, strip, split=split, ngrams=ngrams), size, length)
 
 
-def split(text, tokenizer):
-    """The tokens of a text in plain Python; the library does it in NumPy."""
-    if tokenizer.lower:
-        text = "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text)
-    if tokenizer.strip_punctuation:
-        text = "".join(c for c in text if c not in string.punctuation)
-    singles = list(text) if tokenizer.split == "characters" else re.split("[ \t\n\v\f\r]+", text)
-    singles = [token for token in singles if token]
-    starts = [range(len(singles) - width) for width in range(tokenizer.ngrams)]
-    return [" ".join(singles[k : k + width + 1]) for width, some in enumerate(starts) for k in some]
-
-
-# Beginnings in common, of every length about the pieces of 8 and 4 bytes that tokens are compared by.
-long_words = st.builds(
-    lambda head, size, tail: (head * 20)[:size] + tail,
-    st.sampled_from(["a", "é", "\0", "ab\0"]),
-    st.integers(0, 20),
-    st.sampled_from(["", "a", "b", "\0", "é", "\x7f"]),
-)
-
-
-@settings(max_examples=300, deadline=None, derandomize=True)
-@given(
-    texts=st.lists(st.lists(long_words, max_size=30).map(" ".join) | oddities, max_size=8),
-    split_at=st.sampled_from(["words", "characters"]),
-    ngrams=st.integers(1, 3),
-    lower=st.booleans(),
-    strip=st.booleans(),
-    chunk=st.sampled_from([1, 2, 100]),
-)
-def test_a_corpus_holds_the_tokens_of_its_texts(texts, split_at, ngrams, lower, strip, chunk):
-    tokenizer = Tokenizer(lower, strip, split=split_at, ngrams=ngrams)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_module, "CHUNK", chunk)
-        corpus = Corpus.of(iter(texts), tokenizer)
-    expected = [split(text, tokenizer) for text in texts]
-    assert corpus.lengths.tolist() == [len(tokens) for tokens in expected]
-    assert [corpus.tokens[place].decode() for place in corpus.ids] == [t for tokens in expected for t in tokens]
-    assert len(set(corpus.tokens)) == len(corpus.tokens) == len(set(corpus.ids.tolist()))
-
-
-def test_keys_that_meet_in_the_hash_table_are_told_apart():
-    """Many keys with all the same high bits of their product with the first factor, among few slots."""
-    inverse = pow(text_module.GOLDEN, -1, 2**64)
-    keys = np.array([inverse * k % 2**64 for k in range(40)] * 3 + [0, 2**64 - 1], np.uint64)
-    numbers, firsts = text_module._group(keys)
-    assert sorted(set(numbers.tolist())) == list(range(len(firsts))) == list(range(41))
-    np.testing.assert_array_equal(keys[firsts][numbers], keys)
-
-
 def test_order_is_count_then_reverse_lexicographic(keras):
     texts = ["b a a c", "c b d", "e É ß"]
     vocabulary = Vocabulary.fit(Corpus.of(texts, Tokenizer()))
@@ -175,25 +122,6 @@ def test_special_names_in_the_text_are_not_learned(keras):
     assert Vocabulary.fit(Corpus.of(texts, plain), 4).tokens == ("a", "c")
     equal_to_keras(keras, texts, plain, 4)
     equal_to_keras(keras, texts, plain)
-
-
-@pytest.mark.parametrize(
-    ("text", "options", "tokens"),
-    [
-        ("Don't<br /><br />STOP", {}, ["dontbr", "br", "stop"]),
-        ("Don't STOP", {"strip_punctuation": False}, ["don't", "stop"]),
-        ("Don't STOP", {"lower": False}, ["Dont", "STOP"]),
-        ("É a\u00a0b “c”", {}, ["É", "a\u00a0b", "“c”"]),
-        ("Élan Naïve ﬁn", {"fold_accents": True}, ["elan", "naive", "fin"]),
-        ("a b c", {"ngrams": 3}, ["a", "b", "c", "a b", "b c", "a b c"]),
-        ("a b", {"ngrams": 3}, ["a", "b", "a b"]),
-        ("é B.", {"split": "characters"}, ["é", " ", "b"]),
-        ("a \ud800 b\udcff", {}, ["a", "b"]),
-        (" \t\n ", {}, []),
-    ],
-)
-def test_tokens(text, options, tokens):
-    assert [token.decode() for token in Tokenizer(**options)(text)] == tokens
 
 
 def test_unknown_words_padding_and_cut():
@@ -287,12 +215,6 @@ def test_decoding_special_and_wrong_ids():
     for wrong in 4, -1:
         with pytest.raises(IndexError):
             Vocabulary(("a", "b")).decode([wrong])
-
-
-@pytest.mark.parametrize("options", [{"split": "word"}, {"ngrams": 0}])
-def test_unknown_options_are_errors(options):
-    with pytest.raises(UserError, match=str(next(iter(options)))):
-        Tokenizer(**options)
 
 
 def test_a_vocabulary_without_room_is_an_error():

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from seqjax.data import imdb_files, text
+from seqjax.data import imdb_files, sample_reviews, text, tokens
 from seqjax.data.cache import cached
 from seqjax.data.dataset import Arrays, Dataset, Requests
 from seqjax.data.text import Corpus, Tokenizer, Vocabulary, encode_int, encode_multi_hot
@@ -71,9 +71,7 @@ class Reviews:
         and otherwise downloaded and prepared there by tensorflow-datasets.
         """
         if data == "sample":
-            from seqjax.data.sample_reviews import reviews
-
-            generated = reviews()
+            generated = sample_reviews.reviews()
             pairs = lambda labels, texts: list(zip(map(int, labels), texts, strict=True))
             train = pairs(generated.train_labels, generated.train_texts)
             test = pairs(generated.test_labels, generated.test_texts)
@@ -83,7 +81,7 @@ class Reviews:
             raise UserError(f"data={data!r}: choose 'real' or 'sample'")
         found = imdb_files.find(data_dir) or imdb_files.download(data_dir)
         # The code belongs to the key: an entry that another version of it has made is never met again.
-        sources = (__file__, imdb_files.__file__, text.__file__)
+        sources = (__file__, imdb_files.__file__, text.__file__, tokens.__file__)
         code = b"".join(Path(source).read_bytes() for source in sources)
         key = f"imdb {hashlib.sha256(code).hexdigest()} {imdb_files.content(found)} {self}"
         arrays = cached(key, lambda: self._vectorise(imdb_files.read(found), self.length or LENGTH))

@@ -49,7 +49,7 @@ class RecurrentClassifier(nn.Module):
     @nn.compact
     def __call__(self, tokens: jax.Array, *, train: bool = False) -> jax.Array:
         """Token ids [B, T] -> logits [B]."""
-        x = Embedding(self.vocabulary_size, self.embedding_size)(tokens)  # [B, T, E]
+        x = Embedding(self.vocabulary_size, self.embedding_size).tokens(tokens)  # stands for [B, T, E]
         mask = tokens != 0 if self.mask_padding else None
         x = self.layer(x, mask=mask, train=train)  # [B, U]
         x = Dropout(self.dropout)(x, deterministic=not train)

@@ -100,6 +100,8 @@ class Stacked(Recurrent):
         """Check the options."""
         if not self.layers:
             raise UserError("Stacked: no layers given")
+        if len({id(layer) for layer in self.layers}) < len(self.layers):
+            raise UserError("Stacked: the same layer object is given twice, and would share its weights")
         if not 0 <= self.dropout < 1:
             raise UserError(f"Stacked: dropout={self.dropout} is not in [0, 1)")
         self.between = nn.Dropout(self.dropout)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.errors import check_least
+from seqjax.models.tokens import Tokens
 
 
 def uniform(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
@@ -23,9 +24,15 @@ class Embedding(nn.Module):
     vocabulary_size: int
     embedding_size: int
 
-    @nn.compact
+    def setup(self) -> None:
+        """Declare the table."""
+        check_least("embedding_size", self.embedding_size, 1)
+        self.embedding = self.param("embedding", uniform, (self.vocabulary_size, self.embedding_size))
+
     def __call__(self, tokens: jax.Array) -> jax.Array:
         """Token ids [..., T] in 0..V-1 -> vectors [..., T, E]."""
-        check_least("embedding_size", self.embedding_size, 1)
-        table = self.param("embedding", uniform, (self.vocabulary_size, self.embedding_size))
-        return jnp.take(table, tokens, axis=0)
+        return jnp.take(self.embedding, tokens, axis=0)
+
+    def tokens(self, tokens: jax.Array) -> Tokens:
+        """Token ids [B, T] -> what stands for their vectors: a recurrent layer projects each distinct one once."""
+        return Tokens(tokens, self.embedding)

@@ -214,10 +214,12 @@ def _input_part(
             inputs = inputs.astype(dtype)
         rows = project(inputs, jnp.concatenate(kernels, axis=1)) + jnp.concatenate(biases)[None, None, :]
         return _steps(jnp.split(rows, len(directions), axis=-1), flips), None
-    ones = jnp.ones((*inputs.shape[:2], 1), dtype)
-    extended = jnp.concatenate([inputs.astype(dtype), ones], axis=-1)
-    kernel = jnp.stack([jnp.concatenate([k.T, b[:, None]], axis=1) for k, b in zip(kernels, biases, strict=True)])
-    return _steps([extended] * len(directions), flips), kernel
+    steps = _steps([inputs.astype(dtype)] * len(directions), flips)
+    ones = jnp.ones((*steps.shape[:2], 1, steps.shape[3]), dtype)
+    kernel = jnp.stack(
+        [jnp.concatenate([k.T, b[:, None]], axis=1) for k, b in zip(kernels, biases, strict=True)]
+    )
+    return jnp.concatenate([steps, ones], axis=2), kernel
 
 
 def _input_bias(cell: FusedCell, bias: jax.Array) -> jax.Array:

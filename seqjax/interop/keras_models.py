@@ -1,0 +1,118 @@
+"""Keras 3 models as peers, on any of its backends."""
+
+import dataclasses
+import importlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from flax import linen as nn
+
+from seqjax.errors import UserError
+from seqjax.interop.convert import Adapter, Converted, export_to, import_from
+
+NAMES = {"embeddings": "embedding"}
+"""Keras's name of a parameter -> ours, where they differ."""
+
+
+def from_keras(
+    keras_model: Any, module: nn.Module, example_inputs: Any, adapter: Adapter = Adapter()  # noqa: B008
+) -> Converted:
+    """A Keras model's weights as parameters of a module that computes the same.
+
+    Args:
+      keras_model: a model or layer.
+      module: its Linen counterpart.
+      example_inputs: of the module, [B, ...].
+      adapter: how the two differ on the outside.
+
+    Returns:
+      the parameters, and the largest difference between the outputs.
+
+    Raises:
+      UserError: layers or parameters that do not match, or outputs that differ.
+    """
+    return import_from(KerasModel(keras_model), module, example_inputs, adapter)
+
+
+def to_keras(
+    params: Any, module: nn.Module, keras_model: Any, example_inputs: Any, adapter: Adapter = Adapter()  # noqa: B008
+) -> float:
+    """Overwrite a Keras model's weights with `params`; the rest as in `from_keras`. Returns the largest difference."""
+    return export_to(KerasModel(keras_model), params, module, example_inputs, adapter)
+
+
+def import_keras() -> Any:
+    """Import Keras, with JAX below it unless the user has chosen otherwise.
+
+    Raises:
+      UserError: it is not installed.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    try:
+        return importlib.import_module("keras")
+    except ImportError as error:
+        raise UserError(f"Keras cannot be imported ({error}); pip install 'seqjax[interop]'") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class KerasLayer:
+    """A layer or recurrent cell with weights of its own."""
+
+    name: str
+    variables: Mapping[str, Any]
+
+    def read(self) -> dict[str, np.ndarray]:
+        """See `PeerLayer`."""
+        to_numpy = import_keras().ops.convert_to_numpy
+        return {name: np.asarray(to_numpy(variable)) for name, variable in self.variables.items()}
+
+    def write(self, parameters: Mapping[str, Any]) -> None:
+        """See `PeerLayer`."""
+        for name, value in parameters.items():
+            self.variables[name].assign(value)
+
+
+@dataclasses.dataclass(frozen=True)
+class KerasModel:
+    """A Keras model or layer."""
+
+    model: Any
+    title = "Keras model"
+
+    def layers(self) -> list[KerasLayer]:
+        """See `Peer`; in the order of `model.layers`."""
+        return list(_leaves(self.model, self.model.name))
+
+    def run(self, inputs: Any) -> Any:
+        """See `Peer`."""
+        keras = import_keras()
+        with jax.numpy_rank_promotion("allow"):  # Keras needs it, and the user may have forbidden it
+            outputs = self.model(inputs, training=False)
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
+
+
+def _leaves(layer: Any, name: str) -> Iterator[KerasLayer]:
+    """The layers with weights below `layer`, called `name`: models, wrappers and recurrent layers hold others."""
+    keras = import_keras()
+    if isinstance(layer, keras.Model):
+        parts = [(part, part.name) for part in layer.layers]
+    elif isinstance(layer, keras.layers.Bidirectional):
+        parts = [(layer.forward_layer, f"{name}/forward"), (layer.backward_layer, f"{name}/backward")]
+    elif isinstance(layer, keras.layers.RNN):
+        parts = [(layer.cell, name)]
+    elif isinstance(layer, keras.layers.StackedRNNCells):
+        parts = [(cell, f"{name}/{k}") for k, cell in enumerate(layer.cells)]
+    elif isinstance(layer, keras.layers.Wrapper):
+        parts = [(layer.layer, name)]
+    else:
+        variables = {NAMES.get(variable.name, variable.name): variable for variable in layer.weights}
+        if len(variables) < len(layer.weights):
+            raise UserError(f"layer {name} of the Keras model, a {type(layer).__name__}, is made of layers not known here")
+        if variables:
+            yield KerasLayer(name, variables)
+        return
+    for part, part_name in parts:
+        yield from _leaves(part, part_name)

@@ -1,0 +1,92 @@
+"""seqjax.data.tokens against plain Python; tests/test_text.py compares the whole with Keras."""
+
+import re
+import string
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqjax.data import tokens
+from seqjax.data.tokens import Corpus, Tokenizer
+from seqjax.errors import UserError
+
+oddities = st.text(
+    st.sampled_from("aAbBİıßÉé'’-.<>/\\ \t\n\r\x0b\x0c\x00\x1c\x85\xa0\u2003\u2028\u3000日🎬"), max_size=40
+)
+
+
+def split(text, tokenizer):
+    """The tokens of a text in plain Python; the library does it in NumPy."""
+    if tokenizer.lower:
+        text = "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text)
+    if tokenizer.strip_punctuation:
+        text = "".join(c for c in text if c not in string.punctuation)
+    singles = list(text) if tokenizer.split == "characters" else re.split("[ \t\n\v\f\r]+", text)
+    singles = [token for token in singles if token]
+    starts = [range(len(singles) - width) for width in range(tokenizer.ngrams)]
+    return [" ".join(singles[k : k + width + 1]) for width, some in enumerate(starts) for k in some]
+
+
+# Beginnings in common, of every length about the pieces of 8 and 4 bytes that tokens are compared by.
+long_words = st.builds(
+    lambda head, size, tail: (head * 20)[:size] + tail,
+    st.sampled_from(["a", "é", "\0", "ab\0"]),
+    st.integers(0, 20),
+    st.sampled_from(["", "a", "b", "\0", "é", "\x7f"]),
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    texts=st.lists(st.lists(long_words, max_size=30).map(" ".join) | oddities, max_size=8),
+    split_at=st.sampled_from(["words", "characters"]),
+    ngrams=st.integers(1, 3),
+    lower=st.booleans(),
+    strip=st.booleans(),
+    chunk=st.sampled_from([1, 2, 100]),
+)
+def test_a_corpus_holds_the_tokens_of_its_texts(texts, split_at, ngrams, lower, strip, chunk):
+    tokenizer = Tokenizer(lower, strip, split=split_at, ngrams=ngrams)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokens, "CHUNK", chunk)
+        corpus = Corpus.of(iter(texts), tokenizer)
+    expected = [split(text, tokenizer) for text in texts]
+    assert corpus.lengths.tolist() == [len(tokens) for tokens in expected]
+    assert [corpus.tokens[place].decode() for place in corpus.ids] == [t for tokens in expected for t in tokens]
+    assert len(set(corpus.tokens)) == len(corpus.tokens) == len(set(corpus.ids.tolist()))
+
+
+def test_keys_that_meet_in_the_hash_table_are_told_apart():
+    """Many keys with all the same high bits of their product with the first factor, among few slots."""
+    inverse = pow(tokens.GOLDEN, -1, 2**64)
+    keys = np.array([inverse * k % 2**64 for k in range(40)] * 3 + [0, 2**64 - 1], np.uint64)
+    numbers, firsts = tokens._group(keys)
+    assert sorted(set(numbers.tolist())) == list(range(len(firsts))) == list(range(41))
+    np.testing.assert_array_equal(keys[firsts][numbers], keys)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "tokens"),
+    [
+        ("Don't<br /><br />STOP", {}, ["dontbr", "br", "stop"]),
+        ("Don't STOP", {"strip_punctuation": False}, ["don't", "stop"]),
+        ("Don't STOP", {"lower": False}, ["Dont", "STOP"]),
+        ("É a\u00a0b “c”", {}, ["É", "a\u00a0b", "“c”"]),
+        ("Élan Naïve ﬁn", {"fold_accents": True}, ["elan", "naive", "fin"]),
+        ("a b c", {"ngrams": 3}, ["a", "b", "c", "a b", "b c", "a b c"]),
+        ("a b", {"ngrams": 3}, ["a", "b", "a b"]),
+        ("é B.", {"split": "characters"}, ["é", " ", "b"]),
+        ("a \ud800 b\udcff", {}, ["a", "b"]),
+        (" \t\n ", {}, []),
+    ],
+)
+def test_tokens(text, options, tokens):
+    assert [token.decode() for token in Tokenizer(**options)(text)] == tokens
+
+
+@pytest.mark.parametrize("options", [{"split": "word"}, {"ngrams": 0}])
+def test_unknown_options_are_errors(options):
+    with pytest.raises(UserError, match=str(next(iter(options)))):
+        Tokenizer(**options)
