@@ -1,10 +1,10 @@
 """Train, evaluate or use a sequence model: python -m seqjax.main --experiment=NAME [flags].
 
-    --list                                            every experiment
-    --experiment=imdb_bilstm --data=sample            train on generated data, no files needed
-    --experiment=jena_lstm --set=units=32             train on the real data with another knob
-    --mode=evaluate --experiment=jena_lstm            test the best checkpoint of runs/jena_lstm
-    --mode=predict --workdir=runs/jena_lstm --input=weather.csv
+--list                                            every experiment
+--experiment=imdb_bilstm --data=sample            train on generated data, no files needed
+--experiment=jena_lstm --set=units=32             train on the real data with another knob
+--mode=evaluate --experiment=jena_lstm            test the best checkpoint of runs/jena_lstm
+--mode=predict --workdir=runs/jena_lstm --input=weather.csv
 """
 
 # Flags -> experiment -> fit, evaluate or predict -> print. JAX and TensorFlow are imported only when a run begins, so
@@ -47,6 +47,7 @@ MODE = flags.DEFINE_enum(
     "train: also resumes. evaluate: test the best checkpoint. predict: from --input, with the best checkpoint.",
 )
 INPUT = flags.DEFINE_string("input", None, "predict: a file of reviews, one a line, or a weather CSV; - reads stdin.")
+EXPLAIN = flags.DEFINE_bool("explain", False, "Say which backend runs each recurrent layer, and why; then train.")
 LIST = flags.DEFINE_bool("list", False, "List every experiment: its name, the lecture's number, what it is.")
 STEPS = flags.DEFINE_integer("steps_per_dispatch", 8, "Training steps in one call of the compiled program.")
 CHECKPOINT_SECONDS = flags.DEFINE_float("checkpoint_seconds", 30.0, "Between checkpoints within an epoch.")
@@ -94,6 +95,7 @@ def train() -> None:
     workdir = Workdir(Path(WORKDIR.value or f"runs/{EXPERIMENT.value}"))
     workdir.config()  # before anything slow: is the folder usable at all?
     tuned = runtime_settings()
+    source_file = own_copy(workdir, source_file)
     function = experiments.load(source_file)
     knobs = experiments.options(function, SET.value)
     from seqjax.train import Settings
@@ -110,7 +112,16 @@ def train() -> None:
     dataset = experiment.source.load(DATA.value, data_dir())
     check_model(experiment, dataset)
     config |= {"fingerprint": dataset.fingerprint, "description": dataset.description}
-    config |= {"tuned": tuned, "device": device(), "versions": versions(), "command": shlex.join(sys.argv)}
+    backends = explain(experiment.model)
+    if EXPLAIN.value:
+        print("\n".join(backends) or "no recurrent layer")
+    config |= {
+        "backends": backends,
+        "tuned": tuned,
+        "device": device(),
+        "versions": versions(),
+        "command": shlex.join(sys.argv),
+    }
     with workdir.lock():
         workdir.claim(config, {**dataset.assets, "experiment.py": source_file.read_text(encoding="utf-8")})
         print(f"{EXPERIMENT.value}: {dataset.description}; {device()}; {workdir.path}")
@@ -126,6 +137,16 @@ def train() -> None:
         else:
             print(f"{workdir.path} is finished already")
     print(result_line(workdir.results() or {}))
+
+
+def own_copy(workdir: Workdir, source_file: Path) -> Path:
+    """The experiment file to run: the run's own copy once it has begun, so that it ends as what it began as."""
+    copy = workdir.path / "experiment.py"
+    if not copy.exists():
+        return source_file
+    if copy.read_bytes() != source_file.read_bytes():
+        logging.warning("%s has changed since this run began; going on with %s", source_file, copy)
+    return copy
 
 
 def check_model(experiment: Experiment, dataset: "Dataset") -> None:
@@ -145,6 +166,15 @@ def check_model(experiment: Experiment, dataset: "Dataset") -> None:
     except Exception as error:  # whatever a layer raises when its numbers make no sense
         reason = str(error).partition("\n")[0]
         raise UserError(f"the model cannot be built with these knobs: {type(error).__name__}: {reason}") from error
+
+
+def explain(model: Any) -> list[str]:
+    """One line for each recurrent layer of a model: which backend trains it, and why."""
+    from seqjax.models import composite
+
+    masked = getattr(model, "mask_padding", False)
+    layers = [layer for layer in vars(model).values() if isinstance(layer, composite.Recurrent)]
+    return [line for layer in layers for line in composite.explain(layer, masked=masked, train=True)]
 
 
 def existing_run() -> tuple[Workdir, dict[str, Any]]:

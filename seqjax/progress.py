@@ -1,9 +1,13 @@
-"""Progress of a run: a bar on a terminal, a plain line per epoch everywhere."""
+"""Progress of a run: a bar on a terminal, plain lines otherwise, and a line per epoch in both."""
 
 import sys
+import time
 from collections.abc import Mapping
 
 from tqdm import tqdm
+
+LINE_SECONDS = 30.0
+"""Without a terminal: the longest silence within an epoch."""
 
 
 def scores(values: Mapping[str, float]) -> str:
@@ -16,6 +20,7 @@ class Progress:
 
     def __init__(self, examples: int, done: int):
         """Args: examples: of the whole run. done: those of an earlier process that this one resumes."""
+        self._said_at = time.monotonic()
         self._bar = tqdm(
             total=examples,
             initial=done,
@@ -33,9 +38,12 @@ class Progress:
             self._bar.set_description_str(title, refresh=False)
             self._bar.set_postfix_str(scores(values), refresh=False)
             self._bar.update(examples - self._bar.n)
+        elif time.monotonic() - self._said_at > LINE_SECONDS:
+            self.line(f"{title}  {examples:,} of {self._bar.total:,} examples  {scores(values)}")
 
     def line(self, text: str) -> None:
         """Print a line above the bar."""
+        self._said_at = time.monotonic()
         self._bar.write(text, file=sys.stdout)
         sys.stdout.flush()
 

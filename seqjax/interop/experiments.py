@@ -68,7 +68,13 @@ def example(experiment: Experiment, shape: tuple[int | None, ...], encoding: str
       experiment: whose.
       shape: of the Keras model's input without B; None where it is open.
       encoding: of reviews, or None.
+
+    Raises:
+      UserError: the shape is not that of such inputs.
     """
+    if len(shape) != (2 if encoding is None else 1) or (encoding == "multi_hot" and shape[0] is None):
+        wanted = {None: "[B, T, D]", "int": "[B, T]", "multi_hot": "[B, V]"}[encoding]
+        raise UserError(f"the Keras model takes inputs of shape {(None, *shape)}, but the experiment's are {wanted}")
     rng = np.random.default_rng(1)
     if encoding is None:
         return rng.normal(size=(BATCH, *(TIME if size is None else size for size in shape))).astype(np.float32)

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -67,7 +68,7 @@ class KerasLayer:
     def read(self) -> dict[str, np.ndarray]:
         """See `PeerLayer`."""
         to_numpy = import_keras().ops.convert_to_numpy
-        return {name: np.asarray(to_numpy(variable)) for name, variable in self.variables.items()}
+        return {name: np.asarray(to_numpy(variable.value)) for name, variable in self.variables.items()}
 
     def write(self, parameters: Mapping[str, Any]) -> None:
         """See `PeerLayer`."""
@@ -89,7 +90,9 @@ class KerasModel:
     def run(self, inputs: Any) -> Any:
         """See `Peer`."""
         keras = import_keras()
-        with jax.numpy_rank_promotion("allow"):  # Keras needs it, and the user may have forbidden it
+        with warnings.catch_warnings(), jax.numpy_rank_promotion("allow"):  # the user may have forbidden it
+            # An `Input` of type int64, as the lecture has it, gets int32.
+            warnings.filterwarnings("ignore", message="Explicitly requested dtype")
             outputs = self.model(inputs, training=False)
         return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
 

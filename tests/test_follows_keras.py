@@ -1,0 +1,78 @@
+"""Whole models against Keras: the lecture's models follow it through 200 training steps, optimizer included.
+
+What is compared: `make_train_step` with the experiment's own model, loss and Optax optimizer, as the body of a scan,
+against Keras's `train_on_batch` of the model that the lecture writes, compiled with RMSprop(1e-3). Both start from
+Keras's initial weights, take the same batches in the same order (the short batch that ends an epoch too, which ours
+pads with weight 0), and have dropout 0. Compared are the loss of every step, to 1e-4, and the weights after the last.
+"""
+
+import jax
+import numpy as np
+import pytest
+
+keras_lecture = pytest.importorskip("keras_lecture", reason="keras is not installed", exc_type=ImportError)
+
+from seqjax.data.pipeline import batches  # noqa: E402
+from seqjax.interop import Adapter, from_keras, to_keras  # noqa: E402
+from seqjax.train import create_state, make_train_step  # noqa: E402
+
+STEPS = 200
+
+
+def adapter(name, sizes):
+    if name.startswith("jena"):
+        return Adapter()
+    if name == "imdb_unigram":
+        return Adapter(lambda ids: keras_lecture.multi_hot(ids, sizes.vocabulary), jax.nn.sigmoid)
+    return Adapter(outputs=jax.nn.sigmoid)
+
+
+def our_losses(pair, params, ids, weights):
+    """-> the loss of each step, and the parameters after the last."""
+    state = create_state(pair.experiment, pair.dataset.example())
+    state = state.replace(params=params, opt_state=pair.experiment.optimizer.init(params))
+    step = make_train_step(pair.experiment, pair.dataset.gather)
+    arrays = jax.device_put(dict(pair.dataset.arrays))
+    train = jax.jit(lambda state, stack: jax.lax.scan(lambda state, batch: step(state, batch, arrays), state, stack))
+    state, losses = train(state, (ids, weights))
+    return np.asarray(losses), state.params
+
+
+def keras_losses(pair, ids, weights):
+    targets = pair.dataset.arrays["targets"]
+    losses = []
+    with keras_lecture.allowed():
+        for chosen, weight in zip(ids, weights, strict=True):
+            real = chosen[weight > 0]
+            pair.keras_model.reset_metrics()  # train_on_batch returns the mean since the last reset
+            losses.append(pair.keras_model.train_on_batch(pair.keras_inputs[real], targets[real])[0])
+    return np.asarray(losses)
+
+
+def follow(name, sizes):
+    pair = keras_lecture.pair(name, sizes)
+    example, translate = pair.dataset.gather(pair.dataset.arrays, np.arange(8))[0], adapter(name, sizes)
+    params, _ = from_keras(pair.keras_model, pair.experiment.model, example, translate)
+    options = {"batch_size": pair.experiment.batch_size, "start": 0, "stop": STEPS, "seed": pair.experiment.seed}
+    stacks = list(batches(pair.dataset.parts["train"], **options))
+    ids = np.concatenate([stack.ids for stack in stacks])
+    weights = np.concatenate([stack.weights for stack in stacks])
+    assert len(ids) == STEPS
+    assert weights.min() == 0  # there is a padded batch among them
+    ours, trained = our_losses(pair, params, ids, weights)
+    theirs = keras_losses(pair, ids, weights)
+    assert theirs[-20:].mean() < 0.99 * theirs[:20].mean()  # something was learned
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
+    reached, _ = from_keras(pair.keras_model, pair.experiment.model, example, translate)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=2e-4), trained, reached)
+
+
+@pytest.mark.parametrize("name", keras_lecture.NAMES)
+def test_training_follows_keras(name):
+    follow(name, keras_lecture.SMALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", keras_lecture.NAMES)
+def test_training_follows_keras_at_the_lectures_sizes(name):
+    follow(name, keras_lecture.FULL)
