@@ -38,7 +38,7 @@ class Sizes:
 
 FULL = Sizes()
 SMALL = Sizes(
-    examples=70, time=10, features=3, words=12, vocabulary=50, embedding=8, dense=4, lstm=5, bilstm=4, jena_batch=16,
+    examples=64, time=8, features=3, words=10, vocabulary=50, embedding=8, dense=4, lstm=5, bilstm=4, jena_batch=16,
     imdb_batch=16,
 )  # fmt: skip
 

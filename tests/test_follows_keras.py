@@ -2,19 +2,24 @@
 
 What is compared: `make_train_step` with the experiment's own model, loss and Optax optimizer, as the body of a scan,
 against Keras's `train_on_batch` of the model that the lecture writes, compiled with RMSprop(1e-3). Both start from
-Keras's initial weights, take the same batches in the same order (the short batch that ends an epoch too, which ours
-pads with weight 0), and have dropout 0. Compared are the loss of every step, to 1e-4, and the weights after the last.
+Keras's initial weights, take the same batches in the same order (where there is one, the short batch that ends an
+epoch too, which ours pads with weight 0), and have dropout 0. Compared are the loss of every step, to 1e-4, and the weights after the last.
 """
 
+import dataclasses
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 keras_lecture = pytest.importorskip("keras_lecture", reason="keras is not installed", exc_type=ImportError)
 
 from seqjax.data.pipeline import batches  # noqa: E402
-from seqjax.interop import Adapter, from_keras, to_keras  # noqa: E402
-from seqjax.train import create_state, make_train_step  # noqa: E402
+from seqjax.interop import Adapter, from_keras  # noqa: E402
+from seqjax.interop.keras_models import KerasModel  # noqa: E402
+from seqjax.interop.layers import import_parameters, shapes  # noqa: E402
+from seqjax.train import TrainState, make_train_step, no_sums  # noqa: E402
 
 STEPS = 200
 
@@ -29,8 +34,8 @@ def adapter(name, sizes):
 
 def our_losses(pair, params, ids, weights):
     """-> the loss of each step, and the parameters after the last."""
-    state = create_state(pair.experiment, pair.dataset.example())
-    state = state.replace(params=params, opt_state=pair.experiment.optimizer.init(params))
+    zero, opt_state = jnp.int32(0), pair.experiment.optimizer.init(params)
+    state = TrainState(zero, zero, params, opt_state, jax.random.key(0), no_sums(pair.experiment), zero)
     step = make_train_step(pair.experiment, pair.dataset.gather)
     arrays = jax.device_put(dict(pair.dataset.arrays))
     train = jax.jit(lambda state, stack: jax.lax.scan(lambda state, batch: step(state, batch, arrays), state, stack))
@@ -58,18 +63,19 @@ def follow(name, sizes):
     ids = np.concatenate([stack.ids for stack in stacks])
     weights = np.concatenate([stack.weights for stack in stacks])
     assert len(ids) == STEPS
-    assert weights.min() == 0  # there is a padded batch among them
+    assert (weights.min() == 0) == bool(sizes.examples % pair.experiment.batch_size)
     ours, trained = our_losses(pair, params, ids, weights)
     theirs = keras_losses(pair, ids, weights)
     assert theirs[-20:].mean() < 0.99 * theirs[:20].mean()  # something was learned
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
-    reached, _ = from_keras(pair.keras_model, pair.experiment.model, example, translate)
+    reached = import_parameters(shapes(pair.experiment.model, example), KerasModel(pair.keras_model))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=2e-4), trained, reached)
 
 
 @pytest.mark.parametrize("name", keras_lecture.NAMES)
 def test_training_follows_keras(name):
-    follow(name, keras_lecture.SMALL)
+    recurrent = "lstm" in name  # a short batch makes Keras compile twice: only where that is quick
+    follow(name, dataclasses.replace(keras_lecture.SMALL, examples=64 if recurrent else 70))
 
 
 @pytest.mark.slow

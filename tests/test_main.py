@@ -146,6 +146,23 @@ def test_a_run_from_training_to_prediction(call, tmp_path):
     assert np.isfinite(float(predicted.splitlines()[1].split(",")[2]))
 
 
+def test_a_run_goes_on_with_its_own_copy_of_the_experiment(call, tmp_path, caplog):
+    (tmp_path / "experiments").mkdir()
+    mine = tmp_path / "experiments" / "mine.py"
+    text = (Path(main.__file__).parent.parent / "experiments" / "jena_naive.py").read_text()
+    mine.write_text(text)
+    arguments = ["--experiment=mine", "--data=sample", "--set=sequence_length=24", "--explain"]
+    code, out, error = call(*arguments)
+    assert code == 0, error
+    assert "no recurrent layer" in out
+    mine.write_text(text.replace("normalise=False", "normalise=True"))  # would forecast z-scores
+    code, again, _ = call(*arguments)
+    assert code == 0
+    assert again.splitlines()[-1] == out.splitlines()[-1]
+    assert "mine.py has changed since this run began" in caplog.text
+    assert (tmp_path / "runs" / "mine" / "experiment.py").read_text() == text
+
+
 def write_weather(path, rows):
     from seqjax.data.sample_climate import climate
 

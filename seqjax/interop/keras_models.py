@@ -83,6 +83,11 @@ class KerasModel:
     model: Any
     title = "Keras model"
 
+    def build(self, inputs: Any) -> None:
+        """See `Peer`."""
+        if not self.model.built:
+            self.run(inputs)
+
     def layers(self) -> list[KerasLayer]:
         """See `Peer`; in the order of `model.layers`."""
         return list(_leaves(self.model, self.model.name))

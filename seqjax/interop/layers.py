@@ -56,6 +56,10 @@ class Peer(Protocol):
     title: str
     """What it is, for messages: `Keras model`."""
 
+    def build(self, inputs: Any) -> None:
+        """Make its parameters, where that waits for the first inputs."""
+        ...
+
     def layers(self) -> Sequence[PeerLayer]:
         """Those with parameters, in order."""
         ...

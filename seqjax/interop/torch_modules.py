@@ -136,6 +136,9 @@ class TorchModule:
     module: Any
     title = "PyTorch module"
 
+    def build(self, inputs: Any) -> None:
+        """See `Peer`: PyTorch has made them already."""
+
     def layers(self) -> list[PlainLayer | RecurrentLayer]:
         """See `Peer`; in the order of definition.
 

@@ -130,7 +130,9 @@ def _through_product(cell: FusedCell, transposed: jax.Array, drop: Any, dh_z: ja
         return dh if drop is None else dh * drop[:, 0]
     directions, gates, units, batch = drop.shape
     kernels = jnp.swapaxes(transposed.reshape(directions, units, gates, units), 1, 2)
-    return (jnp.matmul(kernels, dh_z.reshape(directions, gates, units, batch)) * drop).sum(axis=1)
+    products = jnp.matmul(kernels, dh_z.reshape(directions, gates, units, batch))
+    # Not (products * drop).sum(axis=1): XLA:CPU pulls the product into that sum, entry by entry, 13 times slower.
+    return sum((products[:, k] * drop[:, k] for k in range(gates)), jnp.zeros((), products.dtype))
 
 
 def _weight_gradient(cell: FusedCell, dz: jax.Array, x: jax.Array) -> jax.Array:

@@ -1,0 +1,25 @@
+"""Time training and inference against other libraries: python -m seqjax.benchmark [flags].
+
+    python -m seqjax.benchmark                                             everything: about an hour on two cores
+    python -m seqjax.benchmark --workloads=W1,W3m --peers=torch,flax --output=benchmark.json
+    python -m seqjax.benchmark --pipeline=jena_lstm,imdb_bilstm --data=sample
+
+How to read the table. A number is the time of one step of one batch in milliseconds: `train` is forward, backward
+and RMSprop update, `infer` is the forward pass. It is the median over blocks of steps; every implementation has a
+process of its own, all are given the same threads, and their blocks are run in turn, so that a slow minute of the
+machine hits all alike. A peer has two numbers, as it comes and, behind it with a *, with the C library told to keep
+freed memory and XLA its vector width (`seqjax.runtime.tune`, which seqjax always uses). The last column is the time
+of the best peer, tuned or not, over ours: above 1 we are faster.
+
+What is timed. Batches are made in advance and lie in memory. Ours goes through `seqjax.train.Program` as `main` does:
+several steps in one dispatch, the gathering of the batch from the data included; its `infer` also computes the loss
+and the metrics. Peers are called by the quickest public interface: Keras by `train_on_batch` and `predict_on_batch`
+(no `fit`: no callbacks, no data adapter), torch by modules and an optimizer, Flax by one jitted and donated function
+with Optax. Peers have no dropout where they know none: Flax's GRU has no recurrent dropout in W2 (less to do, to its
+advantage), and torch takes a loop over the steps for it in training. Bags of words and one-hot vectors are given to
+peers as the vectors that they ask for (the one-hot ones, 1.5 GB a batch, are made from ids within the step).
+
+The data are generated. Token frequencies fall as rank ** -1.17, which gives as many different tokens in a batch as
+the real reviews have (3,900 in 32 reviews of 600 tokens). Lengths in W3m are log-normal with mean 235, cut at 600;
+W3 and W3b have 600 tokens in every review; W4 has the distinct tokens of the reviews of W3m.
+"""

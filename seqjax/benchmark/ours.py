@@ -1,0 +1,122 @@
+"""Our side of the benchmark: the product's own compiled program, fed with batches made in advance.
+
+Legend: B batch, K steps in one dispatch, T time, V vocabulary.
+"""
+
+from collections.abc import Iterator
+
+import flax.linen as nn
+import jax
+import numpy as np
+import optax
+
+from seqjax import metrics
+from seqjax.benchmark.workloads import Workload
+from seqjax.data.dataset import Dataset
+from seqjax.data.pipeline import Batches
+from seqjax.experiment import Experiment
+from seqjax.models.classifiers import BagOfWordsClassifier, RecurrentClassifier
+from seqjax.models.composite import Bidirectional, Stacked
+from seqjax.models.dense import Dense, Dropout, glorot_uniform
+from seqjax.models.forecasters import RecurrentForecaster
+from seqjax.models.recurrent import GRU, LSTM
+from seqjax.models.tokens import Tokens
+from seqjax.train import Program, Settings, create_state
+
+
+class OneHotClassifier(nn.Module):
+    """A recurrent layer on one-hot tokens, dropout, Dense 1."""
+
+    vocabulary_size: int
+    layer: nn.Module
+
+    @nn.compact
+    def __call__(self, tokens: jax.Array, *, train: bool = False) -> jax.Array:
+        """Token ids [B, T] -> logits [B]."""
+        x = self.layer(Tokens(tokens, vocabulary_size=self.vocabulary_size), train=train)
+        return Dense(1)(Dropout(0.5)(x, deterministic=not train))[:, 0]
+
+
+class ConvForecaster(nn.Module):
+    """Three valid relu convolutions of width 24, 12, 6, halved in between by max pooling; mean over time, Dense 1."""
+
+    filters: int
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, *, train: bool = False) -> jax.Array:
+        """Windows [B, T, F] -> forecasts [B]."""
+        del train
+        x = inputs
+        for width in (24, 12, 6):
+            x = nn.relu(nn.Conv(self.filters, (width,), padding="VALID", kernel_init=glorot_uniform)(x))
+            if width > 6:
+                x = nn.max_pool(x, (2,), (2,))
+        return Dense(1)(x.mean(axis=1))[:, 0]
+
+
+def model(workload: Workload) -> nn.Module:
+    """As the experiments build it."""
+    units = workload.units
+    if workload.kind == "lstm":
+        return RecurrentForecaster(LSTM(units))
+    if workload.kind == "stacked_gru":
+        layers = [GRU(units, recurrent_dropout=0.5, return_sequences=True), GRU(units, recurrent_dropout=0.5)]
+        return RecurrentForecaster(Stacked(layers), dropout=0.5)
+    if workload.kind == "conv":
+        return ConvForecaster(units)
+    if workload.kind == "bag":
+        return BagOfWordsClassifier(workload.features, units, 0.5)
+    both = Bidirectional(LSTM(units))
+    if workload.embedding:
+        return RecurrentClassifier(workload.features, workload.embedding, both, 0.5, mask_padding=workload.masked)
+    return OneHotClassifier(workload.features, both)
+
+
+def experiment(workload: Workload) -> Experiment:
+    """The lecture's loss, metric and optimizer."""
+    loss, metric = metrics.squared_error, {"mae": metrics.absolute_error}
+    if workload.text:
+        loss, metric = metrics.binary_cross_entropy, {"accuracy": metrics.binary_accuracy}
+    optimizer = optax.rmsprop(1e-3, decay=0.9, eps=1e-7)
+    return Experiment(None, model(workload), loss, metric, optimizer, epochs=1, batch_size=workload.batch, seed=0)
+
+
+class PreparedProgram(Program):
+    """The product's program; its batches are there already, however many are asked for."""
+
+    def __init__(self, experiment: Experiment, dataset: Dataset, settings: Settings):
+        """Stacks that together hold every batch of the part equally often."""
+        super().__init__(experiment, dataset, settings)
+        ids = dataset.parts["train"].reshape(-1, experiment.batch_size)
+        ids = np.tile(ids, (settings.steps_per_dispatch, 1)).reshape(len(ids), settings.steps_per_dispatch, -1)
+        self.stacks = [Batches(0, stack, np.ones(stack.shape, np.float32)) for stack in ids]
+        self.dispatches = 0
+
+    def batches(self, part: str, start: int, stop: int, seed: int | None = None) -> Iterator[Batches]:
+        """`dispatches` stacks."""
+        return (self.stacks[k % len(self.stacks)] for k in range(self.dispatches))
+
+
+class Ours:
+    """See `worker.Implementation`."""
+
+    def __init__(self, workload: Workload, dataset: Dataset, threads: int):
+        """JAX finds the threads by itself: the cores that this process may use."""
+        del threads
+        settings = Settings()
+        self.steps_at_once = settings.steps_per_dispatch
+        self.device = jax.devices()[0].device_kind
+        self.program = PreparedProgram(experiment(workload), dataset, settings)
+        self.state = self.program.place(create_state(self.program.experiment, dataset.example()))
+
+    def train(self, steps: int) -> None:
+        """As `seqjax.fit` trains."""
+        self.program.dispatches = steps // self.steps_at_once
+        for batch in self.program.batches("train", 0, steps):
+            self.state, report = self.program.train(self.state, batch)
+        jax.block_until_ready((self.state.params, report))
+
+    def infer(self, steps: int) -> None:
+        """As `seqjax.fit` evaluates: it returns numbers on the host."""
+        self.program.dispatches = steps // self.steps_at_once
+        self.program.evaluate(self.state.params, "train")

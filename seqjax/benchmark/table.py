@@ -1,0 +1,50 @@
+"""Rows to text."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from seqjax.benchmark.worker import OURS
+
+
+def comparison(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One line per workload and mode: ours, each peer as `plain (tuned*)`, and the best peer's time over ours."""
+    peers = list(dict.fromkeys(row["implementation"] for row in rows if row["implementation"] != OURS))
+    lines = [["workload", "mode", OURS, *peers, "best peer / ours"]]
+    for workload, mode in dict.fromkeys((row["workload"], row["mode"]) for row in rows):
+        chosen = [row for row in rows if (row["workload"], row["mode"]) == (workload, mode)]
+        cells = [_cell([row for row in chosen if row["implementation"] == name]) for name in (OURS, *peers)]
+        lines.append([workload, mode, *cells, _ratio(chosen)])
+    return columns(lines)
+
+
+def _cell(rows: Sequence[Mapping[str, Any]]) -> str:
+    plain = [f"{row['milliseconds']:.4g}" for row in rows if not row["tuned"]]
+    tuned = [f"{row['milliseconds']:.4g}" for row in rows if row["tuned"]]
+    if rows and rows[0]["implementation"] == OURS:
+        return "".join(plain or tuned)
+    return " ".join(plain + [f"({number}*)" for number in tuned]) or "-"
+
+
+def _ratio(rows: Sequence[Mapping[str, Any]]) -> str:
+    ours = [row for row in rows if row["implementation"] == OURS]
+    peers = [row for row in rows if row["implementation"] != OURS]
+    if not ours or not peers:
+        return "-"
+    best = min(peers, key=lambda row: row["milliseconds"])
+    name = best["implementation"] + "*" * best["tuned"]
+    return f"{best['milliseconds'] / ours[0]['milliseconds']:.2f} ({name})"
+
+
+def pipelines(rows: Iterable[Mapping[str, Any]]) -> str:
+    """One line per experiment, in examples per second."""
+    lines = [["experiment", "batch", "ids (tf.data)", "gather", "train step", "together", "together / step"]]
+    for row in rows:
+        numbers = [f"{row[name]:,.0f}" for name in ("ids", "gather", "step", "together")]
+        lines.append([row["experiment"], str(row["batch"]), *numbers, f"{row['together'] / row['step']:.2f}"])
+    return columns(lines)
+
+
+def columns(lines: Sequence[Sequence[str]]) -> str:
+    """Left-aligned text columns; the first line is the heading."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
