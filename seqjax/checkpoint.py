@@ -20,7 +20,7 @@ KEEP = 2  # the newest, and the one before for when the newest turns out to be d
 
 def _words(leaf: jax.Array) -> jax.Array:
     """The bits of an array as uint32 [n], for any type."""
-    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
     if leaf.dtype == jnp.bool_:
         leaf = leaf.astype(jnp.uint8)

@@ -7,29 +7,23 @@
 --mode=predict --workdir=runs/jena_lstm --input=weather.csv
 """
 
-# Flags -> experiment -> fit, evaluate or predict -> print. JAX and TensorFlow are imported only when a run begins, so
+# Flags -> commands -> fit. JAX and TensorFlow are imported only when a run begins, so
 # that --help, --list and a wrong flag answer at once.
 
 import io
 import os
-import platform
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from absl import app, flags, logging
 
-import seqjax
+from seqjax import commands
 from seqjax import experiment as experiments
 from seqjax.data.folders import data_dir_default
 from seqjax.errors import RunStoppedError, UserError
-from seqjax.experiment import Experiment
 from seqjax.workdir import Workdir
-
-if TYPE_CHECKING:
-    from seqjax.data.dataset import Dataset
 
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one; see --list.")
 SET = flags.DEFINE_multi_string("set", [], "knob=value: change a knob of the experiment; may be repeated.")
@@ -71,9 +65,17 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"--input is for --mode=predict, not --mode={MODE.value}")
     if MODE.value == "train":
         train()
+        return
+    workdir = existing_run()
+    if MODE.value == "evaluate":
+        runtime_settings()
+        print(commands.result_line(commands.evaluate(workdir, options=SET.value, data_dir=data_dir())))
     else:
-        workdir, config = existing_run()
-        (evaluate if MODE.value == "evaluate" else predict)(workdir, config)
+        name = INPUT.value or "-"
+        text = read_input(name)
+        runtime_settings()
+        for line in commands.predict(workdir, text, "stdin" if name == "-" else name):
+            print(line)
 
 
 def table() -> str:
@@ -88,104 +90,36 @@ def _quote(lecture: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def train() -> None:
-    """Train or resume, test the best epoch, write results.json and curves.png."""
+    """Train or resume what the flags say, and print the result's line."""
     if EXPERIMENT.value is None:
         raise UserError(f"--experiment=NAME is missing; choices: {', '.join(experiments.names())}")
-    source_file = experiments.find(EXPERIMENT.value)
+    experiments.find(EXPERIMENT.value)
     workdir = Workdir(Path(WORKDIR.value or f"runs/{EXPERIMENT.value}"))
     workdir.config()  # before anything slow: is the folder usable at all?
     tuned = runtime_settings()
-    source_file = own_copy(workdir, source_file)
-    function = experiments.load(source_file)
-    knobs = experiments.options(function, SET.value)
     from seqjax.train import Settings
 
-    settings = Settings(STEPS.value, CHECKPOINT_SECONDS.value)
-    config: dict[str, Any] = {
-        "experiment": EXPERIMENT.value,
-        "options": knobs,
-        "data": DATA.value,
-        "settings": {"steps_per_dispatch": settings.steps_per_dispatch},
-    }
-    workdir.check(config)
-    experiment = function(**knobs)
-    dataset = experiment.source.load(DATA.value, data_dir())
-    check_model(experiment, dataset)
-    config |= {"fingerprint": dataset.fingerprint, "description": dataset.description}
-    backends = explain(experiment.model)
-    if EXPLAIN.value:
-        print("\n".join(backends) or "no recurrent layer")
-    config |= {
-        "backends": backends,
-        "tuned": tuned,
-        "device": device(),
-        "versions": versions(),
-        "command": shlex.join(sys.argv),
-    }
-    with workdir.lock():
-        workdir.claim(config, {**dataset.assets, "experiment.py": source_file.read_text(encoding="utf-8")})
-        print(f"{EXPERIMENT.value}: {dataset.description}; {device()}; {workdir.path}")
-        if workdir.results() is None:
-            from seqjax.fit import fit
-            from seqjax.report import curves
-
-            scores = fit(experiment, dataset, workdir, settings)
-            metric = next(iter(experiment.metrics))
-            curves(workdir.rows(), scores["best_epoch"], metric, workdir.path / "curves.png")
-            context = {"lecture": experiment.lecture, "data": DATA.value, "optimum": dataset.optimum}
-            workdir.write_results({"experiment": EXPERIMENT.value, "options": knobs, **scores, **context})
-        else:
-            print(f"{workdir.path} is finished already")
-    print(result_line(workdir.results() or {}))
+    results = commands.train(
+        EXPERIMENT.value,
+        workdir,
+        options=SET.value,
+        data=DATA.value,
+        data_dir=data_dir(),
+        settings=Settings(STEPS.value, CHECKPOINT_SECONDS.value),
+        tuned=tuned,
+        explained=EXPLAIN.value,
+    )
+    print(commands.result_line(results))
 
 
-def own_copy(workdir: Workdir, source_file: Path) -> Path:
-    """The experiment file to run: the run's own copy once it has begun, so that it ends as what it began as."""
-    copy = workdir.path / "experiment.py"
-    if not copy.exists():
-        return source_file
-    if copy.read_bytes() != source_file.read_bytes():
-        logging.warning("%s has changed since this run began; going on with %s", source_file, copy)
-    return copy
-
-
-def check_model(experiment: Experiment, dataset: "Dataset") -> None:
-    """Trace the model's initial values, without computing them, so that a senseless knob touches nothing.
-
-    Raises:
-      UserError: the model cannot be built with these knobs.
-    """
-    import jax
-
-    from seqjax.train import create_state
-
-    try:
-        jax.eval_shape(lambda inputs: create_state(experiment, inputs), dataset.example())
-    except UserError:
-        raise
-    except Exception as error:  # whatever a layer raises when its numbers make no sense
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"the model cannot be built with these knobs: {type(error).__name__}: {reason}") from error
-
-
-def explain(model: Any) -> list[str]:
-    """One line for each recurrent layer of a model: which backend trains it, and why."""
-    from seqjax.models import composite
-
-    masked = getattr(model, "mask_padding", False)
-    layers = [layer for layer in vars(model).values() if isinstance(layer, composite.Recurrent)]
-    return [line for layer in layers for line in composite.explain(layer, masked=masked, train=True)]
-
-
-def existing_run() -> tuple[Workdir, dict[str, Any]]:
-    """The workdir and config of a run that the flags point to and do not contradict."""
+def existing_run() -> Workdir:
+    """The workdir of a run that the flags point to and do not contradict."""
     if WORKDIR.value is None and EXPERIMENT.value is None:
         raise UserError(f"--mode={MODE.value} needs --workdir=DIR, or --experiment=NAME for runs/NAME")
     if EXPERIMENT.value is not None and WORKDIR.value is None:
         experiments.find(EXPERIMENT.value)
     workdir = Workdir(Path(WORKDIR.value or f"runs/{EXPERIMENT.value}"))
-    config = workdir.config()
-    if config is None:
+    if workdir.config() is None:
         raise UserError(f"workdir {workdir.path} holds no run; train one first (--mode=train)")
     given: dict[str, Any] = {}
     if EXPERIMENT.value is not None:
@@ -193,52 +127,7 @@ def existing_run() -> tuple[Workdir, dict[str, Any]]:
     if flags.FLAGS["data"].present:
         given["data"] = DATA.value
     workdir.check(given)
-    return workdir, config
-
-
-def evaluate(workdir: Workdir, config: Mapping[str, Any]) -> None:
-    """Test the best checkpoint again; writes nothing."""
-    runtime_settings()
-    function = experiments.load(workdir.path / "experiment.py")
-    knobs = experiments.options(function, SET.value)
-    if SET.value:
-        workdir.check({"options": knobs})
-    experiment = function(**config["options"])
-    dataset = experiment.source.load(config["data"], data_dir())
-    workdir.check({"fingerprint": dataset.fingerprint, "description": dataset.description})
-    from seqjax.data.pipeline import steps_per_epoch
-    from seqjax.fit import restore_best
-    from seqjax.train import Program, Settings, count_parameters, create_state
-
-    state = create_state(experiment, dataset.example())
-    step, params = restore_best(workdir, state.params)
-    program = Program(experiment, dataset, Settings(**config["settings"]))
-    results = {
-        "experiment": config["experiment"],
-        "parameters": count_parameters(params),
-        "best_epoch": step // steps_per_epoch(len(dataset.parts["train"]), experiment.batch_size),
-        "validation": program.evaluate(params, "validation"),
-        "test": program.evaluate(params, "test"),
-        "lecture": experiment.lecture,
-        "data": config["data"],
-        "optimum": dataset.optimum,
-    }
-    print(result_line(results))
-
-
-def predict(workdir: Workdir, config: Mapping[str, Any]) -> None:
-    """Print a line for every example of --input, from the workdir alone."""
-    name = INPUT.value or "-"
-    text = read_input(name)
-    runtime_settings()
-    experiment = experiments.load(workdir.path / "experiment.py")(**config["options"])
-    requests = experiment.source.requests(workdir.path, text, "stdin" if name == "-" else name)
-    from seqjax.fit import predictions
-
-    if requests.header:
-        print(requests.header)
-    for position, output in enumerate(predictions(experiment, requests, workdir)):
-        print(requests.line(position, output))
+    return workdir
 
 
 def read_input(name: str) -> io.StringIO:
@@ -256,32 +145,6 @@ def read_input(name: str) -> io.StringIO:
         raise UserError(f"--input={name} is not UTF-8 text (byte {error.start})") from error
 
 
-def result_line(results: Mapping[str, Any]) -> str:
-    """`jena_lstm: test mae 2.53 (lecture 2.53), validation mae 2.37, best epoch 7, 2,001 parameters`."""
-    metric = next(name for name in results["test"] if name != "loss")
-    lecture = results["lecture"].get("test", {}).get(metric)
-    said = f" (lecture {lecture:g})" if lecture is not None else ""
-    if results["data"] == "sample":
-        said = f" (generated sample, not the lecture's data: {_known(metric, results['optimum'])})"
-    return (
-        f"{results['experiment']}: test {metric} {results['test'][metric]:.4f}{said}, "
-        f"validation {metric} {results['validation'][metric]:.4f}, best epoch {results['best_epoch']}, "
-        f"{results['parameters']:,} parameters"
-    )
-
-
-def _known(metric: str, optimum: Mapping[str, float]) -> str:
-    """`best possible 0.96, bag of words at most 0.73` from {"accuracy": .96, "bag_of_words_accuracy": .73}."""
-    if metric not in optimum:
-        return "best possible score unknown for these knobs"
-    limits = [
-        f"{name.removesuffix(f'_{metric}').replace('_', ' ')} at most {value:.4g}"
-        for name, value in optimum.items()
-        if name != metric
-    ]
-    return ", ".join([f"best possible {optimum[metric]:.4g}", *limits])
-
-
 def data_dir() -> Path:
     """The flag's folder, or the default."""
     return Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
@@ -297,24 +160,6 @@ def runtime_settings() -> dict[str, str]:
     from seqjax.runtime import tune
 
     return tune()
-
-
-def device() -> str:
-    """`2 cpu cores` or `1 x NVIDIA H100 80GB HBM3`."""
-    import jax
-
-    devices = jax.devices()
-    if devices[0].platform == "cpu" and len(devices) == 1:
-        return f"cpu, {os.cpu_count()} cores"
-    return f"{len(devices)} x {devices[0].device_kind}"
-
-
-def versions() -> dict[str, str]:
-    """Of Python and of every package that can change a result."""
-    from importlib.metadata import version
-
-    packages = ["jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy"]
-    return {"python": platform.python_version(), "seqjax": seqjax.__version__} | {p: version(p) for p in packages}
 
 
 def run() -> None:

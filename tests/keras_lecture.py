@@ -3,7 +3,9 @@
 Legend: N examples, B batch, T time, D features, V vocabulary.
 """
 
+import contextlib
 import dataclasses
+import warnings
 from typing import Any
 
 import jax
@@ -54,9 +56,12 @@ class Pair:
     """[N, ...]."""
 
 
+@contextlib.contextmanager
 def allowed():
-    """Keras needs rank promotion, which the tests forbid to our own code."""
-    return jax.numpy_rank_promotion("allow")
+    """Let Keras do what the tests forbid to our own code: promote ranks, and warn of NumPy's copy keyword."""
+    with warnings.catch_warnings(), jax.numpy_rank_promotion("allow"):
+        warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
+        yield
 
 
 def pair(name: str, sizes: Sizes = SMALL) -> Pair:

@@ -83,9 +83,7 @@ configurations = st.fixed_dictionaries(
 def test_equals_scan(kind, config, masked, features, seed):
     inputs, mask = example(seed, 4, 5, features)
     options = {"mask": mask if masked else None, "train": True, "rngs": {"dropout": jax.random.key(seed)}}
-    compare(
-        lambda backend: LAYERS[kind](**config, return_state=True, backend=backend), inputs, 1e-5, seed, **options
-    )
+    compare(lambda backend: LAYERS[kind](**config, return_state=True, backend=backend), inputs, 1e-5, seed, **options)
 
 
 @pytest.mark.parametrize("kind", LAYERS)
@@ -116,9 +114,7 @@ def test_equals_scan_in_double_precision(kind):
         options = {"mask": mask, "recurrent_mask": jnp.asarray(np.random.default_rng(0).random((1, 3, 5)))}
 
         def make(backend):
-            return LAYERS[kind](
-                5, return_sequences=True, return_state=True, param_dtype=jnp.float64, backend=backend
-            )
+            return LAYERS[kind](5, return_sequences=True, return_state=True, param_dtype=jnp.float64, backend=backend)
 
         compare(make, inputs, 1e-10, 7, **options)
 

@@ -20,7 +20,7 @@ class Model(nn.Module):
     workload: Workload
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, x: Any, train: bool) -> Any:
         """Inputs [B, ...] -> [B]."""
         workload = self.workload
         if workload.kind == "bilstm":
@@ -48,8 +48,9 @@ class Model(nn.Module):
         else:
             x = jax.nn.one_hot(ids, workload.features)
         lengths = (ids != 0).sum(axis=1) if workload.masked else None
-        directions = [nn.RNN(nn.OptimizedLSTMCell(workload.units), return_carry=True) for _ in range(2)]
-        ((_, forward), (_, backward)), _ = nn.Bidirectional(*directions)(x, seq_lengths=lengths)
+        one, other = (nn.RNN(nn.OptimizedLSTMCell(workload.units)) for _ in range(2))
+        carries: Any = nn.Bidirectional(one, other, return_carry=True)(x, seq_lengths=lengths)[0]
+        (_, forward), (_, backward) = carries
         return jnp.concatenate([forward, backward], axis=1)
 
 
@@ -68,7 +69,7 @@ class Flax:
         self.state = (params, optimizer.init(params), jax.random.key(0))
 
         def objective(params: Any, key: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
-            outputs = model.apply(params, x, True, rngs={"dropout": key})
+            outputs: Any = model.apply(params, x, True, rngs={"dropout": key})
             losses = optax.sigmoid_binary_cross_entropy(outputs, y) if workload.text else (outputs - y) ** 2
             return losses.mean()
 

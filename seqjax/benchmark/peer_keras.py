@@ -20,13 +20,12 @@ class Keras:
 
     def __init__(self, workload: Workload, dataset: Dataset, threads: int):
         """Batches become tensors of the backend, so that no step converts them."""
-        self.device = keras.distribution.list_devices()[0] if keras.backend.backend() == "jax" else "cpu"
-        if keras.backend.backend() == "tensorflow":
-            self.device = _limit_tensorflow(threads)
-        tensor = keras.ops.convert_to_tensor
-        self.batches = [(tensor(x), tensor(y)) for x, y in workload.host_batches(dataset)]
-        shape = self.batches[0][0].shape[1:]
-        self.model = keras.Sequential([layers.Input(shape, dtype=self.batches[0][0].dtype), *_layers(workload)])
+        tensorflow = keras.backend.backend() == "tensorflow"
+        self.device = _limit_tensorflow(threads) if tensorflow else keras.distribution.list_devices()[0]
+        tensor: Any = keras.ops.convert_to_tensor
+        self.batches: list[tuple[Any, Any]] = [(tensor(x), tensor(y)) for x, y in workload.host_batches(dataset)]
+        example = self.batches[0][0]
+        self.model = keras.Sequential([layers.Input(example.shape[1:], dtype=example.dtype), *make_layers(workload)])
         loss: Any = "mse"
         if workload.text:
             loss = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -52,7 +51,7 @@ def _limit_tensorflow(threads: int) -> str:
     return gpus[0].name if gpus else "cpu"
 
 
-def _layers(workload: Workload) -> list[Any]:
+def make_layers(workload: Workload) -> list[Any]:
     """The workload's model, as the lecture builds it."""
     units = workload.units
     if workload.kind == "lstm":

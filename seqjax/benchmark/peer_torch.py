@@ -22,7 +22,9 @@ class Classifier(nn.Module):
         super().__init__()
         self.workload = workload
         self.embedding = nn.Embedding(workload.features, workload.embedding) if workload.embedding else None
-        self.lstm = nn.LSTM(workload.embedding or workload.features, workload.units, batch_first=True, bidirectional=True)
+        self.lstm = nn.LSTM(
+            workload.embedding or workload.features, workload.units, batch_first=True, bidirectional=True
+        )
         self.head = nn.Linear(2 * workload.units, 1)
 
     def forward(self, ids: Any, lengths: Any = None) -> Any:
@@ -91,7 +93,8 @@ class StackedGRU(nn.Module):
         return outputs
 
 
-def _model(workload: Workload) -> nn.Module:
+def make_model(workload: Workload) -> nn.Module:
+    """The workload's model out of torch's modules."""
     units = workload.units
     if workload.kind == "bilstm":
         return Classifier(workload)
@@ -120,7 +123,7 @@ class Torch:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.device = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
         self.batches = [_tensors(workload, device, x, y) for x, y in workload.host_batches(dataset)]
-        self.model = _model(workload).to(device)
+        self.model = make_model(workload).to(device)
         self.loss = functional.binary_cross_entropy_with_logits if workload.text else functional.mse_loss
         self.optimizer = torch.optim.RMSprop(self.model.parameters(), lr=1e-3, alpha=0.9, eps=1e-7)
 

@@ -47,4 +47,6 @@ def pipelines(rows: Iterable[Mapping[str, Any]]) -> str:
 def columns(lines: Sequence[Sequence[str]]) -> str:
     """Left-aligned text columns; the first line is the heading."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

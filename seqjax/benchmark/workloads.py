@@ -132,8 +132,8 @@ def multi_hot(tokens: np.ndarray, vocabulary: int) -> np.ndarray:
     return np.ascontiguousarray(vectors[:, :vocabulary])
 
 
-_IMDB = {"features": 20_000, "steps": 600, "units": 32}
-_BAG = {"kind": "bag", "features": 20_000, "steps": 600, "units": 16, "distinct": 835}
+_IMDB: Any = {"features": 20_000, "steps": 600, "units": 32}
+_BAG: Any = {"kind": "bag", "features": 20_000, "steps": 600, "units": 16, "distinct": 835}
 WORKLOADS = {
     workload.name: workload
     for workload in (

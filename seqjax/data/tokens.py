@@ -178,7 +178,7 @@ def _pieces(eight: np.ndarray, starts: np.ndarray, lengths: np.ndarray, width: i
 
 
 def _group(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number equal keys alike: a hash table of whole arrays, about four times as fast as `np.unique`.
+    """Number equal keys alike: a hash table of whole arrays, in 0.6 of the time of `np.unique`.
 
     Args:
       keys: [T] uint64.

@@ -1,8 +1,8 @@
 """Import a Keras model of one of the lecture's experiments: python -m seqjax.interop MODEL.keras --experiment=NAME.
 
-    --output=FILE.safetensors     write the parameters
-    --data=real                   test them on the experiment's data (`sample`: the generated ones)
-    --set=units=32                the experiment's knobs, as the Keras model has them; may be repeated
+--output=FILE.safetensors     write the parameters
+--data=real                   test them on the experiment's data (`sample`: the generated ones)
+--set=units=32                the experiment's knobs, as the Keras model has them; may be repeated
 """
 
 import sys

@@ -19,7 +19,10 @@ NAMES = {"embeddings": "embedding"}
 
 
 def from_keras(
-    keras_model: Any, module: nn.Module, example_inputs: Any, adapter: Adapter = Adapter()  # noqa: B008
+    keras_model: Any,
+    module: nn.Module,
+    example_inputs: Any,
+    adapter: Adapter = Adapter(),  # noqa: B008
 ) -> Converted:
     """A Keras model's weights as parameters of a module that computes the same.
 
@@ -39,7 +42,11 @@ def from_keras(
 
 
 def to_keras(
-    params: Any, module: nn.Module, keras_model: Any, example_inputs: Any, adapter: Adapter = Adapter()  # noqa: B008
+    params: Any,
+    module: nn.Module,
+    keras_model: Any,
+    example_inputs: Any,
+    adapter: Adapter = Adapter(),  # noqa: B008
 ) -> float:
     """Overwrite a Keras model's weights with `params`; the rest as in `from_keras`. Returns the largest difference."""
     return export_to(KerasModel(keras_model), params, module, example_inputs, adapter)
@@ -118,7 +125,9 @@ def _leaves(layer: Any, name: str) -> Iterator[KerasLayer]:
     else:
         variables = {NAMES.get(variable.name, variable.name): variable for variable in layer.weights}
         if len(variables) < len(layer.weights):
-            raise UserError(f"layer {name} of the Keras model, a {type(layer).__name__}, is made of layers not known here")
+            raise UserError(
+                f"layer {name} of the Keras model, a {type(layer).__name__}, is made of layers not known here"
+            )
         if variables:
             yield KerasLayer(name, variables)
         return

@@ -6,7 +6,7 @@ are [D, U], convolution kernels [width, D, U], embeddings [V, E].
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import jax
@@ -116,7 +116,8 @@ def import_parameters(like: Mapping[str, Any], peer: Peer) -> Any:
         _check_pair(ours, theirs.name, found, peer.title)
         for name, want in ours.parameters.items():
             value = found.get(name, np.zeros(want.shape))
-            params[_join(ours.name, name)] = jnp.asarray(value, want.dtype)
+            # A copy: PyTorch overwrites its memory in place, and Keras gives its own back when it trains.
+            params[_join(ours.name, name)] = jnp.array(value, want.dtype)
     return unflatten_dict(params, sep="/")
 
 
@@ -139,19 +140,19 @@ def export_parameters(params: Any, like: Mapping[str, Any], peer: Peer) -> None:
         theirs.write(parameters)
 
 
-def _pairs(like: Mapping[str, Any], peer: Peer) -> list[tuple[Layer, PeerLayer]]:
+def _pairs(like: Mapping[str, Any], peer: Peer) -> Iterator[tuple[Layer, PeerLayer]]:
     grouped: dict[str, dict[str, Any]] = {}
     for path, value in like.items():
         name, _, parameter = path.rpartition("/")
         grouped.setdefault(name, {})[parameter] = value
-    pairs = []
     for ours, theirs in itertools.zip_longest(itertools.starmap(Layer, grouped.items()), peer.layers()):
         if ours is None:
-            raise UserError(f"layer {theirs.name} of the {peer.title} ({_forms(theirs.read())}) is one too many for the module")
+            raise UserError(
+                f"layer {theirs.name} of the {peer.title} ({_forms(theirs.read())}) is one too many for the module"
+            )
         if theirs is None:
             raise UserError(f"{ours} ({_forms(ours.parameters)}) has no counterpart: the {peer.title} ends before it")
-        pairs.append((ours, theirs))
-    return pairs
+        yield ours, theirs
 
 
 def _check_pair(ours: Layer, name: str, found: Parameters, title: str) -> None:

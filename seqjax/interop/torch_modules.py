@@ -20,7 +20,10 @@ from seqjax.interop.convert import Adapter, Converted, export_to, import_from
 
 
 def from_torch(
-    torch_module: Any, module: nn.Module, example_inputs: Any, adapter: Adapter = Adapter()  # noqa: B008
+    torch_module: Any,
+    module: nn.Module,
+    example_inputs: Any,
+    adapter: Adapter = Adapter(),  # noqa: B008
 ) -> Converted:
     """A PyTorch module's weights as parameters of a Linen module that computes the same.
 
@@ -40,7 +43,11 @@ def from_torch(
 
 
 def to_torch(
-    params: Any, module: nn.Module, torch_module: Any, example_inputs: Any, adapter: Adapter = Adapter()  # noqa: B008
+    params: Any,
+    module: nn.Module,
+    torch_module: Any,
+    example_inputs: Any,
+    adapter: Adapter = Adapter(),  # noqa: B008
 ) -> float:
     """Overwrite a PyTorch module's weights with `params`; the rest as in `from_torch`. Returns the largest difference."""
     return export_to(TorchModule(torch_module), params, module, example_inputs, adapter)
@@ -145,7 +152,9 @@ class TorchModule:
         Raises:
           UserError: a layer of another kind has parameters.
         """
-        return [leaf for name, part in self.module.named_modules() for leaf in _leaves(name or type(part).__name__, part)]
+        return [
+            leaf for name, part in self.module.named_modules() for leaf in _leaves(name or type(part).__name__, part)
+        ]
 
     def run(self, inputs: Any) -> Any:
         """See `Peer`."""

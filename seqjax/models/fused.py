@@ -26,8 +26,8 @@ INPUT_PRODUCT_IN_STEP = 64
 class Operands(NamedTuple):
     """All that the recurrence is differentiated with respect to, and its masks (which get no gradient)."""
 
-    x: jax.Array
-    """[T, K, D, B], or with kernel=None the gates' input part itself [T, K, G*U, B]."""
+    x: jax.Array | tuple[jax.Array, ...]
+    """[T, K, D, B], or with kernel=None the gates' input part itself as K arrays [T, B, G*U]."""
     kernel: jax.Array | None
     """[K, G*U, D]."""
     recurrent: jax.Array
@@ -58,8 +58,9 @@ def _recurrent_product(cell: FusedCell, recurrent: jax.Array, h: jax.Array) -> j
     return product.reshape(directions, cell.gates * units, batch)
 
 
-def _step(cell: FusedCell, o: Operands, state: State, x: jax.Array, valid: Any) -> tuple[State, Any]:
-    x_z = x if o.kernel is None else jnp.matmul(o.kernel, x)
+def _step(cell: FusedCell, o: Operands, state: State, x: Any, valid: Any) -> tuple[State, Any]:
+    # Batch-major rows as a large product or a gather leaves them are turned here, in the cache, at no cost.
+    x_z = jnp.swapaxes(jnp.stack(x), 1, 2) if o.kernel is None else jnp.matmul(o.kernel, x)
     h_z = _recurrent_product(cell, o.recurrent, _dropped(cell, state[0], o.drop))
     return cell.advance(x_z, h_z, o.inner_bias, state, valid)
 
@@ -104,8 +105,9 @@ def _backward(cell: FusedCell, reverse: bool, sequences: bool, saved: Any, gradi
         drecurrent = drecurrent + _weight_gradient(cell, dh_z, _dropped(cell, h, o.drop))
         if dinner is not None:
             dinner = dinner + dh_z[:, -dinner.shape[1] :]
-        dx = dx_z
-        if dkernel is not None:
+        if dkernel is None:
+            dx = tuple(jnp.swapaxes(dx_z, 1, 2))
+        else:
             dkernel = dkernel + _weight_gradient(cell, dx_z, x)
             dx = jnp.matmul(jnp.swapaxes(o.kernel, -1, -2), dx_z)
         return (dstate, dkernel, drecurrent, dinner), dx
@@ -184,7 +186,7 @@ def run(
         kernel,
         jnp.stack([d.parameters["recurrent_kernel"].T for d in directions]).astype(dtype),
         _inner_bias(directions, dtype),
-        tuple(jnp.stack([d.state[k].T for d in directions]).astype(dtype) for k in range(cell.states)),
+        tuple([jnp.stack([d.state[k].T for d in directions]).astype(dtype) for k in range(cell.states)]),
         _drop(directions, dtype),
         None if mask is None else _steps([mask[:, :, None]] * len(directions), flips),
     )
@@ -207,20 +209,16 @@ def _steps(arrays: Sequence[jax.Array], flips: Sequence[bool]) -> jax.Array:
 
 def _input_part(
     cell: FusedCell, directions: Sequence[Direction], inputs: Any, flips: Sequence[bool], dtype: Any
-) -> tuple[jax.Array, jax.Array | None]:
+) -> tuple[Any, jax.Array | None]:
     """`Operands.x` and `Operands.kernel`; the bias is the kernel's last column, for an input that is always 1."""
     kernels = [d.parameters["kernel"].astype(dtype) for d in directions]
     biases = [_input_bias(cell, d.parameters["bias"]).astype(dtype) for d in directions]
     if isinstance(inputs, Tokens) or inputs.shape[-1] > INPUT_PRODUCT_IN_STEP:
-        if not isinstance(inputs, Tokens):
-            inputs = inputs.astype(dtype)
-        rows = project(inputs, jnp.concatenate(kernels, axis=1)) + jnp.concatenate(biases)[None, None, :]
-        return _steps(jnp.split(rows, len(directions), axis=-1), flips), None
+        rows = project(inputs, kernels, biases, flips)
+        return tuple(row.astype(dtype) for row in rows), None
     steps = _steps([inputs.astype(dtype)] * len(directions), flips)
     ones = jnp.ones((*steps.shape[:2], 1, steps.shape[3]), dtype)
-    kernel = jnp.stack(
-        [jnp.concatenate([k.T, b[:, None]], axis=1) for k, b in zip(kernels, biases, strict=True)]
-    )
+    kernel = jnp.stack([jnp.concatenate([k.T, b[:, None]], axis=1) for k, b in zip(kernels, biases, strict=True)])
     return jnp.concatenate([steps, ones], axis=2), kernel
 
 

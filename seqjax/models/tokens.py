@@ -8,6 +8,7 @@ One-hot input needs no product at all: `one_hot(ids) @ kernel` is `kernel[ids]`,
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -49,13 +50,35 @@ class Tokens:
         return self.table[self.ids]
 
 
-def project(inputs: jax.Array | Tokens, kernel: jax.Array) -> jax.Array:
-    """inputs [B, T, D] @ kernel [D, R] -> [B, T, R]."""
+def project(
+    inputs: jax.Array | Tokens,
+    kernels: Sequence[jax.Array],
+    biases: Sequence[jax.Array],
+    flips: Sequence[bool],
+) -> tuple[jax.Array, ...]:
+    """The input product of every step, time first.
+
+    Args:
+      inputs: [B, T, D].
+      kernels: K of [D, R].
+      biases: K of [R].
+      flips: for each of the K, whether the last step comes first.
+
+    Returns:
+      K arrays [T, B, R].
+    """
     if not isinstance(inputs, Tokens):
-        return jnp.matmul(inputs, kernel)
+        steps = jnp.swapaxes(inputs, 0, 1)
+        rows = (
+            jnp.matmul(steps, kernel) + bias[None, None, :]
+            for kernel, bias in zip(kernels, biases, strict=True)
+        )
+        return tuple(jnp.flip(row, axis=0) if flip else row for row, flip in zip(rows, flips, strict=True))
+    ids = tuple(jnp.flip(inputs.ids.T, axis=0) if flip else inputs.ids.T for flip in flips)
     if inputs.table is None:
-        return kernel[inputs.ids]
-    return _project_tokens(inputs.table, inputs.ids, kernel)
+        tables = (kernel + bias[None, :] for kernel, bias in zip(kernels, biases, strict=True))
+        return tuple(table[i] for table, i in zip(tables, ids, strict=True))
+    return _project_tokens(inputs.table, ids, tuple(kernels), tuple(biases))
 
 
 def _distinct(ids: jax.Array, vocabulary_size: int) -> tuple[jax.Array, jax.Array]:
@@ -67,13 +90,35 @@ def _distinct(ids: jax.Array, vocabulary_size: int) -> tuple[jax.Array, jax.Arra
     return present, jnp.cumsum(present) - 1
 
 
+Ids = tuple[jax.Array, ...]
+"""K arrays [T, B] of the same tokens in different order."""
+Weights = tuple[jax.Array, ...]
+
+
 def _project_at_most(
-    size: int, present: jax.Array, rank: jax.Array, table: jax.Array, ids: jax.Array, kernel: jax.Array
-) -> jax.Array:
-    """`table[ids] @ kernel`, if no more than `size` different tokens are present."""
+    size: int,
+    present: jax.Array,
+    rank: jax.Array,
+    table: jax.Array,
+    ids: Ids,
+    kernels: Weights,
+    biases: Weights,
+) -> tuple[jax.Array, ...]:
+    """`_project_every`, if no more than `size` different tokens are present."""
     positions = jnp.where(present > 0, rank, size)
-    tokens = jnp.zeros(size, ids.dtype).at[positions].set(jnp.arange(len(rank), dtype=ids.dtype), mode="drop")
-    return jnp.matmul(table[tokens], kernel)[rank[ids]]
+    tokens = jnp.zeros(size, jnp.int32).at[positions].set(jnp.arange(len(rank), dtype=jnp.int32), mode="drop")
+    vectors = table[tokens]
+    return tuple(
+        (jnp.matmul(vectors, kernel) + bias[None, :])[rank[i]]
+        for i, kernel, bias in zip(ids, kernels, biases, strict=True)
+    )
+
+
+def _project_every(table: jax.Array, ids: Ids, kernels: Weights, biases: Weights) -> tuple[jax.Array, ...]:
+    return tuple(
+        jnp.matmul(table[i], kernel) + bias[None, None, :]
+        for i, kernel, bias in zip(ids, kernels, biases, strict=True)
+    )
 
 
 def _branches(ids: jax.Array, vocabulary_size: int) -> tuple[jax.Array, list[Any]]:
@@ -83,31 +128,31 @@ def _branches(ids: jax.Array, vocabulary_size: int) -> tuple[jax.Array, list[Any
     sizes = sorted({-(-most * eighths // 8) for eighths in (1, 2, 3, 4, 6)})
     index = jnp.searchsorted(jnp.array(sizes), rank[-1] + 1)
     projections: list[Any] = [functools.partial(_project_at_most, size, present, rank) for size in sizes]
-    return index, [*projections, lambda table, ids, kernel: jnp.matmul(table[ids], kernel)]
+    return index, [*projections, _project_every]
 
 
 @jax.custom_vjp
-def _project_tokens(table: jax.Array, ids: jax.Array, kernel: jax.Array) -> jax.Array:
-    """table [V, D], ids [B, T], kernel [D, R] -> [B, T, R]."""
-    index, branches = _branches(ids, table.shape[0])
-    return jax.lax.switch(index, branches, table, ids, kernel)
+def _project_tokens(table: jax.Array, ids: Ids, kernels: Weights, biases: Weights) -> tuple[jax.Array, ...]:
+    """table [V, D], kernels [D, R], biases [R] -> K arrays [T, B, R]."""
+    index, branches = _branches(ids[0], table.shape[0])
+    return jax.lax.switch(index, branches, table, ids, kernels, biases)
 
 
-def _forward(table: jax.Array, ids: jax.Array, kernel: jax.Array) -> tuple[jax.Array, Any]:
-    return _project_tokens(table, ids, kernel), (table, ids, kernel)
+def _forward(table: jax.Array, ids: Ids, kernels: Weights, biases: Weights) -> tuple[Any, Any]:
+    return _project_tokens(table, ids, kernels, biases), (table, ids, kernels, biases)
 
 
-def _backward(saved: Any, gradient: jax.Array) -> tuple[jax.Array, None, jax.Array]:
-    table, ids, kernel = saved
-    index, branches = _branches(ids, table.shape[0])
+def _backward(saved: Any, gradients: tuple[jax.Array, ...]) -> tuple[jax.Array, None, Weights, Weights]:
+    table, ids, kernels, biases = saved
+    index, branches = _branches(ids[0], table.shape[0])
 
-    def pull_back(branch: Any, gradient: jax.Array) -> Any:
-        return jax.vjp(lambda t, k: branch(t, ids, k), table, kernel)[1](gradient)
+    def pull_back(branch: Any, gradients: tuple[jax.Array, ...]) -> Any:
+        return jax.vjp(lambda t, k, b: branch(t, ids, k, b), table, kernels, biases)[1](gradients)
 
     # Differentiating the switch itself would keep every branch's intermediates.
     pulls = [functools.partial(pull_back, branch) for branch in branches]
-    dtable, dkernel = jax.lax.switch(index, pulls, gradient)
-    return dtable, None, dkernel
+    dtable, dkernels, dbiases = jax.lax.switch(index, pulls, gradients)
+    return dtable, None, dkernels, dbiases
 
 
 _project_tokens.defvjp(_forward, _backward)

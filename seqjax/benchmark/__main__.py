@@ -1,0 +1,165 @@
+"""The benchmark's command line; the package's docstring says what it does."""
+
+import argparse
+import importlib.util
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import seqjax.benchmark
+from seqjax.benchmark import table, workloads
+from seqjax.benchmark.measure import MODES, Measurement, Row
+from seqjax.benchmark.worker import OURS, PEERS
+from seqjax.data.folders import data_dir_default
+from seqjax.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong flags are the user's errors, like everything else."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UserError."""
+        raise UserError(message)
+
+
+def parser() -> Parser:
+    """The flags."""
+    listed = lambda text: [word for word in text.split(",") if word]
+    made = Parser(
+        "python -m seqjax.benchmark",
+        description=seqjax.benchmark.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = made.add_argument
+    add("--workloads", type=listed, default=list(workloads.WORKLOADS), help=_lines(workloads.WORKLOADS.values()))
+    add("--peers", type=listed, default=list(PEERS), help=f"Of {', '.join(PEERS)}; empty for none.")
+    add("--modes", type=listed, default=list(MODES), help=f"Of {', '.join(MODES)}.")
+    add("--output", help="Write the rows to this file as JSON, after every workload.")
+    add("--blocks", type=int, default=7, help="Blocks of steps of which the median is taken (default: 7).")
+    add("--block_seconds", type=float, default=1.0, help="About how long a block is (default: 1).")
+    add("--scale", type=float, default=1.0, help="Shrink the workloads, to try the benchmark; 0.02 takes seconds.")
+    add("--pipeline", type=listed, default=[], help="Instead: the input pipeline of these experiments.")
+    add("--data", choices=["real", "sample"], default="real", help="For --pipeline.")
+    add("--data_dir", help="For --pipeline: where real data are (default: $SEQJAX_DATA_DIR, else ~/.cache/seqjax).")
+    return made
+
+
+def _lines(chosen: Iterable[workloads.Workload]) -> str:
+    return "Of " + "; ".join(f"{workload.name} ({workload.title})" for workload in chosen) + "."
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, print and write; returns the exit code, 1 if ours could not be measured.
+
+    Raises:
+      UserError: a wrong flag.
+    """
+    options = parser().parse_args(arguments)
+    check(options)
+    if options.output:
+        write(options.output, [])  # before an hour's work: can it be written?
+    if options.pipeline:
+        measure_pipelines(options)
+        return 0
+    rows: list[Row] = []
+    peers = [peer for peer in options.peers if installed(peer)]
+    for name in options.workloads:
+        measurement = Measurement(
+            workloads.find(name),
+            scale=options.scale,
+            blocks=options.blocks,
+            block_seconds=options.block_seconds,
+            say=complain,
+        )
+        rows += measurement.rows(peers, options.modes)
+        if options.output:
+            write(options.output, rows)
+        complain(f"{name} is done")
+    scaled = f"; all sizes times {options.scale:g}: these are not the real workloads" if options.scale != 1 else ""
+    print(f"milliseconds for a step; * with the memory setting that we use ourselves{scaled}")
+    print(table.comparison(rows))
+    ours = {(row["workload"], row["mode"]) for row in rows if row["implementation"] == OURS}
+    return 0 if len(ours) == len(options.workloads) * len(options.modes) else 1
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raise UserError for a wrong name or number, before anything is started."""
+    for name in options.workloads:
+        workloads.find(name)
+    for kind, chosen, choices in (("peer", options.peers, PEERS), ("mode", options.modes, MODES)):
+        for name in chosen:
+            if name not in choices:
+                raise UserError(f"there is no {kind} {name!r}; choices: {', '.join(choices)}")
+    for name in ("workloads", "modes"):
+        if not getattr(options, name):
+            raise UserError(f"--{name}= is empty")
+        setattr(options, name, list(dict.fromkeys(getattr(options, name))))
+    if options.blocks < 1:
+        raise UserError(f"--blocks={options.blocks} must be at least 1")
+    if not options.block_seconds >= 0:
+        raise UserError(f"--block_seconds={options.block_seconds} must not be negative")
+    if not 0 < options.scale <= 1:
+        raise UserError(f"--scale={options.scale} is not in (0, 1]")
+    if options.pipeline:
+        from seqjax.experiment import find
+
+        for name in options.pipeline:
+            find(name)
+
+
+def installed(peer: str) -> bool:
+    """Whether a peer's packages are there; if not, says how to get them."""
+    missing = [package for package in PEERS[peer].packages if importlib.util.find_spec(package) is None]
+    if missing:
+        complain(f"{peer} is left out: {' and '.join(missing)} not installed; pip install 'seqjax[benchmark]'")
+    return not missing
+
+
+def measure_pipelines(options: argparse.Namespace) -> None:
+    """The table of `--pipeline`, measured in this process."""
+    from seqjax.runtime import tune
+
+    tune()
+    from seqjax.benchmark import pipeline
+
+    data_dir = Path(options.data_dir).expanduser() if options.data_dir else data_dir_default()
+    timing = {"blocks": options.blocks, "block_seconds": options.block_seconds}
+    rows = [pipeline.measure(name, options.data, data_dir, **timing) for name in options.pipeline]
+    if options.output:
+        write(options.output, rows)
+    print("examples per second")
+    print(table.pipelines(rows))
+
+
+def write(path: str, rows: Sequence[Any]) -> None:
+    """Rows as JSON, one a line.
+
+    Raises:
+      UserError: the file cannot be written.
+    """
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    try:
+        Path(path).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--output={path} cannot be written: {error.strerror}") from error
+
+
+def complain(message: str) -> None:
+    """One line on stderr, beside the table on stdout."""
+    print(f"seqjax: {' '.join(message.split())}", file=sys.stderr)
+
+
+def run() -> None:
+    """Entry point: errors that the user can mend are one line and exit code 2."""
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except UserError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    run()

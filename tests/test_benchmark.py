@@ -1,0 +1,416 @@
+"""The benchmark on workloads of a fiftieth of their size: data, models, processes, the order of blocks, the output."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from seqjax.benchmark import __main__ as command
+from seqjax.benchmark import measure, table
+from seqjax.benchmark.process import Worker, WorkerDiedError
+from seqjax.benchmark.worker import PEERS, build, peak_memory_mb, run_block
+from seqjax.benchmark.workloads import WORKLOADS, find, lengths
+
+TINY = ["--scale=0.02", "--blocks=2", "--block_seconds=0"]
+PARAMETERS = {
+    "W1": 2_001, "W2": 10_977, "W3": 5_194_049, "W3m": 5_194_049, "W3b": 5_128_513, "W4": 320_033, "W4-512": 320_033,
+    "W5": 3_873, "W6": 2_099_713,
+}  # fmt: skip
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run the command line within this process: (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["seqjax.benchmark", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            command.run()
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    return run
+
+
+# Data
+
+
+def test_reviews_have_the_stated_lengths_and_as_many_different_tokens_as_the_real_ones():
+    counts = lengths(512, 600, np.random.default_rng(0))
+    assert abs(counts.mean() - 235) < 1
+    assert 10 <= counts.min() < 60
+    assert counts.max() == 600
+    distinct = {}
+    for name in ("W3", "W3m"):
+        batches = find(name).host_batches(find(name).dataset())
+        distinct[name] = np.mean([len(np.unique(tokens)) for tokens, _ in batches])
+        assert len(batches) == 16
+        assert batches[0][0].shape == (32, 600)
+    assert 3_700 < distinct["W3"] < 4_100  # IMDB: 3,862
+    assert 1_850 < distinct["W3m"] < 2_150  # IMDB: 1,965
+
+
+def test_masked_reviews_are_padded_at_the_end_only():
+    dataset = find("W3m").dataset()
+    for row in dataset.arrays["tokens"][:50]:
+        length = (row != 0).sum()
+        assert (row[:length] > 0).all()
+        assert not row[length:].any()
+    assert find("W3").dataset().arrays["tokens"].min() > 0
+
+
+def test_bags_are_the_same_for_ours_and_for_the_peers():
+    workload = find("W4").scaled(0.02)
+    dataset = workload.dataset()
+    tokens, labels = dataset.gather(dataset.arrays, dataset.parts["train"][: workload.batch])
+    vectors, targets = workload.host_batches(dataset)[0]
+    assert vectors.shape == (workload.batch, workload.features)
+    for row, vector in zip(tokens, vectors, strict=True):
+        np.testing.assert_array_equal(np.flatnonzero(vector), row[row < workload.features])
+        assert 0 < vector.sum() < len(row)
+    np.testing.assert_array_equal(targets, labels)
+
+
+def test_windows_are_those_of_the_series():
+    dataset = find("W6").scaled(0.02).dataset()
+    x, y = find("W6").scaled(0.02).host_batches(dataset)[1]
+    start = dataset.parts["train"][8 + 3]
+    np.testing.assert_array_equal(x[3], dataset.arrays["series"][start : start + 10])
+    assert x.shape == (8, 10, 10)
+    assert y[3] == dataset.arrays["target"][start + 9 + 24]
+
+
+# Models: the same everywhere, up to the biases that a library has more or less of
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_ours_has_the_lectures_parameters(name):
+    from seqjax.benchmark.ours import experiment
+    from seqjax.train import count_parameters, create_state
+
+    workload = find(name)
+    example = dataclasses.replace(workload, batches=1, batch=1).dataset().example()
+    state = jax.eval_shape(lambda x: create_state(experiment(workload), x), example)
+    assert count_parameters(state.params) == PARAMETERS[name]
+
+
+@pytest.fixture
+def _as_peers_are():
+    """Peers rely on NumPy's rank promotion, which the other tests forbid; in the benchmark it is on."""
+    with jax.numpy_rank_promotion("allow"):
+        yield
+
+
+@pytest.mark.usefixtures("_as_peers_are")
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_flax_has_the_same_parameters(name):
+    from seqjax.benchmark.peer_flax import Model
+
+    workload = find(name)
+    x, _ = dataclasses.replace(workload, batches=1, batch=1).host_batches(workload.dataset())[0]
+    params = jax.eval_shape(lambda x: Model(workload).init(jax.random.key(0), x, False), x)
+    fewer = 2 * 2 * 32 if name == "W2" else 0  # Linen's GRU has 4 biases a unit, Keras's 6
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == PARAMETERS[name] - fewer
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_torch_has_the_same_parameters(name):
+    pytest.importorskip("torch")
+    from seqjax.benchmark.peer_torch import make_model
+
+    more = {"W1": 64, "W6": 2048, "W3": 256, "W3m": 256, "W3b": 256}.get(name, 0)  # a second bias in every LSTM
+    assert sum(p.numel() for p in make_model(find(name)).parameters()) == PARAMETERS[name] + more
+
+
+@pytest.mark.usefixtures("_as_peers_are")
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_keras_has_the_same_parameters(name):
+    keras = pytest.importorskip("keras")
+    from seqjax.benchmark.peer_keras import make_layers
+
+    workload = find(name)
+    shape = (workload.features,) if workload.kind == "bag" else (workload.steps, workload.features)
+    tokens = workload.kind == "bilstm"
+    inputs = keras.Input(shape[:1] if tokens else shape, dtype="int32" if tokens else "float32")
+    assert keras.Sequential([inputs, *make_layers(workload)]).count_params() == PARAMETERS[name]
+
+
+def test_torchs_loop_without_dropout_is_its_own_gru(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from seqjax.benchmark import peer_torch
+
+    model = peer_torch.make_model(find("W2").scaled(0.02))
+    x = torch.randn(8, 10, 14)
+    monkeypatch.setattr(peer_torch.functional, "dropout", lambda x, *_: x)
+    torch.testing.assert_close(model.train()(x), model.eval()(x))
+
+
+def test_ours_takes_the_steps_it_is_asked_for():
+    ours: Any = build("seqjax", find("W4").scaled(0.02), 1)
+    ours.train(16)
+    before = jax.device_get(ours.state.params)
+    assert int(ours.state.step) == 16
+    assert float(ours.state.sums["weight"]) == 16 * 8
+    block = run_block(ours.infer, 24)
+    assert block["steps"] == 24
+    assert block["seconds"] > 0
+    assert 50 < block["peak_memory_mb"] <= round(peak_memory_mb(), 1)
+    jax.tree.map(np.testing.assert_array_equal, before, jax.device_get(ours.state.params))
+    ids = np.concatenate([stack.ids for stack in ours.program.stacks])
+    assert (np.bincount(ids.reshape(-1)) == 8).all()  # every example equally often
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_as_peers_are")
+@pytest.mark.parametrize("name", WORKLOADS)
+@pytest.mark.parametrize("implementation", ["seqjax", "flax", "torch"])
+def test_every_implementation_runs_every_workload(implementation, name):
+    pytest.importorskip(implementation)
+    made = build(implementation, find(name).scaled(0.02), 1)
+    made.infer(8)
+    made.train(8)
+
+
+# Processes
+
+
+def test_a_run_writes_the_rows_and_prints_the_table(call, tmp_path):
+    pytest.importorskip("torch")
+    output = tmp_path / "rows.json"
+    code, out, err = call("--workloads=W4", "--peers=torch,flax", f"--output={output}", *TINY)
+    assert code == 0, err
+    rows = json.loads(output.read_text())
+    tuned = measure_tunes()
+    variants = {("seqjax", tuned), ("torch", False), ("flax", False), ("torch", tuned), ("flax", tuned)}
+    modes = ("train", "infer")
+    assert len(rows) == 2 * len(variants)
+    assert {(r["implementation"], r["tuned"], r["mode"]) for r in rows} == {(*v, m) for v in variants for m in modes}
+    for row in rows:
+        assert set(row) == set(measure.Row.__annotations__)
+        assert row["workload"] == "W4"
+        assert row["batch"] == 8
+        assert row["repeats"] == 2
+        assert row["page_faults"] >= 0
+        assert row["peak_memory_mb"] > 50
+        assert row["seconds_to_first_step"] > row["milliseconds"] / 1000 > 0
+        assert row["steps"] % (8 if row["implementation"] == "seqjax" else 1) == 0
+    assert "not the real workloads" in out
+    heading, train, infer = out.splitlines()[-3:]
+    assert heading.split()[:5] == ["workload", "mode", "seqjax", "torch", "flax"]
+    assert train.split()[:2] == ["W4", "train"]
+    assert infer.split()[:2] == ["W4", "infer"]
+
+
+def measure_tunes() -> bool:
+    """Whether `tune` finds anything to set on this machine, asked in a process of its own."""
+    code = "from seqjax.runtime import tune; print(bool(tune()))"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+def test_a_worker_that_dies_says_why():
+    with pytest.raises(WorkerDiedError, match=r"ended with code 1: .*UserError: there is no workload 'W9'"):
+        Worker("torch", "W9", 1.0, False)
+
+
+class FakeWorker:
+    """Keeps a diary; torch dies in its second training block."""
+
+    diary: list[tuple]
+
+    def __init__(self, implementation, workload, scale, tuned):
+        if implementation == "flax":
+            raise WorkerDiedError("out of memory")
+        self.name = implementation + "*" * tuned
+        self.implementation = implementation
+        self.ready = {"tuned": tuned}
+        self.steps, self.blocks = {}, {}
+        self.note("start")
+        self.process = self
+        self.code = None
+
+    def note(self, what, *more):
+        self.diary.append((self.name, what, *more))
+
+    def poll(self):
+        return self.code
+
+    def warm_up(self, mode, block_seconds):
+        self.note("warm", mode)
+        self.steps[mode], self.blocks[mode] = 1, []
+
+    def run(self, mode, steps):
+        self.note("run", mode)
+        if self.name == "torch" and mode == "train" and len(self.blocks[mode]) == 1:
+            self.code = 9
+            raise WorkerDiedError("killed")
+        return {"steps": steps}
+
+    def row(self, mode):
+        return {"implementation": self.implementation, "tuned": self.ready["tuned"], "mode": mode}
+
+    def close(self):
+        self.note("close")
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    def run(workload, peers):
+        monkeypatch.setattr(FakeWorker, "diary", [], raising=False)
+        monkeypatch.setattr(measure, "Worker", FakeWorker)
+        said = []
+        rows = measure.Measurement(find(workload), blocks=2, say=said.append).rows(peers, measure.MODES)
+        return rows, FakeWorker.diary, said
+
+    return run
+
+
+def test_blocks_are_run_in_turn_and_the_dead_are_left_out(fake):
+    rows, diary, said = fake("W1", ["torch", "flax"])
+    turn = lambda mode: [(name, "run", mode) for name in ("seqjax*", "torch", "torch*")]
+    assert [entry for entry in diary if entry[1:] == ("run", "infer")] == turn("infer") * 2
+    trains = [entry for entry in diary if entry[1:] == ("run", "train")]
+    assert trains == turn("train") * 2
+    assert diary.index(trains[0]) > diary.index(("torch*", "run", "infer"))
+    assert {entry[0] for entry in diary if entry[1] == "close"} == {"seqjax*", "torch", "torch*"}
+    assert said == ["W1: flax is left out: out of memory"] * 2 + ["W1: torch is left out: killed"]
+    assert rows[0]["implementation"] == "seqjax"
+    assert all(row["workload"] == "W1" and row["batch"] == 256 for row in rows)
+
+
+def test_large_peers_run_one_at_a_time_beside_ours(fake):
+    rows, diary, _ = fake("W3b", ["keras-jax", "keras-tf"])
+    alive = set()
+    for name, what, *_ in diary:
+        if what == "start":
+            alive.add(name)
+        elif what == "close":
+            alive.remove(name)
+        assert len(alive) <= 2
+        assert alive <= {"seqjax*"} or "seqjax*" in alive
+    assert len(rows) == 2 * (1 + 4)
+    assert sum(entry == ("seqjax*", "run", "train") for entry in diary) == 2 * 4
+
+
+def test_a_row_is_made_of_medians():
+    worker: Any = Worker.__new__(Worker)
+    worker.implementation, worker.seconds_to_ready = "torch", 3.0
+    worker.ready = {"tuned": False, "steps_at_once": 1, "device": "cpu", "version": "2"}
+    block = lambda seconds, faults, peak: {
+        "steps": 10, "seconds": seconds, "page_faults": faults, "peak_memory_mb": peak,
+    }  # fmt: skip
+    worker.first = {"train": {**block(2.0, 0, 0.0), "steps": 3}}
+    worker.blocks = {"train": [block(1.0, 10, 1.0), block(5.0, 40, 2.0), block(2.0, 20, 3.0)]}
+    worker.steps = {"train": 10}
+    row = worker.row("train")
+    assert row["milliseconds"] == 200
+    assert row["page_faults"] == 2
+    assert row["peak_memory_mb"] == 3
+    assert row["seconds_to_first_step"] == pytest.approx(3 + 2 - 2 * 0.2)
+    assert row["repeats"] == 3
+
+
+def test_the_table_compares_with_the_best_peer():
+    row = lambda name, tuned, ms, mode="train": {
+        "workload": "W1", "mode": mode, "implementation": name, "tuned": tuned, "milliseconds": ms,
+    }  # fmt: skip
+    rows = [row("seqjax", True, 2.0), row("flax", False, 9.0), row("flax", True, 8.0), row("torch", False, 6.0)]
+    rows += [row("torch", True, 5.0), row("seqjax", True, 3.0, "infer"), row("flax", False, 1.5, "infer")]
+    lines = table.comparison(rows).splitlines()
+    assert [cell.strip() for cell in lines[1].split("  ") if cell] == [
+        "W1", "train", "2", "9 (8*)", "6 (5*)", "2.50 (torch*)",
+    ]  # fmt: skip
+    assert lines[2].split() == ["W1", "infer", "3", "1.5", "-", "0.50", "(flax)"]
+
+
+# Command line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--workloads=W1,W9"], "there is no workload 'W9'; choices: W1, W2, W3, W3m, W3b, W4, W4-512, W5, W6"),
+        (["--peers=tensorflow"], "there is no peer 'tensorflow'; choices: keras-jax, keras-tf, torch, flax"),
+        (["--modes=test"], "there is no mode 'test'; choices: train, infer"),
+        (["--workloads="], "--workloads= is empty"),
+        (["--modes="], "--modes= is empty"),
+        (["--blocks=0"], "--blocks=0 must be at least 1"),
+        (["--blocks=many"], "--blocks: invalid int value: 'many'"),
+        (["--block_seconds=-1"], "--block_seconds=-1.0 must not be negative"),
+        (["--scale=0"], "--scale=0.0 is not in (0, 1]"),
+        (["--scale=nan"], "--scale=nan is not in (0, 1]"),
+        (["--output=/no/such/folder/rows.json"], "--output=/no/such/folder/rows.json cannot be written: No such file"),
+        (["--pipeline=jena_lstn"], "did you mean 'jena_lstm'"),
+        (["--pipeline=jena_lstm", "--data=toy"], "invalid choice: 'toy'"),
+        (["--work=W1"], "unrecognized arguments: --work=W1"),
+    ],
+)
+def test_a_wrong_flag_is_one_line_and_exit_code_2(call, arguments, message):
+    code, out, err = call(*arguments)
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_peer_that_is_not_installed_is_named_and_left_out(monkeypatch, capsys):
+    real = command.importlib.util.find_spec
+    monkeypatch.setattr(
+        command.importlib.util, "find_spec", lambda name: None if name in ("keras", "torch") else real(name)
+    )
+    assert [peer for peer in PEERS if command.installed(peer)] == ["flax"]
+    err = capsys.readouterr().err
+    assert "torch is left out: torch not installed; pip install 'seqjax[benchmark]'" in err
+    assert "keras-jax is left out: keras" in err
+
+
+def test_exit_code_1_if_ours_could_not_be_measured(call, monkeypatch):
+    monkeypatch.setattr(measure.Measurement, "rows", lambda self, peers, modes: [])
+    assert call("--workloads=W1", "--peers=")[0] == 1
+
+
+def test_help_is_quick_and_tells_how_to_read_the_table(call):
+    code, out, _ = call("--help")
+    assert code == 0
+    assert "How to read the table" in out
+    assert "W3m (W3 masked" in out
+    script = "import sys, seqjax.benchmark.__main__; print(*{'jax', 'torch', 'keras', 'tensorflow'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "\n"
+
+
+def test_the_pipeline_is_measured_beside_the_step(call, monkeypatch, tmp_path, toy_experiment, toy_dataset):
+    from seqjax.benchmark import pipeline
+
+    class Source:
+        def load(self, data, data_dir):
+            assert (data, data_dir) == ("sample", tmp_path)
+            return toy_dataset
+
+    monkeypatch.setattr("seqjax.runtime.tune", dict)  # not in this process
+    monkeypatch.setattr(
+        pipeline.experiments, "load", lambda _: lambda: dataclasses.replace(toy_experiment, source=Source())
+    )
+    output = tmp_path / "rows.json"
+    flags = ["--pipeline=jena_lstm", "--data=sample", f"--data_dir={tmp_path}", f"--output={output}"]
+    code, out, err = call(*flags, "--blocks=2", "--block_seconds=0.01")
+    assert code == 0, err
+    (row,) = json.loads(output.read_text())
+    assert set(row) == {"experiment", "data", "batch", "ids", "gather", "step", "together"}
+    assert all(row[name] > 0 for name in ("ids", "gather", "step", "together"))
+    assert out.splitlines()[-1].split()[:2] == ["jena_lstm", "8"]
+
+
+def test_the_pipelines_stacks_are_those_of_training_without_the_short_ones(toy_experiment, toy_dataset):
+    from seqjax.benchmark.pipeline import full_stacks
+    from seqjax.train import Program, Settings
+
+    program = Program(toy_experiment, toy_dataset, Settings(3))  # 53 examples in batches of 8: 7 steps an epoch
+    stream = full_stacks(program)
+    steps = [next(stream).step for _ in range(4)]
+    assert steps == [0, 3, 7, 10]
+    program = Program(toy_experiment, toy_dataset, Settings(9))
+    assert next(full_stacks(program)).ids.shape == (7, 8)
