@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import keras
 import numpy as np
+import pytest
 from keras import layers
 
 from seqjax import experiment as experiments
@@ -19,6 +20,8 @@ from seqjax.experiment import Experiment
 from seqjax.interop.experiments import multi_hot
 
 NAMES = ("jena_dense", "jena_lstm", "imdb_unigram", "imdb_bilstm", "imdb_bilstm_masked")
+QUICK = [pytest.param(name, marks=[pytest.mark.slow] * (name == "imdb_bilstm")) for name in NAMES]
+"""Without the one that takes as long as its masked variant, which does all that it does."""
 
 
 @dataclasses.dataclass(frozen=True)

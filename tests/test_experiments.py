@@ -13,7 +13,13 @@ from seqjax.train import count_parameters, create_state
 PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "jena_naive": 0,
     "jena_dense": 26_913,
+    "jena_conv1d": 3_873,
+    "jena_simple_rnn": 513,
     "jena_lstm": 2_001,
+    "jena_lstm_dropout": 6_049,
+    "jena_stacked_gru": 10_977,
+    "jena_lstm_reversed": 2_001,
+    "jena_bilstm": 4_001,
     "imdb_unigram": 320_033,
     "imdb_bilstm": 5_194_049,
     "imdb_bilstm_masked": 5_194_049,

@@ -2,8 +2,9 @@
 
 What is compared: `make_train_step` with the experiment's own model, loss and Optax optimizer, as the body of a scan,
 against Keras's `train_on_batch` of the model that the lecture writes, compiled with RMSprop(1e-3). Both start from
-Keras's initial weights, take the same batches in the same order (where there is one, the short batch that ends an
-epoch too, which ours pads with weight 0), and have dropout 0. Compared are the loss of every step, to 1e-4, and the weights after the last.
+Keras's initial weights, take the same batches in the same order (also, where there is one, the short batch that ends
+an epoch, which ours pads with weight 0), and have dropout 0. The loss of every step is compared, to 1e-4, and so are
+the weights after the last.
 """
 
 import dataclasses
@@ -16,20 +17,11 @@ import pytest
 keras_lecture = pytest.importorskip("keras_lecture", reason="keras is not installed", exc_type=ImportError)
 
 from seqjax.data.pipeline import batches  # noqa: E402
-from seqjax.interop import Adapter, from_keras  # noqa: E402
 from seqjax.interop.keras_models import KerasModel  # noqa: E402
 from seqjax.interop.layers import import_parameters, shapes  # noqa: E402
 from seqjax.train import TrainState, make_train_step, no_sums  # noqa: E402
 
 STEPS = 200
-
-
-def adapter(name, sizes):
-    if name.startswith("jena"):
-        return Adapter()
-    if name == "imdb_unigram":
-        return Adapter(lambda ids: keras_lecture.multi_hot(ids, sizes.vocabulary), jax.nn.sigmoid)
-    return Adapter(outputs=jax.nn.sigmoid)
 
 
 def our_losses(pair, params, ids, weights):
@@ -56,8 +48,8 @@ def keras_losses(pair, ids, weights):
 
 def follow(name, sizes):
     pair = keras_lecture.pair(name, sizes)
-    example, translate = pair.dataset.gather(pair.dataset.arrays, np.arange(8))[0], adapter(name, sizes)
-    params, _ = from_keras(pair.keras_model, pair.experiment.model, example, translate)
+    like, peer = shapes(pair.experiment.model, pair.dataset.example()), KerasModel(pair.keras_model)
+    params = import_parameters(like, peer)
     options = {"batch_size": pair.experiment.batch_size, "start": 0, "stop": STEPS, "seed": pair.experiment.seed}
     stacks = list(batches(pair.dataset.parts["train"], **options))
     ids = np.concatenate([stack.ids for stack in stacks])
@@ -68,11 +60,11 @@ def follow(name, sizes):
     theirs = keras_losses(pair, ids, weights)
     assert theirs[-20:].mean() < 0.99 * theirs[:20].mean()  # something was learned
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
-    reached = import_parameters(shapes(pair.experiment.model, example), KerasModel(pair.keras_model))
+    reached = import_parameters(like, peer)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=2e-4), trained, reached)
 
 
-@pytest.mark.parametrize("name", keras_lecture.NAMES)
+@pytest.mark.parametrize("name", keras_lecture.QUICK)
 def test_training_follows_keras(name):
     recurrent = "lstm" in name  # a short batch makes Keras compile twice: only where that is quick
     follow(name, dataclasses.replace(keras_lecture.SMALL, examples=64 if recurrent else 70))

@@ -10,7 +10,7 @@ from seqjax.models.classifiers import BagOfWordsClassifier, RecurrentClassifier
 from seqjax.models.composite import Bidirectional
 from seqjax.models.dense import Dense, Dropout
 from seqjax.models.embeddings import Embedding
-from seqjax.models.forecasters import DenseForecaster, LastValue, RecurrentForecaster
+from seqjax.models.forecasters import ConvForecaster, DenseForecaster, LastValue, RecurrentForecaster
 from seqjax.models.recurrent import LSTM
 
 WINDOWS = np.random.default_rng(0).normal(size=(5, 6, 3)).astype(np.float32)
@@ -119,3 +119,29 @@ def test_models_do_not_import_tensorflow():
         "assert 'tensorflow' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_conv_forecaster_equals_keras():
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
+    theirs = keras.Sequential(
+        [
+            keras.Input((70, 3)),
+            layers.Conv1D(4, 24, activation="relu"),
+            layers.MaxPooling1D(2),
+            layers.Conv1D(4, 12, activation="relu"),
+            layers.MaxPooling1D(2),
+            layers.Conv1D(4, 6, activation="relu"),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(1),
+        ]
+    )
+    model = ConvForecaster(4)
+    windows = np.random.default_rng(0).normal(size=(5, 70, 3)).astype(np.float32)
+    names = ["Conv_0", "Conv_1", "Conv_2", "Dense_0"]
+    weights = iter(theirs.get_weights())
+    params = {name: {"kernel": next(weights), "bias": next(weights)} for name in names}
+    shapes = jax.tree.map(np.shape, model.init(jax.random.key(0), windows)["params"])
+    assert jax.tree.map(np.shape, params) == shapes
+    ours = model.apply({"params": params}, windows)
+    np.testing.assert_allclose(ours, theirs.predict(windows, verbose=0)[:, 0], rtol=1e-4, atol=1e-5)

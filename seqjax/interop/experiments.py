@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from flax.traverse_util import flatten_dict
 
 from seqjax import metrics
 from seqjax.data.dataset import Dataset
@@ -78,9 +77,12 @@ def example(experiment: Experiment, shape: tuple[int | None, ...], encoding: str
     rng = np.random.default_rng(1)
     if encoding is None:
         return rng.normal(size=(BATCH, *(TIME if size is None else size for size in shape))).astype(np.float32)
-    length = shape[0] if encoding == "int" and shape[0] else TIME
-    words = shape[0] if encoding == "multi_hot" else experiment.source.vocabulary_size
-    length, padding = min(length, words), 0 if encoding == "int" else words
+    if encoding == "int":
+        words, padding = experiment.source.vocabulary_size, 0
+        length = min(shape[0] or TIME, words)
+    else:
+        words = padding = shape[0] or 0
+        length = min(TIME, words)
     ids = np.stack([rng.choice(words, length, replace=False) for _ in range(BATCH)])
     return np.where(np.arange(length) < rng.integers(1, length + 1, (BATCH, 1)), ids, padding).astype(np.int32)
 

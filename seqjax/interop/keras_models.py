@@ -48,7 +48,7 @@ def to_keras(
     example_inputs: Any,
     adapter: Adapter = Adapter(),  # noqa: B008
 ) -> float:
-    """Overwrite a Keras model's weights with `params`; the rest as in `from_keras`. Returns the largest difference."""
+    """Overwrite a Keras model's weights with `params`; returns the largest difference; see `from_keras`."""
     return export_to(KerasModel(keras_model), params, module, example_inputs, adapter)
 
 
@@ -123,7 +123,8 @@ def _leaves(layer: Any, name: str) -> Iterator[KerasLayer]:
     elif isinstance(layer, keras.layers.Wrapper):
         parts = [(layer.layer, name)]
     else:
-        variables = {NAMES.get(variable.name, variable.name): variable for variable in layer.weights}
+        names = [str(variable.name) for variable in layer.weights]
+        variables = {NAMES.get(own, own): variable for own, variable in zip(names, layer.weights, strict=True)}
         if len(variables) < len(layer.weights):
             raise UserError(
                 f"layer {name} of the Keras model, a {type(layer).__name__}, is made of layers not known here"

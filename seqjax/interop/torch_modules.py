@@ -49,7 +49,7 @@ def to_torch(
     example_inputs: Any,
     adapter: Adapter = Adapter(),  # noqa: B008
 ) -> float:
-    """Overwrite a PyTorch module's weights with `params`; the rest as in `from_torch`. Returns the largest difference."""
+    """Overwrite a PyTorch module's weights with `params`; returns the largest difference; see `from_torch`."""
     return export_to(TorchModule(torch_module), params, module, example_inputs, adapter)
 
 
@@ -182,8 +182,8 @@ def _leaves(name: str, layer: Any) -> Iterator[PlainLayer | RecurrentLayer]:
         yield _recurrent(name, layer, "")
     elif own := [parameter for parameter, _ in layer.named_parameters(recurse=False)]:
         raise UserError(
-            f"layer {name} of the PyTorch module, a {type(layer).__name__} with {', '.join(own)}, is not known here; known "
-            "are Linear, Conv1d, Embedding, RNN, LSTM, GRU and their cells"
+            f"layer {name} of the PyTorch module, a {type(layer).__name__} with {', '.join(own)}, is not known here; "
+            "known are Linear, Conv1d, Embedding, RNN, LSTM, GRU and their cells"
         )
 
 

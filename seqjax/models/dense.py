@@ -1,4 +1,4 @@
-"""Dense layer as Keras starts it (glorot-uniform; Linen: lecun-normal), and dropout that checks its rate."""
+"""Dense and convolution layers as Keras starts them (glorot-uniform; Linen: lecun-normal), and a checked dropout."""
 
 import functools
 
@@ -9,6 +9,11 @@ from seqjax.errors import UserError
 glorot_uniform = nn.initializers.glorot_uniform()
 
 Dense = functools.partial(nn.Dense, kernel_init=glorot_uniform)
+
+
+def Conv1D(filters: int, width: int) -> nn.Conv:  # noqa: N802 (a layer's name)
+    """Convolution over time without padding, [B, T, D] -> [B, T - width + 1, filters]."""
+    return nn.Conv(filters, (width,), padding="VALID", kernel_init=glorot_uniform)
 
 
 class Dropout(nn.Dropout):

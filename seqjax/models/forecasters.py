@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 
 from seqjax.errors import check_least
-from seqjax.models.dense import Dense, Dropout
+from seqjax.models.dense import Conv1D, Dense, Dropout
 
 
 class LastValue(nn.Module):
@@ -36,6 +36,25 @@ class DenseForecaster(nn.Module):
         x = inputs.reshape(inputs.shape[0], -1)  # [B, T * D]
         x = nn.relu(Dense(self.units)(x))  # [B, units]
         return Dense(1)(x)[:, 0]
+
+
+class ConvForecaster(nn.Module):
+    """Conv 24, MaxPool 2, Conv 12, MaxPool 2, Conv 6 (valid, relu), mean over time, Dense 1; starts as in Keras."""
+
+    filters: int
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, *, train: bool = False) -> jax.Array:
+        """Windows [B, T, D] -> forecasts [B]; T is at least 69."""
+        del train
+        check_least("filters", self.filters, 1)
+        check_least("sequence_length", inputs.shape[1], 69)
+        x = inputs
+        for width in (24, 12, 6):
+            if width < 24:
+                x = nn.max_pool(x, (2,), strides=(2,))
+            x = nn.relu(Conv1D(self.filters, width)(x))
+        return Dense(1)(x.mean(axis=1))[:, 0]
 
 
 class RecurrentForecaster(nn.Module):
