@@ -112,7 +112,8 @@ def test_flax_has_the_same_parameters(name):
     from seqjax.benchmark.peer_flax import Model
 
     workload = find(name)
-    x, _ = dataclasses.replace(workload, batches=1, batch=1).host_batches(workload.dataset())[0]
+    small = dataclasses.replace(workload, batches=1, batch=1)
+    x, _ = small.host_batches(small.dataset())[0]
     params = jax.eval_shape(lambda x: Model(workload).init(jax.random.key(0), x, False), x)
     fewer = 2 * 2 * 32 if name == "W2" else 0  # Linen's GRU has 4 biases a unit, Keras's 6
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == PARAMETERS[name] - fewer
@@ -128,7 +129,7 @@ def test_torch_has_the_same_parameters(name):
 
 
 @pytest.mark.usefixtures("_as_peers_are")
-@pytest.mark.parametrize("name", WORKLOADS)
+@pytest.mark.parametrize("name", ["W2", "W3b", "W4", "W5"])
 def test_keras_has_the_same_parameters(name):
     keras = pytest.importorskip("keras")
     from seqjax.benchmark.peer_keras import make_layers
@@ -182,11 +183,11 @@ def test_every_implementation_runs_every_workload(implementation, name):
 def test_a_run_writes_the_rows_and_prints_the_table(call, tmp_path):
     pytest.importorskip("torch")
     output = tmp_path / "rows.json"
-    code, out, err = call("--workloads=W4", "--peers=torch,flax", f"--output={output}", *TINY)
+    code, out, err = call("--workloads=W4", "--peers=torch", f"--output={output}", *TINY)
     assert code == 0, err
     rows = json.loads(output.read_text())
     tuned = measure_tunes()
-    variants = {("seqjax", tuned), ("torch", False), ("flax", False), ("torch", tuned), ("flax", tuned)}
+    variants = {("seqjax", tuned), ("torch", False), ("torch", tuned)}
     modes = ("train", "infer")
     assert len(rows) == 2 * len(variants)
     assert {(r["implementation"], r["tuned"], r["mode"]) for r in rows} == {(*v, m) for v in variants for m in modes}
@@ -201,7 +202,7 @@ def test_a_run_writes_the_rows_and_prints_the_table(call, tmp_path):
         assert row["steps"] % (8 if row["implementation"] == "seqjax" else 1) == 0
     assert "not the real workloads" in out
     heading, train, infer = out.splitlines()[-3:]
-    assert heading.split()[:5] == ["workload", "mode", "seqjax", "torch", "flax"]
+    assert heading.split()[:4] == ["workload", "mode", "seqjax", "torch"]
     assert train.split()[:2] == ["W4", "train"]
     assert infer.split()[:2] == ["W4", "infer"]
 

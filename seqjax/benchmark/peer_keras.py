@@ -70,5 +70,6 @@ def make_layers(workload: Workload) -> list[Any]:
     if workload.embedding:
         vectors = layers.Embedding(vocabulary, workload.embedding, mask_zero=workload.masked)
     else:
-        vectors = layers.Lambda(lambda ids: keras.ops.one_hot(ids, vocabulary))
+        shape = (workload.steps, vocabulary)
+        vectors = layers.Lambda(lambda ids: keras.ops.one_hot(ids, vocabulary), output_shape=shape)
     return [vectors, layers.Bidirectional(layers.LSTM(units)), layers.Dropout(0.5), layers.Dense(1)]
