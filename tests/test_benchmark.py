@@ -129,7 +129,7 @@ def test_torch_has_the_same_parameters(name):
 
 
 @pytest.mark.usefixtures("_as_peers_are")
-@pytest.mark.parametrize("name", ["W2", "W3b", "W4", "W5"])
+@pytest.mark.parametrize("name", ["W2", *(pytest.param(n, marks=pytest.mark.slow) for n in ("W3", "W3b", "W4", "W5"))])
 def test_keras_has_the_same_parameters(name):
     keras = pytest.importorskip("keras")
     from seqjax.benchmark.peer_keras import make_layers

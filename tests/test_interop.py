@@ -1,6 +1,7 @@
 """seqjax.interop: every kind of layer to and from Keras and PyTorch, files, and the refusals."""
 
 import sys
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -35,7 +36,7 @@ from seqjax.models.recurrent import GRU, LSTM, SimpleRNN  # noqa: E402
 L = keras.layers
 VECTORS = np.zeros((2, 6, 3), np.float32)
 IDS = np.zeros((2, 6), np.int32)
-SEQUENCES = {"return_sequences": True}
+SEQUENCES: Any = {"return_sequences": True}
 START = {"recurrent_initializer": "zeros"}  # overwritten in any case; Keras takes its time for an orthogonal matrix
 
 KERAS = {
