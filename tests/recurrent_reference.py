@@ -1,5 +1,7 @@
-"""The recurrences once more, in plain NumPy, double precision and explicit loops: what the layers are tested against."""
+"""The recurrences once more, in plain NumPy, double precision and loops: what the layers are tested against."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -63,3 +65,16 @@ def run(kind, parameters, inputs, mask=None, state=None, drop=None, reverse=Fals
         for k in range(states):
             final[k][row] = current[k][0]
     return outputs, tuple(final)
+
+
+def random_variables(layer, *inputs, seed=0, scale=0.5):
+    """Random values of the variables that `layer.init(key, *inputs)` would make; nothing is compiled."""
+    shapes = jax.eval_shape(layer.init, jax.random.key(0), *inputs)
+    rng = np.random.default_rng(seed)
+    return jax.tree.map(lambda s: jnp.asarray(rng.normal(size=s.shape) * scale, s.dtype), shapes)
+
+
+def apply(layer, variables, *arguments, train=False, rngs=None, **options):
+    """`layer.apply` as one compiled program: far quicker than operation by operation."""
+    call = lambda v, a, r, o: layer.apply(v, *a, train=train, rngs=r, **o)
+    return jax.jit(call)(variables, arguments, rngs, options)

@@ -99,14 +99,6 @@ def test_ours_has_the_lectures_parameters(name):
     assert count_parameters(state.params) == PARAMETERS[name]
 
 
-@pytest.fixture
-def _as_peers_are():
-    """Peers rely on NumPy's rank promotion, which the other tests forbid; in the benchmark it is on."""
-    with jax.numpy_rank_promotion("allow"):
-        yield
-
-
-@pytest.mark.usefixtures("_as_peers_are")
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_flax_has_the_same_parameters(name):
     from seqjax.benchmark.peer_flax import Model
@@ -128,7 +120,6 @@ def test_torch_has_the_same_parameters(name):
     assert sum(p.numel() for p in make_model(find(name)).parameters()) == PARAMETERS[name] + more
 
 
-@pytest.mark.usefixtures("_as_peers_are")
 @pytest.mark.parametrize("name", ["W2", *(pytest.param(n, marks=pytest.mark.slow) for n in ("W3", "W3b", "W4", "W5"))])
 def test_keras_has_the_same_parameters(name):
     keras = pytest.importorskip("keras")
@@ -138,7 +129,8 @@ def test_keras_has_the_same_parameters(name):
     shape = (workload.features,) if workload.kind == "bag" else (workload.steps, workload.features)
     tokens = workload.kind == "bilstm"
     inputs = keras.Input(shape[:1] if tokens else shape, dtype="int32" if tokens else "float32")
-    assert keras.Sequential([inputs, *make_layers(workload)]).count_params() == PARAMETERS[name]
+    with jax.numpy_rank_promotion("allow"):  # Keras relies on it
+        assert keras.Sequential([inputs, *make_layers(workload)]).count_params() == PARAMETERS[name]
 
 
 def test_torchs_loop_without_dropout_is_its_own_gru(monkeypatch):
@@ -167,7 +159,6 @@ def test_ours_takes_the_steps_it_is_asked_for():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_as_peers_are")
 @pytest.mark.parametrize("name", WORKLOADS)
 @pytest.mark.parametrize("implementation", ["seqjax", "flax", "torch"])
 def test_every_implementation_runs_every_workload(implementation, name):

@@ -61,7 +61,9 @@ def follow(name, sizes):
     assert theirs[-20:].mean() < 0.99 * theirs[:20].mean()  # something was learned
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
     reached = import_parameters(like, peer)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=2e-4), trained, reached)
+    # About one update. Rounding alone does that where it switches a relu: one ulp more or less in our own initial
+    # weights of the full jena_dense moves one unit's weights by 6e-4 in the end, and all the others by 1e-5.
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-3), trained, reached)
 
 
 @pytest.mark.parametrize("name", keras_lecture.QUICK)

@@ -1,5 +1,6 @@
 """seqjax.interop: every kind of layer to and from Keras and PyTorch, files, and the refusals."""
 
+import subprocess
 import sys
 from typing import Any
 
@@ -400,3 +401,10 @@ def test_a_file_of_another_experiment_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"inputs of shape \(None, 50\), but the experiment's are \[B, T, D\]"):
         from_keras_file(path, load("jena_lstm"))
     assert from_keras_file(path, pair.experiment).difference < 1e-5
+
+
+def test_the_libraries_are_imported_late():
+    code = (
+        "import sys, seqjax.interop; print(sorted({'keras', 'torch', 'tensorflow', 'safetensors'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

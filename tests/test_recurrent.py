@@ -1,4 +1,4 @@
-"""What the layers promise: masks, streaming, direction, dropout, composition, errors. Backend by backend where it matters."""
+"""What the layers promise: masks, streaming, direction, dropout, composition, errors."""
 
 import functools
 
@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
+from recurrent_reference import apply, random_variables
 
 from seqjax.errors import UserError
 from seqjax.models.cells import LSTMCell
@@ -21,7 +22,15 @@ def draw(seed, *shape):
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _compile_quickly():
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 def start(layer, inputs, seed=0):
+    """First values as the layer's initializers give them."""
     return jax.jit(layer.init)(jax.random.key(seed), inputs)
 
 
@@ -95,8 +104,7 @@ def test_extra_padding_changes_nothing(kind, backend):
     for reverse in (False, True):
         layer = kind(5, return_sequences=True, return_state=True, reverse=reverse, backend=backend)
         params = start(layer, x)
-        run = jax.jit(layer.apply)
-        y, state = run(params, x)
+            y, state = run(params, x)
         for where in ([0, 1, 2, 3], [3, 4, 5, 6], [0, 2, 3, 6]):
             padded = jnp.full((2, 7, 3), 1e3).at[:, np.array(where)].set(x)
             mask = jnp.zeros((2, 7), bool).at[:, np.array(where)].set(True)
@@ -109,7 +117,7 @@ def test_extra_padding_changes_nothing(kind, backend):
 def test_a_row_masked_everywhere_returns_its_initial_state(backend):
     x, h, c = draw(0, 2, 3, 2), draw(1, 2, 4), draw(2, 2, 4)
     layer = LSTM(4, return_state=True, backend=backend)
-    y, state = layer.apply(start(layer, x), x, jnp.zeros((2, 3), bool), (h, c))
+    y, state = apply(layer, start(layer, x), x, jnp.zeros((2, 3), bool), (h, c))
     close(y, h)
     close_trees(state, (h, c))
 
@@ -120,10 +128,10 @@ def test_a_sequence_fed_in_pieces_equals_the_whole(kind, backend):
     x, mask = draw(0, 2, 7, 3), jnp.asarray(np.random.default_rng(0).random((2, 7)) < 0.6)
     layer = kind(4, return_sequences=True, return_state=True, backend=backend)
     params = start(layer, x)
-    whole, end = layer.apply(params, x, mask)
+    whole, end = apply(layer, params, x, mask)
     state, pieces = None, []
     for first, last in [(0, 1), (1, 5), (5, 7)]:
-        y, state = layer.apply(params, x[:, first:last], mask[:, first:last], state)
+        y, state = apply(layer, params, x[:, first:last], mask[:, first:last], state)
         pieces.append(y)
     close(jnp.concatenate(pieces, axis=1), whole)
     close_trees(state, end)
@@ -135,8 +143,8 @@ def test_the_last_output_is_that_of_the_sequence(backend):
     for reverse, step in ((False, -1), (True, 0)):
         layer = GRU(4, reverse=reverse, backend=backend)
         params = start(layer, x)
-        sequence = layer.clone(return_sequences=True).apply(params, x)
-        close(layer.apply(params, x), sequence[:, step])
+        sequence = apply(layer.clone(return_sequences=True), params, x)
+        close(apply(layer, params, x), sequence[:, step])
 
 
 def identity_probe(units, rate, **options):
@@ -155,7 +163,7 @@ def identity_probe(units, rate, **options):
 def test_recurrent_dropout_is_one_mask_for_all_steps_and_fresh_at_every_call():
     layer, x, h = identity_probe(50, 0.4), jnp.zeros((20, 3, 2)), jnp.ones((20, 50))
     params = start(layer, x)
-    apply = lambda key, train=True: layer.apply(
+    apply = lambda key, train=True: apply(layer, 
         params, x, None, h, train, rngs={"dropout": jax.random.key(key)}
     )
     first = apply(0)
@@ -181,10 +189,10 @@ def test_recurrent_dropout_masks_are_per_gate_unless_tied(backend):
         drawn[tied] = mask
         x = draw(0, 16, 3, 2)
         params = start(layer, x)
-        y = layer.apply(params, x, recurrent_mask=mask)
-        assert float(jnp.abs(y - layer.apply(params, x)).max()) > 1e-3
+        y = apply(layer, params, x, recurrent_mask=mask)
+        assert float(jnp.abs(y - apply(layer, params, x)).max()) > 1e-3
         if tied:
-            close(y, layer.apply(params, x, recurrent_mask=jnp.repeat(mask, 3, axis=0)))
+            close(y, apply(layer, params, x, recurrent_mask=jnp.repeat(mask, 3, axis=0)))
     z, r, h = drawn[False]
     assert 0.3 < float((z != r).mean()) < 0.7
     assert 0.3 < float((r != h).mean()) < 0.7
@@ -200,7 +208,7 @@ def test_input_dropout_is_one_mask_for_all_steps():
         return_sequences=True,
     )
     x = jnp.ones((8, 4, 30))
-    y = layer.apply(start(layer, x), x, train=True, rngs={"dropout": jax.random.key(0)})
+    y = apply(layer, start(layer, x), x, train=True, rngs={"dropout": jax.random.key(0)})
     close(np.unique(y), [0, 2])
     close(y, jnp.broadcast_to(y[:, :1], y.shape))
     assert float((y[0, 0] != y[1, 0]).mean()) > 0.2
@@ -211,12 +219,12 @@ def test_zoneout_keeps_old_values_in_training_and_averages_otherwise():
     layer = layer.clone(recurrent_init=nn.initializers.zeros)  # the new state is 0
     x, h = jnp.zeros((20, 3, 2)), jnp.ones((20, 40))
     params = start(layer, x)
-    trained = layer.apply(params, x, None, h, True, rngs={"dropout": jax.random.key(0)})
+    trained = apply(layer, params, x, None, h, True, rngs={"dropout": jax.random.key(0)})
     assert set(np.unique(trained)) == {0.0, 1.0}
     for t in range(3):
         assert float(trained[:, t].mean()) == pytest.approx(0.3 ** (t + 1), abs=0.04)
-        close(layer.apply(params, x, None, h)[:, t], 0.3 ** (t + 1))
-    held = layer.apply(params, x, jnp.zeros((20, 3), bool), h)
+        close(apply(layer, params, x, None, h)[:, t], 0.3 ** (t + 1))
+    held = apply(layer, params, x, jnp.zeros((20, 3), bool), h)
     close(held, 1)
 
 
@@ -227,12 +235,12 @@ def test_bidirectional_merges_both_directions(merge, sequences):
     mask = jnp.arange(5)[None, :] < jnp.array([5, 3, 1, 0])[:, None]
     layer = Bidirectional(GRU(4, return_sequences=sequences, return_state=True), merge=merge)
     params = start(layer, x)
-    y, states = layer.apply(params, x, mask)
+    y, states = apply(layer, params, x, mask)
     alone = GRU(4, return_sequences=sequences, return_state=True)
     parts = []
     for name, reverse in (("forward", False), ("backward", True)):
         one = {"params": params["params"][name]}
-        part, state = alone.clone(reverse=reverse, backend="scan").apply(one, x, mask)
+        part, state = apply(alone.clone(reverse=reverse, backend="scan"), one, x, mask)
         close(states[reverse], state)
         parts.append(part)
     a, b = parts
@@ -244,12 +252,12 @@ def test_bidirectional_merges_both_directions(merge, sequences):
 def test_bidirectional_with_two_different_layers_and_with_user_cells():
     x = draw(0, 2, 4, 3)
     layer = Bidirectional(GRU(4), LSTM(5))
-    assert layer.apply(start(layer, x), x).shape == (2, 9)
+    assert apply(layer, start(layer, x), x).shape == (2, 9)
     layer = Bidirectional(RNN(nn.GRUCell(4), return_sequences=True))
     params = start(layer, x)
-    y = layer.apply(params, x)
+    y = apply(layer, params, x)
     backward = {"params": params["params"]["backward"]}
-    expected = RNN(nn.GRUCell(4), return_sequences=True, reverse=True).apply(backward, x)
+    expected = apply(RNN(nn.GRUCell(4), return_sequences=True, reverse=True), backward, x)
     close(y[..., 4:], expected)
     same = jax.tree.map(lambda a, b: bool((a == b).all()), *params["params"].values())
     assert not all(jax.tree.leaves(same))
@@ -259,14 +267,14 @@ def test_stacked_feeds_sequences_upwards():
     x = draw(0, 2, 4, 3)
     layer = Stacked([GRU(4), LSTM(5, return_state=True)])
     params = start(layer, x)
-    y, (first, second) = layer.apply(params, x)
+    y, (first, second) = apply(layer, params, x)
     below, above = ({"params": params["params"][f"layers_{k}"]} for k in range(2))
-    sequence = GRU(4, return_sequences=True).apply(below, x)
-    expected, state = LSTM(5, return_state=True).apply(above, sequence)
+    sequence = apply(GRU(4, return_sequences=True), below, x)
+    expected, state = apply(LSTM(5, return_state=True), above, sequence)
     close(y, expected)
     close(first, sequence[:, -1])
     close_trees(second, state)
-    again, _ = layer.apply(params, x, None, (first, second))
+    again, _ = apply(layer, params, x, None, (first, second))
     assert float(jnp.abs(again - y).max()) > 1e-4
 
 
@@ -275,22 +283,22 @@ def test_stacked_residual_adds_what_is_below_and_ignores_padding():
     layers = lambda: [GRU(4), Bidirectional(GRU(2, return_sequences=True))]
     layer = Stacked(layers(), residual=True)
     params = start(layer, x)
-    y = layer.apply(params, x, mask)
+    y = apply(layer, params, x, mask)
     below, above = ({"params": params["params"][f"layers_{k}"]} for k in range(2))
-    sequence = GRU(4, return_sequences=True).apply(below, x, mask)
-    close(y, sequence + Bidirectional(GRU(2, return_sequences=True)).apply(above, sequence, mask))
+    sequence = apply(GRU(4, return_sequences=True), below, x, mask)
+    close(y, sequence + apply(Bidirectional(GRU(2, return_sequences=True)), above, sequence, mask))
     last = Stacked([GRU(4), Bidirectional(GRU(2))], residual=True)
-    wide = last.apply(params, jnp.pad(x, ((0, 0), (0, 3), (0, 0)), constant_values=9.0), jnp.pad(mask, ((0, 0), (0, 3))))
-    close(last.apply(params, x, mask), wide)
+    wide = apply(last, params, jnp.pad(x, ((0, 0), (0, 3), (0, 0)), constant_values=9.0), jnp.pad(mask, ((0, 0), (0, 3))))
+    close(apply(last, params, x, mask), wide)
 
 
 def test_stacked_dropout_acts_between_layers_in_training_only():
     x = draw(0, 2, 4, 3)
     layer = Stacked([GRU(4), GRU(4)], dropout=0.5)
     params = start(layer, x)
-    plain = layer.apply(params, x)
-    close(plain, layer.clone(dropout=0.0).apply(params, x, train=True))
-    dropped = [layer.apply(params, x, train=True, rngs={"dropout": jax.random.key(k)}) for k in range(2)]
+    plain = apply(layer, params, x)
+    close(plain, apply(layer.clone(dropout=0.0), params, x, train=True))
+    dropped = [apply(layer, params, x, train=True, rngs={"dropout": jax.random.key(k)}) for k in range(2)]
     assert float(jnp.abs(dropped[0] - plain).max()) > 1e-3
     assert float(jnp.abs(dropped[0] - dropped[1]).max()) > 1e-3
 
@@ -299,9 +307,9 @@ def test_bfloat16_outputs():
     x = draw(0, 2, 4, 3)
     layer = GRU(4, dtype=jnp.bfloat16, return_sequences=True, return_state=True)
     params = start(layer, x)
-    y, state = layer.apply(params, x)
+    y, state = apply(layer, params, x)
     assert (y.dtype, state.dtype) == (jnp.bfloat16, jnp.float32)
-    exact = GRU(4, return_sequences=True).apply(params, x)
+    exact = apply(GRU(4, return_sequences=True), params, x)
     np.testing.assert_allclose(np.asarray(y, np.float32), exact, atol=0.03)
 
 

@@ -17,8 +17,8 @@ from seqjax.data.pipeline import Batches
 from seqjax.experiment import Experiment
 from seqjax.models.classifiers import BagOfWordsClassifier, RecurrentClassifier
 from seqjax.models.composite import Bidirectional, Stacked
-from seqjax.models.dense import Dense, Dropout, glorot_uniform
-from seqjax.models.forecasters import RecurrentForecaster
+from seqjax.models.dense import Dense, Dropout
+from seqjax.models.forecasters import ConvForecaster, RecurrentForecaster
 from seqjax.models.recurrent import GRU, LSTM
 from seqjax.models.tokens import Tokens
 from seqjax.train import Program, Settings, create_state
@@ -35,23 +35,6 @@ class OneHotClassifier(nn.Module):
         """Token ids [B, T] -> logits [B]."""
         x = self.layer(Tokens(tokens, vocabulary_size=self.vocabulary_size), train=train)
         return Dense(1)(Dropout(0.5)(x, deterministic=not train))[:, 0]
-
-
-class ConvForecaster(nn.Module):
-    """Three valid relu convolutions of width 24, 12, 6, halved in between by max pooling; mean over time, Dense 1."""
-
-    filters: int
-
-    @nn.compact
-    def __call__(self, inputs: jax.Array, *, train: bool = False) -> jax.Array:
-        """Windows [B, T, F] -> forecasts [B]."""
-        del train
-        x = inputs
-        for width in (24, 12, 6):
-            x = nn.relu(nn.Conv(self.filters, (width,), padding="VALID", kernel_init=glorot_uniform)(x))
-            if width > 6:
-                x = nn.max_pool(x, (2,), (2,))
-        return Dense(1)(x.mean(axis=1))[:, 0]
 
 
 def model(workload: Workload) -> nn.Module:

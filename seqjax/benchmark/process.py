@@ -52,10 +52,12 @@ class Worker:
         self.blocks: dict[str, list[Block]] = {}
 
     def warm_up(self, mode: str, block_seconds: float) -> None:
-        """The first step, which compiles, and another one, from which the steps of a block follow."""
+        """The first step, which compiles, and others, from which the steps of a block follow."""
         unit = self.ready["steps_at_once"]
         self.first[mode] = self.run(mode, unit)
-        again = min(self.run(mode, unit)["seconds"] for _ in range(2))
+        again = self.run(mode, unit)["seconds"]
+        if again < block_seconds:  # the second call may still be slow, but a long one need not be repeated
+            again = self.run(mode, unit)["seconds"]
         self.blocks[mode] = []
         self.steps[mode] = unit * max(1, math.ceil(block_seconds / again))
 

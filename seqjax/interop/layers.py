@@ -88,7 +88,7 @@ def check_like(params: Any, like: Mapping[str, Any], name: str) -> None:
     Raises:
       UserError: with the first path that is missing, unknown or different.
     """
-    found: Mapping[str, Any] = flatten_dict(params, sep="/")
+    found: Any = flatten_dict(params, sep="/")
     for path in [*like, *found]:
         if path not in found:
             raise UserError(f"{name} lacks {path}; it has {', '.join(found) or 'no parameters'}")
