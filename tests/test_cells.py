@@ -14,13 +14,21 @@ BATCH, FEATURES, UNITS = 3, 4, 5
 
 
 def parameters_of(cell, features=FEATURES, seed=0):
+    """First values, as the initializers give them."""
     carry = cell.initialize_carry(None, (BATCH, features))
-    return cell.init(jax.random.key(seed), carry, jnp.zeros((BATCH, features)))["params"]
+    return jax.jit(cell.init)(jax.random.key(seed), carry, jnp.zeros((BATCH, features)))["params"]
 
 
-def randomized(parameters, seed=0):
-    rng = np.random.default_rng(seed)
-    return {name: jnp.asarray(rng.normal(size=p.shape), p.dtype) for name, p in parameters.items()}
+def random_parameters(cell, features=FEATURES):
+    carry = cell.initialize_carry(None, (BATCH, features))
+    return reference.random_variables(cell, carry, jnp.zeros((BATCH, features)), scale=1.0)["params"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compile_quickly():
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def draw(seed, *shape):
@@ -39,7 +47,7 @@ def draw(seed, *shape):
     ],
 )
 def test_parameter_counts_at_14_features(cell, count):
-    assert sum(p.size for p in parameters_of(cell, 14).values()) == count
+    assert sum(p.size for p in random_parameters(cell, 14).values()) == count
 
 
 @pytest.mark.parametrize(
@@ -52,7 +60,7 @@ def test_parameter_counts_at_14_features(cell, count):
     ],
 )
 def test_names_and_shapes_are_those_of_keras(cell, bias):
-    shapes = {name: p.shape for name, p in parameters_of(cell).items()}
+    shapes = {name: p.shape for name, p in random_parameters(cell).items()}
     width = cell.gates * UNITS
     assert shapes == {"kernel": (FEATURES, width), "recurrent_kernel": (UNITS, width), "bias": bias}
 
@@ -68,7 +76,7 @@ CELLS = [
 @pytest.mark.parametrize(("kind", "cell", "gates"), CELLS)
 @pytest.mark.parametrize("masks", ["none", "tied", "per gate"])
 def test_one_step_equals_numpy(kind, cell, gates, masks):
-    p = randomized(parameters_of(cell))
+    p = random_parameters(cell)
     x = draw(1, BATCH, FEATURES)
     states = [draw(2, BATCH, UNITS), draw(3, BATCH, UNITS)][: reference.STEPS[kind][2]]
     drop = {"none": None, "tied": draw(4, 1, BATCH, UNITS), "per gate": draw(4, gates, BATCH, UNITS)}[masks]
@@ -84,7 +92,7 @@ def test_one_step_equals_numpy(kind, cell, gates, masks):
 def test_peephole_reads_the_memory_that_enters(peephole):
     """Only the output gate sees c: the peephole acts as a bias of o, row by row."""
     cell = LSTMCell(UNITS, peephole=peephole)
-    p = randomized(parameters_of(cell))
+    p = random_parameters(cell)
     x, h, c = draw(1, BATCH, FEATURES), draw(2, BATCH, UNITS), draw(3, BATCH, UNITS)
     (_, c_new), y = cell.apply({"params": p}, (h, c), x)
     v = p.pop("peephole_kernel")
@@ -112,7 +120,7 @@ def test_layer_norm_makes_a_step_blind_to_the_scale_of_its_input():
 
 def test_layer_norm_equations():
     cell = SimpleRNNCell(UNITS, layer_norm=True)
-    p = randomized(parameters_of(cell))
+    p = random_parameters(cell)
     x, h = draw(1, BATCH, FEATURES), draw(2, BATCH, UNITS)
 
     def norm(z):
@@ -163,7 +171,7 @@ def test_given_initializers_override_the_preset():
 
 def test_bfloat16_keeps_the_state_in_float32():
     cell = LSTMCell(UNITS, dtype=jnp.bfloat16)
-    p = randomized(parameters_of(cell))
+    p = random_parameters(cell)
     carry = (draw(2, BATCH, UNITS), draw(3, BATCH, UNITS))
     (h, c), y = cell.apply({"params": p}, carry, draw(1, BATCH, FEATURES))
     assert (h.dtype, c.dtype, y.dtype) == (jnp.float32, jnp.float32, jnp.bfloat16)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recurrent_reference import apply, random_variables
 
 from seqjax.errors import UserError
 from seqjax.models import cudnn
@@ -14,7 +15,7 @@ from seqjax.models.recurrent import GRU, LSTM, SimpleRNN
 from seqjax.models.tokens import Tokens
 
 LAYERS = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
-quick = settings(max_examples=5, deadline=None, derandomize=True)
+quick = settings(max_examples=3, deadline=None, derandomize=True)
 
 
 def assert_close(actual, expected, tolerance):
@@ -27,7 +28,7 @@ def assert_close(actual, expected, tolerance):
         np.testing.assert_allclose(np.asarray(a), np.asarray(e), rtol=0, atol=tolerance * scale)
 
 
-def example(seed, batch, time, features, dtype=np.float32):
+def example(seed, batch, time, features, dtype: type = np.float32):
     rng = np.random.default_rng(seed)
     inputs = rng.normal(size=(batch, time, features)).astype(dtype)
     mask = rng.random((batch, time)) < 0.7
@@ -35,12 +36,11 @@ def example(seed, batch, time, features, dtype=np.float32):
     return jnp.asarray(inputs), jnp.asarray(mask)
 
 
-def states_like(layer, params, inputs, seed):
-    """A random initial state of the right structure."""
-    _, state = layer.clone(return_state=True).apply(params, inputs)
-    leaves, structure = jax.tree.flatten(state)
+def states_like(layer, variables, inputs, seed):
+    """A random initial state of the right structure; nothing is compiled."""
+    _, state = jax.eval_shape(layer.clone(return_state=True).apply, variables, inputs)
     rng = np.random.default_rng(seed)
-    return jax.tree.unflatten(structure, [jnp.asarray(rng.normal(size=x.shape), x.dtype) for x in leaves])
+    return jax.tree.map(lambda s: jnp.asarray(rng.normal(size=s.shape), s.dtype), state)
 
 
 def gradients(layer, params, inputs, state, seed, **options):
@@ -58,7 +58,7 @@ def gradients(layer, params, inputs, state, seed, **options):
 
 def compare(make, inputs, tolerance, seed, **options):
     scan, fused = make("scan"), make("fused")
-    params = scan.init(jax.random.key(seed), inputs)
+    params = random_variables(scan, inputs, seed=seed)
     state = states_like(scan, params, inputs, seed)
     expected = gradients(scan, params, inputs, state, seed, **options)
     assert_close(gradients(fused, params, inputs, state, seed, **options), expected, tolerance)
@@ -81,13 +81,24 @@ configurations = st.fixed_dictionaries(
 @quick
 @given(config=configurations, masked=st.booleans(), features=st.sampled_from([1, 3, 70]), seed=st.integers(0, 99))
 def test_equals_scan(kind, config, masked, features, seed):
+    check_against_scan(kind, config, masked, features, seed)
+
+
+def check_against_scan(kind, config, masked, features, seed):
     inputs, mask = example(seed, 4, 5, features)
     options = {"mask": mask if masked else None, "train": True, "rngs": {"dropout": jax.random.key(seed)}}
     compare(lambda backend: LAYERS[kind](**config, return_state=True, backend=backend), inputs, 1e-5, seed, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LAYERS)
-@pytest.mark.parametrize("sequences", [False, True])
+@settings(quick, max_examples=60)
+@given(config=configurations, masked=st.booleans(), features=st.sampled_from([1, 3, 70]), seed=st.integers(0, 999))
+def test_equals_scan_widely(kind, config, masked, features, seed):
+    check_against_scan(kind, config, masked, features, seed)
+
+
+@pytest.mark.parametrize(("kind", "sequences"), [("LSTM", True), ("GRU", False), ("SimpleRNN", True)])
 def test_both_directions_in_one_scan_equal_two_scans(kind, sequences):
     inputs, mask = example(3, 4, 6, 3)
     options = {"mask": mask, "train": True, "rngs": {"dropout": jax.random.key(1)}}
@@ -122,23 +133,23 @@ def test_equals_scan_in_double_precision(kind):
 def test_backends_draw_the_same_weights_and_masks():
     inputs, _ = example(0, 2, 3, 4)
     layers = [GRU(3, recurrent_dropout=0.5, dropout=0.5, backend=backend) for backend in ("scan", "fused")]
-    first, second = (layer.init(jax.random.key(5), inputs) for layer in layers)
+    first, second = (jax.jit(layer.init)(jax.random.key(5), inputs) for layer in layers)
     assert_close(first, second, 0)
     drops = {"dropout": jax.random.key(6)}
-    first, second = (layer.apply(first, inputs, train=True, rngs=drops) for layer in layers)
-    assert_close(first, second, 1e-6)
+    y, y_fused = (apply(layer, first, inputs, train=True, rngs=drops) for layer in layers)
+    assert_close(y, y_fused, 1e-6)
+    assert float(jnp.abs(y - apply(layers[0], first, inputs)).max()) > 1e-3
 
 
 def test_fused_under_vmap_equals_one_by_one():
     layer = LSTM(3, backend="fused")
     inputs, mask = example(1, 3, 4, 2)
-    keys = jax.random.split(jax.random.key(0), 2)
-    params = jax.vmap(lambda key: layer.init(key, inputs))(keys)
-    grad = jax.grad(lambda p: (layer.apply(p, inputs, mask) ** 2).sum())
-    together = jax.vmap(grad)(params)
+    seeds = [random_variables(layer, inputs, seed=seed) for seed in range(2)]
+    grad = jax.grad(lambda p: (layer.apply(p, inputs, mask) ** 2).sum())  # pyright: ignore[reportOperatorIssue]
+    together = jax.jit(jax.vmap(grad))(jax.tree.map(lambda *p: jnp.stack(p), *seeds))
+    one = jax.jit(grad)
     for k in range(2):
-        one = jax.tree.map(lambda p, k=k: p[k], params)
-        assert_close(jax.tree.map(lambda g, k=k: g[k], together), grad(one), 1e-5)
+        assert_close(jax.tree.map(lambda g, k=k: g[k], together), one(seeds[k]), 1e-5)
 
 
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
@@ -146,48 +157,52 @@ def test_fused_lowers_for_other_platforms(platform):
     """Lowered only: nothing is run there."""
     layer = Bidirectional(GRU(4, recurrent_dropout=0.5, backend="fused"))
     inputs, mask = example(1, 3, 4, 2)
-    params = layer.init(jax.random.key(0), inputs)
+    params = random_variables(layer, inputs)
     rngs = {"dropout": jax.random.key(0)}
     step = jax.grad(lambda p: layer.apply(p, inputs, mask, train=True, rngs=rngs).sum())
     exported = jax.export.export(jax.jit(step), platforms=[platform])(params)
     assert "while" in exported.mlir_module()
 
 
+def loss_and_gradients(layer, variables, inputs_of, *arguments, **options):
+    """The loss, and its gradients for the weights and the arguments of `inputs_of`."""
+
+    def loss(variables, *arguments):
+        return (layer.apply(variables, inputs_of(*arguments), **options) ** 2).sum()
+
+    return jax.jit(jax.value_and_grad(loss, argnums=tuple(range(1 + len(arguments)))))(variables, *arguments)
+
+
 @pytest.mark.parametrize("distinct", [1, 3, 40])
-@pytest.mark.parametrize("backend", ["scan", "fused"])
-def test_tokens_equal_their_vectors(distinct, backend):
+def test_tokens_equal_their_vectors(distinct):
     """`distinct` reaches several sizes of the projection, the last being the plain one."""
     rng = np.random.default_rng(distinct)
     ids = jnp.asarray(rng.permutation(40)[np.arange(40) % distinct].reshape(4, 10), jnp.int32)
     table = jnp.asarray(rng.normal(size=(40, 6)), jnp.float32)
-    layer = Bidirectional(LSTM(3, backend=backend))
-    params = layer.init(jax.random.key(0), table[ids])
-
-    def loss(params, table, as_tokens):
-        inputs = Tokens(ids, table) if as_tokens else table[ids]
-        return (layer.apply(params, inputs, ids > 3) ** 2).sum()
-
-    assert_close(
-        jax.value_and_grad(loss, argnums=(0, 1))(params, table, True),
-        jax.value_and_grad(loss, argnums=(0, 1))(params, table, False),
-        1e-5,
-    )
+    layer = Bidirectional(LSTM(3, backend="fused"))
+    params = random_variables(layer, table[ids])
+    tokens = loss_and_gradients(layer, params, lambda t: Tokens(ids, t), table, mask=ids > 3)
+    assert_close(tokens, loss_and_gradients(layer, params, lambda t: t[ids], table, mask=ids > 3), 1e-5)
 
 
-def test_one_hot_tokens_equal_one_hot_vectors():
+def test_every_backend_takes_tokens():
+    ids = jnp.asarray(np.random.default_rng(0).integers(0, 9, (3, 5)), jnp.int32)
+    for tokens in (Tokens(ids, jnp.eye(9)[:, :4]), Tokens(ids, vocabulary_size=9)):
+        layer = GRU(4, backend="scan")
+        params = random_variables(layer, tokens.dense())
+        assert_close(apply(layer, params, tokens), apply(layer, params, tokens.dense()), 1e-6)
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_one_hot_tokens_equal_one_hot_vectors(train):
     ids = jnp.asarray(np.random.default_rng(0).integers(0, 9, (3, 5)), jnp.int32)
     layer = GRU(4, backend="fused", dropout=0.5)
     tokens = Tokens(ids, vocabulary_size=9)
-    params = layer.init(jax.random.key(0), tokens)
-    assert params["params"]["cell"]["kernel"].shape == (9, 12)
-
-    def loss(params, inputs, train=False):
-        rngs = {"dropout": jax.random.key(1)}
-        return (layer.apply(params, inputs, train=train, rngs=rngs) ** 2).sum()
-
-    for train in (False, True):
-        expected = jax.value_and_grad(loss)(params, jax.nn.one_hot(ids, 9), train)
-        assert_close(jax.value_and_grad(loss)(params, tokens, train), expected, 1e-5)
+    params = random_variables(layer, tokens)
+    assert jax.tree.leaves(params)[1].shape == (9, 12)
+    options = {"train": train, "rngs": {"dropout": jax.random.key(1)}}
+    expected = loss_and_gradients(layer, params, lambda: jax.nn.one_hot(ids, 9), **options)
+    assert_close(loss_and_gradients(layer, params, lambda: tokens, **options), expected, 1e-5)
 
 
 REFUSED = [
@@ -205,11 +220,11 @@ REFUSED = [
 def test_fused_refuses_by_name_and_auto_falls_back(layer, reason):
     inputs, _ = example(0, 2, 3, 2)
     with pytest.raises(UserError, match=f"backend 'fused' cannot run this .*{reason}.*choose auto or scan"):
-        layer.clone(backend="fused").init(jax.random.key(0), inputs)
+        random_variables(layer.clone(backend="fused"), inputs)
     (line,) = explain(layer)
     assert ": scan, because fused: " in line
     assert reason in line
-    layer.init(jax.random.key(0), inputs)
+    jax.eval_shape(layer.init, jax.random.key(0), inputs)
 
 
 def test_explain_names_every_layer():
@@ -230,11 +245,11 @@ def test_explain_names_every_layer():
 def test_unknown_backend():
     inputs, _ = example(0, 2, 3, 2)
     with pytest.raises(UserError, match="backend 'magic' is unknown; choose one of auto, scan, fused, cudnn"):
-        LSTM(2, backend="magic").init(jax.random.key(0), inputs)
-    with pytest.raises(UserError, match="backend 'cudnn' cannot run this LSTM: it needs an NVIDIA GPU, .* cpu"):
-        LSTM(2, backend="cudnn").init(jax.random.key(0), inputs)
+        random_variables(LSTM(2, backend="magic"), inputs)
+    with pytest.raises(UserError, match=r"backend 'cudnn' cannot run this LSTM: it needs an NVIDIA GPU, .* cpu"):
+        random_variables(LSTM(2, backend="cudnn"), inputs)
     with pytest.raises(UserError, match="backend 'cudnn' cannot run this GRU: only the LSTM is there"):
-        GRU(2, backend="cudnn").init(jax.random.key(0), inputs)
+        random_variables(GRU(2, backend="cudnn"), inputs)
 
 
 def cudnn_reference(x, h, c, weights, lengths):
@@ -249,18 +264,18 @@ def test_cudnn_layout_lengths_and_direction(reverse):
     inputs, _ = example(4, 4, 5, 3)
     mask = jnp.arange(5)[None, :] < jnp.array([5, 3, 1, 0])[:, None]
     layer = LSTM(2, reverse=reverse, return_sequences=True, return_state=True, backend="scan")
-    params = layer.init(jax.random.key(0), inputs)
+    params = random_variables(layer, inputs)
     state = states_like(layer, params, inputs, 0)
+    call = lambda p, x, m, s: cudnn.run(p, x, m, s, reverse=reverse, kernel=cudnn_reference)
     for m in (mask, None):
-        expected = layer.apply(params, inputs, m, state)
-        cell = params["params"]["cell"]
-        actual = cudnn.run(cell, inputs, m, state, reverse=reverse, kernel=cudnn_reference)
+        expected = apply(layer, params, inputs, m, state)
+        actual = jax.jit(call)(params["params"]["cell"], inputs, m, state)
         assert_close(actual, expected, 1e-5)
 
 
 def test_cudnn_gives_nan_for_a_mask_that_is_not_right_padded():
     inputs, _ = example(4, 2, 3, 3)
-    params = LSTM(2).init(jax.random.key(0), inputs)["params"]["cell"]
+    params = random_variables(LSTM(2), inputs)["params"]["cell"]
     mask = jnp.array([[True, False, True], [True, True, False]])
     zeros = (jnp.zeros((2, 2)), jnp.zeros((2, 2)))
     outputs, (h, _) = cudnn.run(params, inputs, mask, zeros, reverse=False, kernel=cudnn_reference)
