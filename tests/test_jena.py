@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import seqjax.data
+import seqjax.data.sample_climate
 from seqjax.data import jena, weather, windows
 from seqjax.errors import UserError
 
@@ -286,7 +286,7 @@ def generated(monkeypatch):
     table = climate(2000)
     made = types.SimpleNamespace(**vars(table), optimum={"mae": 1.5})
     made.times = table.times.astype("datetime64[m]")
-    monkeypatch.setattr(seqjax.data, "sample", types.SimpleNamespace(climate=lambda: made), raising=False)
+    monkeypatch.setattr(seqjax.data.sample_climate, "climate", lambda: made)
 
 
 @pytest.mark.usefixtures("generated")

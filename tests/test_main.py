@@ -1,5 +1,6 @@
 """The command line as its users call it: every wrong call, a whole run, and runs that are really killed."""
 
+import io
 import json
 import os
 import signal
@@ -239,19 +240,36 @@ def test_killed_and_terminated_runs_end_as_the_uninterrupted_one(tmp_path):
     assert parameters(broken) == parameters(whole)
 
 
-def test_predict_reads_stdin(tmp_path):
+def test_predict_reads_stdin(call, tmp_path, monkeypatch):
+    def give(text):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    code, _, error = call(*SMALL, "--set=epochs=0", "--workdir=run")
+    assert code == 0, error
     write_weather(tmp_path / "weather.csv", rows=30)
-    options = {"capture_output": True, "text": True, "cwd": tmp_path}
-    trained = subprocess.run(command(tmp_path / "run", "--set=epochs=0"), check=False, **options)
-    assert trained.returncode == 0, trained.stderr
-    predict = [sys.executable, "-m", "seqjax.main", "--mode=predict", f"--workdir={tmp_path / 'run'}", "--input=-"]
-    done = subprocess.run(predict, input=(tmp_path / "weather.csv").read_text(), check=False, **options)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 8
-    bad = subprocess.run(predict, input="Date Time,p (mbar)\n01.01.2009 00:10:00,abc\n", check=False, **options)
-    assert bad.returncode == 2
-    assert "stdin" in bad.stderr
-    assert "Traceback" not in bad.stderr
+    predict = ["--mode=predict", "--workdir=run", "--input=-"]
+    give((tmp_path / "weather.csv").read_text())
+    code, out, error = call(*predict)
+    assert code == 0, error
+    assert len(out.splitlines()) == 8
+    for text in ("Date Time,p (mbar)\n01.01.2009 00:10:00,abc\n", ""):
+        give(text)
+        code, _, error = call(*predict)
+        assert (code, error.count("\n")) == (2, 1)
+        assert "stdin" in error
+
+
+def test_reviews_are_predicted_one_a_line(call, monkeypatch):
+    code, _, error = call("--experiment=imdb_unigram", "--data=sample", "--set=epochs=1", "--set=vocabulary_size=300")
+    assert code == 0, error
+    reviews = "What a wonderful film!<br />I loved it.\n\nA dull and terrible mess.\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(reviews.encode())))
+    code, out, error = call("--mode=predict", "--experiment=imdb_unigram", "--input=-")
+    assert code == 0, error
+    lines = [line.split("\t") for line in out.splitlines()]
+    assert len(lines) == 3
+    for label, probability in lines:
+        assert (label == "positive") == (float(probability) >= 0.5)
 
 
 def test_the_checkout_is_found_from_any_folder(tmp_path):

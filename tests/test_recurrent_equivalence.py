@@ -118,7 +118,7 @@ def close_gradients(actual, expected, tolerance):
 @few
 @given(seed=seeds, reverse=st.booleans(), tied=st.booleans())
 def test_numpy(kind, seed, reverse, tied):
-    """Any mask, any direction, recurrent dropout masks given; float64 to 1e-10, and gradients by central differences."""
+    """Any mask and direction, recurrent dropout masks given; float64 to 1e-10, gradients by central differences."""
     rng = np.random.default_rng(seed)
     mask = rng.random((BATCH, TIME)) < 0.6
     drop = rng.random((1 if tied else gates(kind), BATCH, UNITS)) * 2
@@ -236,9 +236,7 @@ def torch_run(torch, layer, inputs, lengths, state):
     """Packed sequences: -> (outputs, states, leaves) of a torch layer; padded outputs are zero."""
     x = torch.tensor(inputs, requires_grad=True)
     initial = [torch.tensor(s, requires_grad=True) for s in state]
-    packed = torch.nn.utils.rnn.pack_padded_sequence(
-        x, torch.tensor(lengths), batch_first=True, enforce_sorted=False
-    )
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), batch_first=True, enforce_sorted=False)
     y, final = layer(packed, tuple(initial) if len(initial) > 1 else initial[0])
     y, _ = torch.nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=TIME)
     return y, as_list(final), x, initial
@@ -257,9 +255,7 @@ def test_torch(kind, seed, lengths):
     sum((torch.tensor(p) * r).sum() for p, r in zip(projections, results, strict=True)).backward()
     mask = right_padding(lengths)
     with jax.enable_x64(True):
-        (y_ours, *final_ours), gradients = ours(
-            kind, parameters, inputs, mask, state, projections, dtype=np.float64
-        )
+        (y_ours, *final_ours), gradients = ours(kind, parameters, inputs, mask, state, projections, dtype=np.float64)
         y_ours = jnp.where(mask[:, :, None], y_ours, 0)
     for actual, e in zip([y_ours, *final_ours], results, strict=True):
         close(actual, e.detach().numpy(), 1e-10)
@@ -327,8 +323,7 @@ def flax_parameters(kind, p):
         split = {name: np.split(p[name], 4, axis=-1) for name in p}
         tree = {f"i{k}": {"kernel": split["kernel"][n]} for n, k in enumerate("ifgo")}
         tree |= {
-            f"h{k}": {"kernel": split["recurrent_kernel"][n], "bias": split["bias"][n]}
-            for n, k in enumerate("ifgo")
+            f"h{k}": {"kernel": split["recurrent_kernel"][n], "bias": split["bias"][n]} for n, k in enumerate("ifgo")
         }
         return tree
     kernels, recurrents = (np.split(p[name], 3, axis=-1) for name in ("kernel", "recurrent_kernel"))

@@ -190,14 +190,15 @@ def run(
         _drop(directions, dtype),
         None if mask is None else _steps([mask[:, :, None]] * len(directions), flips),
     )
-    hs, final = recurrence(cell, one and directions[0].reverse, sequences, operands)
+    result: Any = recurrence(cell, one and directions[0].reverse, sequences, operands)
+    hs, final = result
     results = []
     for k, flip in enumerate(flips):
         outputs = None
         if sequences:
             h = jnp.flip(hs[:, k], axis=0) if flip else hs[:, k]
             outputs = jnp.transpose(h, (2, 0, 1))
-        results.append((outputs, tuple(s[k].T for s in final)))
+        results.append((outputs, tuple([s[k].T for s in final])))
     return results
 
 

@@ -61,7 +61,7 @@ def scan_cell(
         step,
         variable_broadcast="params",
         split_rngs={"params": False, "dropout": True},
-        in_axes=(0, nn.broadcast),
+        in_axes=(0, nn.broadcast),  # type: ignore[arg-type]
         reverse=reverse,
     )
     xs = (jnp.swapaxes(inputs, 0, 1), None if mask is None else mask.T, zoneout_keys)
@@ -287,13 +287,13 @@ class RecurrentLayer(Recurrent):
             outputs, state = self._scan(_dense(inputs), mask, direction, train)
         return self.finish(inputs, outputs, state)
 
-    def finish(self, inputs: Any, outputs: Any, state: tuple) -> tuple[Any, jax.Array, Any]:
+    def finish(self, inputs: Any, outputs: Any, state: fused_cells.State) -> tuple[Any, jax.Array, Any]:
         """-> (outputs or None, last output, state as this layer hands it out)."""
         dtype = self.cell.output_dtype(inputs)
         outputs = None if outputs is None else outputs.astype(dtype)
-        return outputs, state[0].astype(dtype), state if len(state) > 1 else state[0]
+        return outputs, state[0].astype(dtype), state if self.fused_cell.states > 1 else state[0]
 
-    def _scan(self, inputs: Any, mask: Any, direction: fused.Direction, train: bool) -> tuple[Any, tuple]:
+    def _scan(self, inputs: Any, mask: Any, direction: fused.Direction, train: bool) -> tuple[Any, Any]:
         keys = None
         if train and self.zoneout > 0:
             keys = jax.random.split(self.make_rng("dropout"), inputs.shape[1])
