@@ -74,6 +74,7 @@ DAMAGE = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # orbax leaves coroutines behind
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(tmp_path, damage, caplog):
     checkpoints = Checkpoints(tmp_path / "latest")
@@ -105,6 +106,7 @@ def test_every_bit_is_covered_by_the_checksum(checkpoints):
     assert int(_sealed(swapped)["checksum"]) != first
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # orbax leaves coroutines behind
 def test_all_damaged_is_an_error_and_deletes_nothing(checkpoints, tmp_path):
     for step in (1, 2):
         checkpoints.save(step, tree(step))

@@ -129,6 +129,7 @@ def test_a_run_that_dies_at_the_end_of_an_epoch_resumes(
     assert_same_run(toy_experiment, toy_dataset, workdir, reference)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # orbax leaves coroutines behind
 def test_a_damaged_newest_checkpoint_costs_only_the_work_since_the_one_before(
     toy_experiment, toy_dataset, reference, tmp_path, caplog
 ):

@@ -7,7 +7,6 @@ therefore computed for the different tokens only, and its rows are gathered; the
 One-hot input needs no product at all: `one_hot(ids) @ kernel` is `kernel[ids]`, exactly.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -113,43 +112,45 @@ def _project_tokens(table: jax.Array, ids: Ids, kernels: Weights, biases: Weight
     """table [V, D], kernels [D, R], biases [R] -> K arrays [T, B, R]."""
     distinct = _distinct(ids[0], table.shape[0])
     kernel, bias = jnp.concatenate(kernels, axis=1), jnp.concatenate(biases)
-    dtype = jnp.result_type(table, kernel)
 
-    def project_chunk(chunk: jax.Array, rows: Weights) -> Weights:
+    def project_chunk(chunk: jax.Array, rows: jax.Array) -> jax.Array:
         tokens = jax.lax.dynamic_slice_in_dim(distinct.tokens, chunk * CHUNK, CHUNK)
         products = jnp.matmul(table.at[tokens].get(mode="clip"), kernel) + bias[None, :]
-        parts = jnp.split(products, len(rows), axis=1)
-        update = jax.lax.dynamic_update_slice_in_dim
-        return tuple(update(row, part, chunk * CHUNK, 0) for row, part in zip(rows, parts, strict=True))
+        return jax.lax.dynamic_update_slice_in_dim(rows, products, chunk * CHUNK, 0)
 
-    rows = tuple(jnp.zeros((len(distinct.tokens), k.shape[1]), dtype) for k in kernels)
+    rows = jnp.zeros((len(distinct.tokens), kernel.shape[1]), jnp.result_type(table, kernel))
     rows = jax.lax.fori_loop(0, distinct.chunks, project_chunk, rows)
-    return tuple(row[distinct.rank[i]] for row, i in zip(rows, ids, strict=True))
+    places = zip(ids, _columns(kernels), strict=True)
+    return tuple(rows.at[distinct.rank[i], columns].get(mode="promise_in_bounds") for i, columns in places)
+
+
+def _columns(kernels: Weights) -> list[slice]:
+    """Where each kernel's products stand in a row of all of them."""
+    width = kernels[0].shape[1]
+    return [slice(k * width, (k + 1) * width) for k in range(len(kernels))]
 
 
 def _forward(table: jax.Array, ids: Ids, kernels: Weights, biases: Weights) -> tuple[Any, Any]:
-    return _project_tokens(table, ids, kernels, biases), (table, ids, kernels, biases)
+    return _project_tokens(table, ids, kernels, biases), (table, ids, kernels)
 
 
 def _backward(saved: Any, gradients: tuple[jax.Array, ...]) -> tuple[jax.Array, None, Weights, Weights]:
-    table, ids, kernels, biases = saved
+    table, ids, kernels = saved
     distinct = _distinct(ids[0], table.shape[0])
     kernel = jnp.concatenate(kernels, axis=1)
-    drows = tuple(
-        jnp.zeros((len(distinct.tokens), g.shape[-1]), g.dtype).at[distinct.rank[i]].add(g)
-        for g, i in zip(gradients, ids, strict=True)
-    )
+    drows = jnp.zeros((len(distinct.tokens), kernel.shape[1]), gradients[0].dtype)
+    for gradient, i, columns in zip(gradients, ids, _columns(kernels), strict=True):
+        drows = drows.at[distinct.rank[i], columns].add(gradient, mode="promise_in_bounds")
 
     def pull_back_chunk(chunk: jax.Array, sums: Any) -> Any:
         dtable, dkernel, dbias = sums
-        part = functools.partial(jax.lax.dynamic_slice_in_dim, start_index=chunk * CHUNK, slice_size=CHUNK)
-        tokens, dproducts = part(distinct.tokens), jnp.concatenate([part(d) for d in drows], axis=1)
+        tokens = jax.lax.dynamic_slice_in_dim(distinct.tokens, chunk * CHUNK, CHUNK)
+        dproducts = jax.lax.dynamic_slice_in_dim(drows, chunk * CHUNK, CHUNK)
         vectors = table.at[tokens].get(mode="clip")
-        dtable = dtable.at[tokens].set(jnp.matmul(dproducts, kernel.T), mode="drop", unique_indices=False)
+        dtable = dtable.at[tokens].set(jnp.matmul(dproducts, kernel.T), mode="drop")
         return dtable, dkernel + jnp.matmul(vectors.T, dproducts), dbias + dproducts.sum(axis=0)
 
-    width = kernel.shape[1]
-    start = (jnp.zeros_like(table), jnp.zeros_like(kernel), jnp.zeros(width, kernel.dtype))
+    start = (jnp.zeros_like(table), jnp.zeros_like(kernel), jnp.zeros(kernel.shape[1], kernel.dtype))
     dtable, dkernel, dbias = jax.lax.fori_loop(0, distinct.chunks, pull_back_chunk, start)
     count = len(kernels)
     return dtable, None, tuple(jnp.split(dkernel, count, axis=1)), tuple(jnp.split(dbias, count))
