@@ -196,9 +196,7 @@ def test_a_part_of_another_file_is_found_out(server, destination, length):
 
 def test_corrupted_content_is_refused_and_removed(server, destination):
     server.content = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
-    with pytest.raises(
-        UserError, match=f"damaged: its sha256 is {hashlib.sha256(server.content).hexdigest()}"
-    ):
+    with pytest.raises(UserError, match=f"damaged: its sha256 is {hashlib.sha256(server.content).hexdigest()}"):
         fetch(server.url(), destination, sha256=SHA256)
     assert list(destination.parent.iterdir()) == []
     assert len(server.requests) == 1  # it came in one piece: asking again would bring the same
@@ -260,8 +258,7 @@ def test_a_folder_that_cannot_be_made(server, tmp_path):
 def test_two_at_once_transfer_once(server, destination, capsys):
     server.gate.clear()
     threads = [
-        threading.Thread(target=fetch, args=(server.url(), destination), kwargs={"sha256": SHA256})
-        for _ in range(4)
+        threading.Thread(target=fetch, args=(server.url(), destination), kwargs={"sha256": SHA256}) for _ in range(4)
     ]
     for thread in threads:
         thread.start()

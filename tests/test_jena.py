@@ -130,9 +130,7 @@ def test_missing_values_are_repaired_and_counted():
     holes.values[30:32, 11] = -9999
     dataset = jena.Windows(**SMALL, normalise=False).dataset(holes, "x")
     assert "2 missing values (-9999) repaired" in dataset.description
-    np.testing.assert_array_equal(
-        dataset.arrays["series"][30:32, 11], np.float32(table.values[29, 11]).repeat(2)
-    )
+    np.testing.assert_array_equal(dataset.arrays["series"][30:32, 11], np.float32(table.values[29, 11]).repeat(2))
 
 
 # Options
@@ -203,9 +201,7 @@ def test_fingerprint_tells_content_and_options_apart():
         jena.Windows(**{**SMALL, "sequence_length": 4}).dataset(table, "x"),
         jena.Windows(**{**SMALL, "sampling_rate": 1}).dataset(table, "x"),
     ]
-    fingerprints = {dataset.fingerprint for dataset in others} | {
-        jena.Windows(**SMALL).dataset(table, "x").fingerprint
-    }
+    fingerprints = {dataset.fingerprint for dataset in others} | {jena.Windows(**SMALL).dataset(table, "x").fingerprint}
     assert len(fingerprints) == 6
     assert same.fingerprint in fingerprints
     assert all(len(fingerprint) == 64 for fingerprint in fingerprints)
@@ -363,9 +359,7 @@ def test_requests_of_too_few_rows(assets):
 
 
 def test_requests_of_another_time_step(assets):
-    with pytest.raises(
-        UserError, match=r"input\.csv: rows are 10 min apart, but the model's are 60 min apart"
-    ):
+    with pytest.raises(UserError, match=r"input\.csv: rows are 10 min apart, but the model's are 60 min apart"):
         ask(assets, climate(20, 10))
 
 
@@ -412,9 +406,7 @@ def test_real_windows_and_repairs(hourly):
 
 @hourly_file
 def test_real_naive_forecast_scores_what_the_lecture_says(hourly):
-    naive = lambda ids: np.abs(
-        hourly.arrays["series"][ids + 119, 1].astype(float) - hourly.arrays["target"][ids + 143]
-    )
+    naive = lambda ids: np.abs(hourly.arrays["series"][ids + 119, 1].astype(float) - hourly.arrays["target"][ids + 143])
     assert round(naive(hourly.parts["validation"]).mean(), 2) == 2.44
     assert round(naive(hourly.parts["test"]).mean(), 2) == 2.62
     # shared/data/README.md counts every start whose target lies in the same part: 17,380 in each

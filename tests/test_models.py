@@ -121,7 +121,7 @@ def test_models_do_not_import_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras 3 on NumPy 2
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_the_conv_forecaster_equals_keras():
     keras = pytest.importorskip("keras")
     layers = keras.layers

@@ -118,9 +118,7 @@ def test_numbers_of_every_form_are_read():
     ],
 )
 def test_a_bad_date(date):
-    assert f"row 3, column 'Date Time': {date!r} is not a date" in message(
-        with_cell(table_text()[0], 3, 0, date)
-    )
+    assert f"row 3, column 'Date Time': {date!r} is not a date" in message(with_cell(table_text()[0], 3, 0, date))
 
 
 def test_the_first_of_several_faults_is_named():
@@ -154,9 +152,7 @@ def test_a_bad_header(header, expected):
     assert expected in message(table_text(header=header)[0])
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"), [("", "is empty"), ("\n \n", "is empty"), (HEADER, "too few rows")]
-)
+@pytest.mark.parametrize(("text", "expected"), [("", "is empty"), ("\n \n", "is empty"), (HEADER, "too few rows")])
 def test_nothing_to_read(text, expected):
     assert expected in message(text)
 
@@ -240,11 +236,7 @@ def test_unreadable_files(tmp_path):
 
 def small(values, times=None):
     values = np.array(values, float)
-    times = (
-        np.arange(len(values)) * np.timedelta64(600, "s") + np.datetime64("2009-01-01")
-        if times is None
-        else times
-    )
+    times = np.arange(len(values)) * np.timedelta64(600, "s") + np.datetime64("2009-01-01") if times is None else times
     return weather.Weather(("a", "b")[: values.shape[1]], np.array(times, "datetime64[s]"), values)
 
 

@@ -129,9 +129,7 @@ def _rounds(attempt: Callable[[str], None], addresses: list[str], attempts: int,
     return "; ".join(f"{url}: {reason}" for url, reason in failures.items())
 
 
-def _attempt(
-    url: str, part: Path, sha256: str | None, size: int | None, check: Check, timeout: float
-) -> None:
+def _attempt(url: str, part: Path, sha256: str | None, size: int | None, check: Check, timeout: float) -> None:
     """Make `part` whole from one address, or raise _AttemptError."""
     judged = sha256 is not None or check is not None
     have = part.stat().st_size if part.exists() else 0
@@ -202,9 +200,7 @@ def _extent(response: http.client.HTTPResponse) -> tuple[int | None, int | None]
 def _append(response: http.client.HTTPResponse, part: Path, have: int, total: int | None) -> None:
     """Write the body behind the first `have` bytes of `part`; a body that ends early is a failure."""
     name = part.name.removesuffix(".part")
-    bar = tqdm(
-        total=total, initial=have, unit="B", unit_scale=True, desc=name, disable=None
-    )  # None: terminals only
+    bar = tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=name, disable=None)  # None: terminals only
     with part.open("ab" if have else "wb") as stream, bar:
         while True:
             try:

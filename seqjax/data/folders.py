@@ -15,9 +15,7 @@ def cache_dir() -> Path:
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "seqjax"
     except RuntimeError:
-        raise UserError(
-            "no home folder is known: set XDG_CACHE_HOME, or SEQJAX_DATA_DIR for the data"
-        ) from None
+        raise UserError("no home folder is known: set XDG_CACHE_HOME, or SEQJAX_DATA_DIR for the data") from None
 
 
 def data_dir_default() -> Path:

@@ -66,9 +66,7 @@ class Windows:
         path = find(data_dir) or download(URLS, data_dir / f"{STEM}.csv.zip", check=check_zip)
         return self.dataset(weather.read(path), str(path))
 
-    def dataset(
-        self, table: weather.Weather, name: str, optimum: Mapping[str, float] | None = None
-    ) -> Dataset:
+    def dataset(self, table: weather.Weather, name: str, optimum: Mapping[str, float] | None = None) -> Dataset:
         """Windows over a whole table, called `name` in messages and in the description.
 
         Args:
@@ -94,9 +92,7 @@ class Windows:
             parts=parts,
             description=_description(table, name, step, parts, repaired),
             fingerprint=_fingerprint(table.values, {**facts, "normalise": self.normalise}),
-            assets={
-                ASSET: json.dumps({**facts, "mean": mean.tolist(), "std": std.tolist()}, indent=1) + "\n"
-            },
+            assets={ASSET: json.dumps({**facts, "mean": mean.tolist(), "std": std.tolist()}, indent=1) + "\n"},
             optimum=optimum if optimum and (span.delay - span.reach) * step == windows.DAY else {},
         )
 
@@ -118,9 +114,7 @@ class Windows:
         step = facts["step"]
         if len(table.times) > 1 and (found := weather.time_step(table, name)) != step:
             expected = windows.duration(step)
-            raise UserError(
-                f"{name}: rows are {windows.duration(found)} apart, but the model's are {expected} apart"
-            )
+            raise UserError(f"{name}: rows are {windows.duration(found)} apart, but the model's are {expected} apart")
         ends = table.times[span.reach :].astype("datetime64[s]")
         ahead = np.timedelta64(round((span.delay - span.reach) * step), "s")
 
@@ -167,9 +161,7 @@ def _facts(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: damaged ({error}): train again into another workdir") from error
 
 
-def _description(
-    table: weather.Weather, name: str, step: float, parts: Mapping[str, np.ndarray], repaired: int
-) -> str:
+def _description(table: weather.Weather, name: str, step: float, parts: Mapping[str, np.ndarray], repaired: int) -> str:
     rows, columns = table.values.shape
     counts = ", ".join(f"{len(ids):,} {part}" for part, ids in parts.items())
     period = f"{_date(table.times[0])} to {_date(table.times[-1])}"

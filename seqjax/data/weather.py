@@ -63,9 +63,7 @@ def read(path: Path) -> Weather:
         raw = _unpacked(path)
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError) as error:
         # RuntimeError: an encrypted archive, or (NotImplementedError) an unknown kind of compression
-        raise UserError(
-            f"{path}: the archive is damaged or truncated ({error}): delete it and get it again"
-        ) from error
+        raise UserError(f"{path}: the archive is damaged or truncated ({error}): delete it and get it again") from error
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
     try:
@@ -85,9 +83,7 @@ def _unpacked(path: Path) -> bytes:
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if name.endswith(".csv") and "__MACOSX" not in name]
         if len(names) != 1:
-            raise UserError(
-                f"{path}: one .csv is expected in the archive, not {len(names)}: {archive.namelist()}"
-            )
+            raise UserError(f"{path}: one .csv is expected in the archive, not {len(names)}: {archive.namelist()}")
         return archive.read(names[0])
 
 
@@ -133,9 +129,7 @@ def _check_header(header: list[str], expected: tuple[str, ...], name: str) -> No
 
 def _table(rows: list[str], width: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Times and values by the fast road, or None if there is anything wrong anywhere."""
-    if any(
-        row.count(",") != width - 1 for row in rows
-    ):  # loadtxt skips blank rows and overlooks surplus cells
+    if any(row.count(",") != width - 1 for row in rows):  # loadtxt skips blank rows and overlooks surplus cells
         return None
     try:
         values = np.loadtxt(rows, delimiter=",", usecols=range(1, width), comments=None, ndmin=2)
@@ -162,9 +156,7 @@ def _culprit(rows: list[str], header: list[str], name: str) -> UserError:
             lost = header[len(cells)]
             return UserError(f"{name}: row {number} ends before column {lost!r}: {row[:60]!r}")
         if len(cells) > len(header):
-            return UserError(
-                f"{name}: row {number} has {len(cells)} columns instead of {len(header)}: {row[:60]!r}"
-            )
+            return UserError(f"{name}: row {number} has {len(cells)} columns instead of {len(header)}: {row[:60]!r}")
         try:
             np.datetime64(_iso(cells[0]))
         except ValueError:
@@ -195,9 +187,7 @@ def repair(weather: Weather, name: str) -> tuple[Weather, int]:
     for column in np.flatnonzero(missing.any(axis=0)):
         valid = ~missing[:, column]
         if not valid.any():
-            raise UserError(
-                f"{name}: column {weather.columns[column]!r} holds nothing but {MISSING:g} (missing)"
-            )
+            raise UserError(f"{name}: column {weather.columns[column]!r} holds nothing but {MISSING:g} (missing)")
         source = np.maximum.accumulate(np.where(valid, np.arange(len(valid)), valid.argmax()))
         values[:, column] = values[source, column]
     return dataclasses.replace(weather, values=values), int(missing.sum())

@@ -67,7 +67,10 @@ def _step(cell: FusedCell, o: Operands, state: State, x: Any, valid: Any) -> tup
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
 def recurrence(cell: FusedCell, reverse: bool, sequences: bool, o: Operands) -> tuple[Any, State]:
-    """-> (h after every step [T, K, U, B], or None without `sequences`; final state)."""
+    """-> (h after every step [T, K, U, B], or None without `sequences`; final state).
+
+    Reverse-mode derivatives only, and first ones: for `jax.jvp` or a Hessian take the backend scan.
+    """
 
     def step(state: State, xs: Any) -> tuple[State, Any]:
         state, _ = _step(cell, o, state, *xs)
