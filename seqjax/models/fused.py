@@ -4,9 +4,9 @@ Legend: B batch, T time, D features, U units, G gates, K directions run together
 Inside, arrays are time-major and feature-major: x [T, K, D, B], h [K, U, B], W [K, G*U, D], R [K, G*U, U].
 
 What makes it quick (two cores, measured in PERFORMANCE.md and the lab log): feature-major steps; one tanh over all
-gates; coefficients of the backward made in the forward (`fused_cells`); weight gradients of small layers accumulated
-inside the reverse scan, where they are still in the cache; both directions in one scan; the input product inside the
-step when D is small, and in bulk when it is not.
+gates; coefficients of the backward made in the forward (`fused_cells`); weight gradients accumulated inside the reverse
+scan, where they are still in the cache; both directions in one scan; the input product inside the step when D is
+small, and in bulk when it is not.
 """
 
 import functools
