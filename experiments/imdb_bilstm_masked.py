@@ -17,6 +17,7 @@ def experiment(
     *,
     vocabulary_size: int = 20_000,
     sequence_length: int | None = None,
+    group_lengths: bool = True,
     embedding_size: int = 256,
     units: int = 32,
     dropout: float = 0.5,
@@ -26,7 +27,7 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     return Experiment(
-        source=Reviews(vocabulary_size, sequence_length),
+        source=Reviews(vocabulary_size, sequence_length, grouped=group_lengths),
         model=RecurrentClassifier(
             vocabulary_size, embedding_size, Bidirectional(LSTM(units)), dropout, mask_padding=True
         ),

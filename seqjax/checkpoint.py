@@ -61,7 +61,10 @@ class Checkpoints:
             if later >= step:
                 self.wait()
                 self._manager.delete(later)
-        self._manager.save(step, args=ocp.args.Composite(state=ocp.args.StandardSave(_sealed(tree))), force=True)
+        sealed = _sealed(tree)
+        if jax.process_count() == 1:  # every device has it whole; one device's copy can be read on any machine
+            sealed = jax.tree.map(lambda leaf: leaf.addressable_data(0), sealed)
+        self._manager.save(step, args=ocp.args.Composite(state=ocp.args.StandardSave(sealed)), force=True)
 
     def wait(self) -> None:
         """Return when everything begun is on disk."""

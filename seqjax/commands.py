@@ -110,7 +110,7 @@ def check_model(experiment: Experiment, dataset: "Dataset") -> None:
     from seqjax.train import create_state
 
     try:
-        jax.eval_shape(lambda inputs: create_state(experiment, inputs), dataset.example())
+        jax.eval_shape(lambda inputs: create_state(experiment, inputs, dataset.initial), dataset.example())
     except UserError:
         raise
     except Exception as error:  # whatever a layer raises when its numbers make no sense
@@ -123,7 +123,7 @@ def explain(model: Any) -> list[str]:
     from seqjax.models import composite
 
     masked = getattr(model, "mask_padding", False)
-    layers = [layer for layer in vars(model).values() if isinstance(layer, composite.Recurrent)]
+    layers = composite.recurrent_layers(model)
     return [line for layer in layers for line in composite.explain(layer, masked=masked, train=True)]
 
 
@@ -216,7 +216,7 @@ def device() -> str:
     import jax
 
     devices = jax.devices()
-    if devices[0].platform == "cpu" and len(devices) == 1:
+    if devices[0].platform == "cpu":  # several of them are the cores of one machine
         return f"cpu, {os.cpu_count()} cores"
     return f"{len(devices)} x {devices[0].device_kind}"
 

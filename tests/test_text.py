@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqjax.data.text import UNKNOWN, Corpus, Tokenizer, Vocabulary, encode_int, encode_multi_hot
+from seqjax.data.text import (
+    UNKNOWN,
+    Corpus,
+    Tokenizer,
+    Vocabulary,
+    encode_count,
+    encode_int,
+    encode_multi_hot,
+    inverse_document_frequencies,
+)
 from seqjax.errors import UserError
 
 DATA = Path(os.environ.get("SEQJAX_DATA_DIR") or Path(__file__).resolve().parents[2] / "shared/data")
@@ -74,6 +83,56 @@ def dense(columns, width):
     rows = np.zeros((len(columns), width + 1), np.float32)
     np.put_along_axis(rows, columns.astype(np.int64), 1, axis=1)
     return rows[:, :width]
+
+
+def weighted(columns, weights, width):
+    """[N, K] padded columns and what stands in them as [N, width]."""
+    rows = np.zeros((len(columns), width + 1), np.float32)
+    np.put_along_axis(rows, columns.astype(np.int64), weights.astype(np.float32), axis=1)
+    return rows[:, :width]
+
+
+def weights_equal_to_keras(keras, texts, tokenizer, size=None):
+    """Counts and TF-IDF weights of texts are Keras's, or none of the texts has a token."""
+    corpus = Corpus.of(texts, tokenizer)
+    columns = Vocabulary.fit(corpus, size, mask=False)
+    if not columns.tokens:
+        return
+    encoded, counts = encode_count(corpus, columns, columns.size)
+    np.testing.assert_array_equal(encoded, encode_multi_hot(corpus, columns, columns.size))
+    assert ((counts == 0) == (encoded == columns.size)).all()
+    reference = transform(layer(keras, texts, "count", tokenizer, size), texts)[:, : columns.size]
+    np.testing.assert_array_equal(weighted(encoded, counts, columns.size), reference)
+    idf = np.append(inverse_document_frequencies(encoded, columns), np.float32(0))
+    reference = transform(layer(keras, texts, "tf_idf", tokenizer, size), texts)[:, : columns.size]
+    np.testing.assert_allclose(weighted(encoded, counts * idf[encoded], columns.size), reference, rtol=2e-6)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(
+    texts=texts,
+    ngrams=st.integers(1, 3),
+    split=st.sampled_from(["words", "characters"]),
+    size=st.sampled_from([None, 3, 6, 11]),
+)
+def test_any_unicode_text_is_counted_and_weighed_as_by_keras(keras, texts, ngrams, split, size):
+    weights_equal_to_keras(keras, texts, Tokenizer(split=split, ngrams=ngrams), size)
+
+
+def test_counts_above_255_do_not_wrap():
+    corpus = Corpus.of(["a " * 300 + "b", "b", ""], Tokenizer())
+    columns, counts = encode_count(corpus, Vocabulary(("b", "a"), mask=False), 3)
+    assert columns.tolist() == [[1, 2], [1, 3], [3, 3]]
+    assert counts.tolist() == [[1, 300], [1, 0], [0, 0]]
+
+
+def test_more_cells_than_32_bits_hold():
+    """Rows times columns above 2^32: the wide sort gives what the narrow one gives."""
+    corpus = Corpus.of(["b a b", "", "x a"] * 3, Tokenizer())
+    vocabulary = Vocabulary(("a", "b"), mask=False)
+    narrow, wide = (encode_count(corpus, vocabulary, padding) for padding in (3, 1 << 30))
+    np.testing.assert_array_equal(narrow[1], wide[1])
+    np.testing.assert_array_equal(narrow[0], np.where(wide[0] == 1 << 30, 3, wide[0]))
 
 
 def equal_to_keras(keras, texts, tokenizer, size=None, length=7):
@@ -242,7 +301,7 @@ def imdb_training_texts():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ngrams", [1, 2])
+@pytest.mark.parametrize("ngrams", [1, 2, 3])
 def test_the_whole_imdb_training_set_is_vectorised_as_by_keras(keras, ngrams):
     texts = imdb_training_texts()
     tokenizer = Tokenizer(ngrams=ngrams)
@@ -263,3 +322,12 @@ def test_the_whole_imdb_training_set_is_vectorised_as_by_keras(keras, ngrams):
     for start in range(0, 25_000, 1000):
         rows = slice(start, start + 1000)
         np.testing.assert_array_equal(dense(encoded[rows], 20_000), transform(reference, texts[rows]))
+
+    encoded, counts = encode_count(corpus, columns, 20_000)
+    idf = np.append(inverse_document_frequencies(encoded, columns), np.float32(0))
+    for mode, weights in ("count", counts), ("tf_idf", counts * idf[encoded]):
+        reference = layer(keras, texts, mode, tokenizer, 20_000)
+        for start in range(0, 25_000, 1000):
+            rows = slice(start, start + 1000)
+            found = weighted(encoded[rows], weights[rows], 20_000)
+            np.testing.assert_allclose(found, transform(reference, texts[rows]), rtol=0 if mode == "count" else 2e-6)

@@ -1,7 +1,9 @@
 """seqjax.data.tokens against plain Python; tests/test_text.py compares the whole with Keras."""
 
+import itertools
 import re
 import string
+import sys
 
 import numpy as np
 import pytest
@@ -86,7 +88,35 @@ def test_tokens(text, options, tokens):
     assert [token.decode() for token in Tokenizer(**options)(text)] == tokens
 
 
-@pytest.mark.parametrize("options", [{"split": "word"}, {"ngrams": 0}])
+def test_every_token_becomes_its_stem_before_n_grams_are_made():
+    snowballstemmer = pytest.importorskip("snowballstemmer")
+    texts = ["He was running runs", "Generously, RUN!", "", "running running"]
+    corpus = Corpus.of(texts, Tokenizer(stem="english", ngrams=2))
+    stem = snowballstemmer.stemmer("english").stemWord
+    plain = [re.sub("[,!]", "", text).lower().split() for text in texts]
+    singles = [[stem(word) for word in words] for words in plain]
+    expected = [words + [" ".join(pair) for pair in itertools.pairwise(words)] for words in singles]
+    assert expected[0] == ["he", "was", "run", "run", "he was", "was run", "run run"]
+    assert [corpus.tokens[place].decode() for place in corpus.ids] == [t for tokens in expected for t in tokens]
+    assert len(set(corpus.tokens)) == len(corpus.tokens) == len(set(corpus.ids.tolist()))
+
+
+def test_only_distinct_tokens_are_stemmed(monkeypatch):
+    seen = []
+    stemmer = lambda language: lambda words: seen.extend(words) or [word[:1] for word in words]
+    monkeypatch.setattr(tokens, "_stemmer", stemmer)
+    corpus = Corpus.of(["ab ac ab ab", "ac b"] * 9, Tokenizer(stem="english"))
+    assert sorted(seen) == ["ab", "ac", "b"]
+    assert [corpus.tokens[place] for place in corpus.ids[:6]] == [b"a", b"a", b"a", b"a", b"a", b"b"]
+
+
+def test_without_the_stemmer_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "snowballstemmer", None)
+    with pytest.raises(UserError, match=r"pip install 'seqjax\[stem\]'$"):
+        Tokenizer(stem="english")
+
+
+@pytest.mark.parametrize("options", [{"split": "word"}, {"ngrams": 0}, {"stem": "english", "split": "characters"}])
 def test_unknown_options_are_errors(options):
     with pytest.raises(UserError, match=str(next(iter(options)))):
         Tokenizer(**options)

@@ -101,7 +101,7 @@ import conftest
 from seqjax.train import Program, Settings, create_state
 dataset = conftest.toy_dataset._get_wrapped_function()()
 experiment = conftest.toy_experiment._get_wrapped_function()()
-program = Program(experiment, dataset, Settings(4))
+program = Program(experiment, dataset, Settings(4, devices=4))
 state = program.place(create_state(experiment, dataset.example()))
 for batch in program.batches("train", 0, 14, experiment.seed):
     state, report = program.train(state, batch)
@@ -129,4 +129,8 @@ def test_batches_split_over_devices_give_the_same_result(toy_experiment, toy_dat
 def test_a_batch_that_does_not_divide_over_the_devices_is_refused(toy_experiment, toy_dataset, monkeypatch):
     monkeypatch.setattr(jax, "devices", lambda: [jax.local_devices()[0]] * 3)
     with pytest.raises(UserError, match="batch_size 8 does not divide over 3 devices"):
-        Program(toy_experiment, toy_dataset, Settings())
+        Program(toy_experiment, toy_dataset, Settings(devices=3))
+    with pytest.raises(UserError, match="devices=4: there are only 3"):
+        Program(toy_experiment, toy_dataset, Settings(devices=4))
+    with pytest.raises(UserError, match="devices must be at least 1"):
+        Settings(devices=0)

@@ -13,7 +13,7 @@ import optax
 from seqjax import metrics
 from seqjax.benchmark.workloads import Workload
 from seqjax.data.dataset import Dataset
-from seqjax.data.pipeline import Batches
+from seqjax.data.pipeline import Batches, order
 from seqjax.experiment import Experiment
 from seqjax.models.classifiers import BagOfWordsClassifier, RecurrentClassifier
 from seqjax.models.composite import Bidirectional, Stacked
@@ -70,10 +70,18 @@ class PreparedProgram(Program):
     def __init__(self, experiment: Experiment, dataset: Dataset, settings: Settings):
         """Stacks that together hold every batch of the part equally often."""
         super().__init__(experiment, dataset, settings)
-        ids = dataset.parts["train"].reshape(-1, experiment.batch_size)
-        ids = np.tile(ids, (settings.steps_per_dispatch, 1)).reshape(len(ids), settings.steps_per_dispatch, -1)
-        self.stacks = [Batches(0, stack, np.ones(stack.shape, np.float32)) for stack in ids]
-        self.dispatches = 0
+        ids, lengths = dataset.parts["train"], dataset.lengths
+        rows = ids[order(None, 0, experiment.batch_size, len(ids), lengths)].reshape(-1, experiment.batch_size)
+        self.dispatches, self.steps_in_stack, self.steps_at_once = 0, 1, len(rows)
+        if lengths is None:
+            self.steps_in_stack = self.steps_at_once = settings.steps_per_dispatch
+            rows = np.tile(rows, (self.steps_in_stack, 1))
+        stacks = rows.reshape(-1, self.steps_in_stack, experiment.batch_size)
+        longest = [None if lengths is None else int(lengths[stack].max()) for stack in stacks]
+        self.stacks = [
+            Batches(0, stack, np.ones(stack.shape, np.float32), length)
+            for stack, length in zip(stacks, longest, strict=True)
+        ]
 
     def batches(self, part: str, start: int, stop: int, seed: int | None = None) -> Iterator[Batches]:
         """`dispatches` stacks."""
@@ -86,20 +94,19 @@ class Ours:
     def __init__(self, workload: Workload, dataset: Dataset, threads: int):
         """JAX finds the threads by itself: the cores that this process may use."""
         del threads
-        settings = Settings()
-        self.steps_at_once = settings.steps_per_dispatch
         self.device = jax.devices()[0].device_kind
-        self.program = PreparedProgram(experiment(workload), dataset, settings)
+        self.program = PreparedProgram(experiment(workload), dataset, Settings())
+        self.steps_at_once = self.program.steps_at_once
         self.state = self.program.place(create_state(self.program.experiment, dataset.example()))
 
     def train(self, steps: int) -> None:
         """As `seqjax.fit` trains."""
-        self.program.dispatches = steps // self.steps_at_once
+        self.program.dispatches = steps // self.program.steps_in_stack
         for batch in self.program.batches("train", 0, steps):
             self.state, report = self.program.train(self.state, batch)
         jax.block_until_ready((self.state.params, report))
 
     def infer(self, steps: int) -> None:
         """As `seqjax.fit` evaluates: it returns numbers on the host."""
-        self.program.dispatches = steps // self.steps_at_once
+        self.program.dispatches = steps // self.program.steps_in_stack
         self.program.evaluate(self.state.params, "train")

@@ -34,6 +34,23 @@ class Dataset:
     """File name -> text: all that `Source.requests` needs later, written into the workdir."""
     optimum: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """Generated data only: name -> the best score that any model can expect on the test part."""
+    initial: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    """Path of a parameter ("Embedding_0/embedding") -> what it starts from, instead of the model's own initial values.
+    The fingerprint includes them."""
+    lengths: np.ndarray | None = None
+    """[examples] int32, by id: to how many steps along axis 1 the inputs may be cut without changing the outputs, in
+    few different values (`seqjax.data.lengths`). Batches then hold examples of like length and are cut. None: whole."""
+
+    def cut(self, length: int | None) -> Callable[[Arrays, Any], tuple[Any, Any]]:
+        """`gather` with the inputs cut to `length` steps; None: whole."""
+        if length is None:
+            return self.gather
+
+        def gather(arrays: Arrays, ids: Any) -> tuple[Any, Any]:
+            inputs, targets = self.gather(arrays, ids)
+            return inputs[:, :length], targets
+
+        return gather
 
     def example(self) -> Any:
         """Inputs of one example, [1, ...], for the shapes."""

@@ -4,15 +4,14 @@ The file has one row every 10 minutes; `Windows` takes its hourly cut, or any ot
 """
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import numpy as np
 
-from seqjax.data import weather, windows
+from seqjax.data import series, weather, windows
 from seqjax.data.dataset import Dataset, Requests
 from seqjax.data.download import check_zip, download
 from seqjax.errors import UserError
@@ -41,12 +40,20 @@ class Windows:
     """Rows from a window's start to its target; by default 24 hours lie between its end and the target."""
     normalise: bool = True
     """Subtract the training rows' mean and divide by their standard deviation, column by column."""
+    horizon: int | None = None
+    """Hours from a window's end to its target, in place of `delay`; by default 24."""
+    purge: bool = False
+    """Leave out the windows whose target lies in the next part (the lecture's split keeps them)."""
+    repair: bool = True
+    """Carry the last valid value over -9999 (missing); otherwise it stays, to show what it does."""
 
     def __post_init__(self):
-        for option in ("sampling_rate", "sequence_length", "delay"):
-            value = getattr(self, option)
+        if self.horizon is not None and self.delay is not None:
+            raise UserError(f"horizon={self.horizon} and delay={self.delay} say the same: give one of them")
+        for option in ("sampling_rate", "sequence_length", "delay", "horizon"):
+            value, unit = getattr(self, option), "hours" if option == "horizon" else "rows"
             if value is not None and (not isinstance(value, int) or value < 1):
-                raise UserError(f"{option}={value}: a whole number of rows, at least 1, is expected")
+                raise UserError(f"{option}={value}: a whole number of {unit}, at least 1, is expected")
 
     def load(self, data: str, data_dir: Path) -> Dataset:
         """The `real` series, found by `find` or downloaded to `data_dir`, or the generated `sample`.
@@ -54,17 +61,25 @@ class Windows:
         Raises:
           UserError: files missing, damaged or malformed, or options that do not fit the data.
         """
+        return self.dataset(*self.table(data, data_dir))
+
+    def table(self, data: str, data_dir: Path) -> tuple[weather.Weather, str, Mapping[str, float] | None]:
+        """What `load` cuts into windows: the table, its name, and for the sample the best scores there are.
+
+        Raises:
+          UserError: files missing, damaged or malformed.
+        """
         if data == "sample":
             from seqjax.data.sample_climate import climate
 
             generated = climate()
             table = weather.Weather(tuple(generated.columns), generated.times, generated.values)
-            return self.dataset(table, "generated climate (not the lecture's data)", generated.optimum)
+            return table, "generated climate (not the lecture's data)", generated.optimum
         if data != "real":
             raise UserError(f"data={data}: choose real or sample")
         data_dir = data_dir.expanduser()
         path = find(data_dir) or download(URLS, data_dir / f"{STEM}.csv.zip", check=check_zip)
-        return self.dataset(weather.read(path), str(path))
+        return weather.read(path), str(path), None
 
     def dataset(self, table: weather.Weather, name: str, optimum: Mapping[str, float] | None = None) -> Dataset:
         """Windows over a whole table, called `name` in messages and in the description.
@@ -75,10 +90,10 @@ class Windows:
         Raises:
           UserError: too few rows, or options that do not fit the time step or the rows.
         """
-        table, repaired = weather.repair(table, name)
+        table, missing = self._repaired(table, name)
         step = weather.time_step(table, name)
-        span = windows.resolve(self.sampling_rate, self.sequence_length, self.delay, step=step, name=name)
-        parts = windows.split(len(table.values), span, name)
+        span = self.span(step, name)
+        parts = windows.split(len(table.values), span, name, purge=self.purge)
         mean, std = np.zeros(len(table.columns)), np.ones(len(table.columns))
         if self.normalise:
             mean, std = windows.statistics(table.values[: windows.train_rows(len(table.values))])
@@ -90,11 +105,31 @@ class Windows:
             },
             gather=span.examples,
             parts=parts,
-            description=_description(table, name, step, parts, repaired),
-            fingerprint=_fingerprint(table.values, {**facts, "normalise": self.normalise}),
+            description=series.describe(table, name, step, parts, missing),
+            fingerprint=series.fingerprint(table.values, {**facts, **self._choices()}),
             assets={ASSET: json.dumps({**facts, "mean": mean.tolist(), "std": std.tolist()}, indent=1) + "\n"},
             optimum=optimum if optimum and (span.delay - span.reach) * step == windows.DAY else {},
         )
+
+    def span(self, step: float, name: str) -> windows.Span:
+        """A window's shape over rows that are `step` seconds apart.
+
+        Raises:
+          UserError: options that do not fit the time step.
+        """
+        hours = None if self.horizon is None else self.horizon * windows.HOUR
+        return windows.resolve(self.sampling_rate, self.sequence_length, self.delay, hours, step=step, name=name)
+
+    def _repaired(self, table: weather.Weather, name: str) -> tuple[weather.Weather, str]:
+        """-> (table, the sentence on missing values)."""
+        fixed, missing = weather.repair(table, name)
+        if self.repair:
+            return fixed, f"{missing} missing values (-9999) repaired"
+        return table, f"{missing} missing values (-9999) left in"
+
+    def _choices(self) -> dict[str, bool]:
+        """For the fingerprint: what is not in the facts. Options that came later count only where they are used."""
+        return {"normalise": self.normalise} | ({"purge": True} if self.purge else {})
 
     def requests(self, assets: Path, text: TextIO, name: str) -> Requests:
         """Every window of a weather CSV with the training data's columns and time step; no targets needed.
@@ -102,31 +137,21 @@ class Windows:
         Raises:
           UserError: malformed input, with its row and column; too few rows; or another time step.
         """
-        facts = _facts(assets / ASSET)
+        facts = series.read_facts(assets / ASSET, FACTS)
         span = windows.Span(facts["sampling_rate"], facts["sequence_length"], facts["delay"])
         try:
-            table, _ = weather.repair(weather.parse(text.read(), name, tuple(facts["columns"])), name)
+            table = weather.parse(text.read(), name, tuple(facts["columns"]))
         except UnicodeDecodeError as error:
             raise UserError(f"{name}: not UTF-8 text: {error.reason} at byte {error.start}") from error
-        count = len(table.values) - span.reach
-        if count < 1:
-            raise UserError(f"{name}: too few rows: {len(table.values)}; a window takes {span.reach + 1}")
-        step = facts["step"]
-        if len(table.times) > 1 and (found := weather.time_step(table, name)) != step:
-            expected = windows.duration(step)
-            raise UserError(f"{name}: rows are {windows.duration(found)} apart, but the model's are {expected} apart")
-        ends = table.times[span.reach :].astype("datetime64[s]")
-        ahead = np.timedelta64(round((span.delay - span.reach) * step), "s")
-
-        def line(position: int, output: Any) -> str:
-            end = ends[position]
-            return f"{_date(end)},{_date(end + ahead)},{np.asarray(output).item():.2f}"
-
+        table, _ = self._repaired(table, name)
+        count, step = series.count_requests(table, span, name), facts["step"]
+        if len(table.times) > 1:
+            series.check_step(weather.time_step(table, name), step, name)
         return Requests(
             arrays={"series": windows.scaled(table.values, np.array(facts["mean"]), np.array(facts["std"]))},
             gather=span.inputs,
             ids=np.arange(count, dtype=np.int32),
-            line=line,
+            line=series.lines(table.times, span, step),
             header=f"window_end,forecast_for,{weather.COLUMNS[TEMPERATURE]}",
         )
 
@@ -143,33 +168,3 @@ def find(data_dir: Path) -> Path | None:
                 return folder / (STEM + suffix)
     cuts = sorted((data_dir / "jena").glob(f"{STEM}*.csv*"))
     return next((path for path in cuts if path.name.endswith(weather.SUFFIXES) and path.is_file()), None)
-
-
-def _fingerprint(values: np.ndarray, options: Mapping[str, Any]) -> str:
-    content = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
-    content.update(np.ascontiguousarray(values, "<f8").tobytes())
-    return content.hexdigest()
-
-
-def _facts(path: Path) -> dict[str, Any]:
-    try:
-        facts = json.loads(path.read_text())
-        return {key: facts[key] for key in FACTS}
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}: train into this workdir first") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: damaged ({error}): train again into another workdir") from error
-
-
-def _description(table: weather.Weather, name: str, step: float, parts: Mapping[str, np.ndarray], repaired: int) -> str:
-    rows, columns = table.values.shape
-    counts = ", ".join(f"{len(ids):,} {part}" for part, ids in parts.items())
-    period = f"{_date(table.times[0])} to {_date(table.times[-1])}"
-    return (
-        f"{name}: {rows:,} rows {windows.duration(step)} apart, {period}, {columns} columns; "
-        f"windows: {counts}; {repaired} missing values (-9999) repaired"
-    )
-
-
-def _date(time: np.datetime64) -> str:
-    return str(time.astype("datetime64[s]")).replace("T", " ")

@@ -3,6 +3,9 @@
 Several consecutive batches come stacked, for several steps in one dispatch; a stack never crosses the end of an
 epoch. The last batch of an epoch is padded to full size with weight 0: every example counts exactly once.
 
+With lengths, a batch holds examples of like length: the epoch's order is sorted by length and cut into batches, and
+these come in random order. What does not fill a batch is drawn first and comes last, as without.
+
 Legend: B batch of this host, K batches in a stack, S steps in an epoch.
 """
 
@@ -22,6 +25,8 @@ class Batches(NamedTuple):
     """Example ids, int32 [K, B]."""
     weights: np.ndarray
     """1, or 0 for padding, float32 [K, B]."""
+    length: int | None = None
+    """Steps that hold the longest of the examples; None: of all."""
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:
@@ -29,11 +34,17 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return -(-examples // batch_size)
 
 
-@functools.lru_cache(maxsize=4)
-def _order(seed: int | None, epoch: int, examples: int) -> np.ndarray:
-    if seed is None:
-        return np.arange(examples)
-    return np.random.default_rng((seed, epoch)).permutation(examples)
+def order(seed: int | None, epoch: int, batch_size: int, examples: int, lengths: np.ndarray | None) -> np.ndarray:
+    """Positions 0 to `examples` - 1 in the order of an epoch; see `batches`."""
+    rng = None if seed is None else np.random.default_rng((seed, epoch))
+    drawn = np.arange(examples) if rng is None else rng.permutation(examples)
+    if lengths is None:
+        return drawn
+    whole = examples // batch_size * batch_size
+    rows = drawn[:whole][np.argsort(lengths[drawn[:whole]], kind="stable")].reshape(-1, batch_size)
+    if rng is not None:
+        rows = rng.permutation(rows)
+    return np.append(rows, drawn[whole:])
 
 
 def batches(
@@ -46,6 +57,7 @@ def batches(
     stack: int = 1,
     host: int = 0,
     hosts: int = 1,
+    lengths: np.ndarray | None = None,
 ) -> Iterator[Batches]:
     """Batches number `start` to `stop` of an endless sequence of epochs over `ids`, in stacks of up to `stack`.
 
@@ -58,6 +70,7 @@ def batches(
       stack: the most batches to stack.
       host: number of this host; host h takes columns h * B to (h + 1) * B of the one global batch.
       hosts: number of hosts; divides `batch_size`.
+      lengths: of the examples `ids`, [N]; None: all alike.
 
     Yields:
       Batches, read ahead by tf.data in its own thread.
@@ -69,23 +82,28 @@ def batches(
     epoch_steps = steps_per_epoch(len(ids), batch_size)
     columns = slice(host * batch_size // hosts, (host + 1) * batch_size // hosts)
 
-    def stack_at(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    @functools.lru_cache(maxsize=2)
+    def order_of(epoch: int) -> np.ndarray:
+        return order(seed, epoch, batch_size, len(ids), lengths)
+
+    def stack_at(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.int32]:
         epoch, step = divmod(int(first), epoch_steps)
-        order = _order(seed, epoch, len(ids))
         positions = np.arange(step * batch_size, (step + int(last - first)) * batch_size)
         valid = positions < len(ids)
-        chosen = ids[order[np.where(valid, positions, 0)]].astype(np.int32)
-        shape = (-1, batch_size)
-        return chosen.reshape(shape)[:, columns], valid.astype(np.float32).reshape(shape)[:, columns]
+        places = order_of(epoch)[np.minimum(positions, len(ids) - 1)]
+        chosen = ids[places].astype(np.int32).reshape(-1, batch_size)
+        weights = valid.astype(np.float32).reshape(-1, batch_size)
+        longest = np.int32(0 if lengths is None else lengths[places].max())
+        return chosen[:, columns], weights[:, columns], longest
 
     def stack_of(first, last):
-        return first, *tf.numpy_function(stack_at, (first, last), (tf.int32, tf.float32), stateful=False)
+        return first, *tf.numpy_function(stack_at, (first, last), (tf.int32, tf.float32, tf.int32), stateful=False)
 
     tf.config.set_visible_devices([], "GPU")  # the accelerator's memory is JAX's
     firsts, lasts = _stacks(start, stop, epoch_steps, stack)
     dataset = tf.data.Dataset.from_tensor_slices((firsts, lasts)).map(stack_of).prefetch(tf.data.AUTOTUNE)
-    for first, chosen, weights in dataset.as_numpy_iterator():
-        yield Batches(int(first), chosen, weights)
+    for first, chosen, weights, longest in dataset.as_numpy_iterator():
+        yield Batches(int(first), chosen, weights, None if lengths is None else int(longest))
 
 
 def _stacks(start: int, stop: int, epoch_steps: int, stack: int) -> tuple[np.ndarray, np.ndarray]:

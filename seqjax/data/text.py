@@ -4,6 +4,9 @@
     vocabulary = Vocabulary.fit(corpus, 20_000)
     tokens = encode_int(corpus, vocabulary, 600)  # [N, 600]
 
+`seqjax.data.vectorizer` does all four for fixed options, and can be saved. A one-hot encoding is what `encode_int`
+returns: the ids are the columns that hold the ones (`seqjax.models.tokens` multiplies by them without building any).
+
 Every step gives what `keras.layers.TextVectorization` gives, ties and oddities included; see `seqjax.data.tokens`
 for the first two.
 
@@ -19,7 +22,16 @@ import numpy as np
 from seqjax.data.tokens import Corpus, Tokenizer
 from seqjax.errors import UserError
 
-__all__ = ["UNKNOWN", "Corpus", "Tokenizer", "Vocabulary", "encode_int", "encode_multi_hot"]
+__all__ = [
+    "UNKNOWN",
+    "Corpus",
+    "Tokenizer",
+    "Vocabulary",
+    "encode_count",
+    "encode_int",
+    "encode_multi_hot",
+    "inverse_document_frequencies",
+]
 
 UNKNOWN = "[UNK]"
 
@@ -60,10 +72,12 @@ class Vocabulary:
         """
         if size is not None and size < 2 + mask:
             raise UserError(f"vocabulary size {size}: must be {2 + mask} or more")
-        chosen = np.full(len(corpus.lengths), texts is None)
+        ids = corpus.ids
         if texts is not None:
+            chosen = np.zeros(len(corpus.lengths), bool)
             chosen[texts] = True
-        counts = np.bincount(corpus.ids[np.repeat(chosen, corpus.lengths)], minlength=len(corpus.tokens))
+            ids = ids[np.repeat(chosen, corpus.lengths)]
+        counts = np.bincount(ids, minlength=len(corpus.tokens))
         learned = len(counts) if size is None else size - 1 - mask
         # Only tokens as frequent as the last one learned compete; two more stand in for those dropped below.
         least = max(1, np.partition(counts, -learned - 2)[-learned - 2]) if learned + 2 <= len(counts) else 1
@@ -79,8 +93,9 @@ class Vocabulary:
     def lookup(self, corpus: Corpus) -> np.ndarray:
         """[T]: the corpus's tokens as ids, uint16 where they fit."""
         dtype = np.uint16 if self.size <= 1 << 16 else np.int32
-        table = [self._ids.get(token, self.unknown) for token in corpus.tokens]
-        return np.asarray(table, dtype)[corpus.ids]
+        find, unknown = self._ids.get, self.unknown
+        table = np.fromiter((find(token, unknown) for token in corpus.tokens), dtype, len(corpus.tokens))
+        return table[corpus.ids]
 
     def decode(self, ids: Iterable[int]) -> list[str]:
         """The tokens behind ids; padding is left out, and an unknown token reads `[UNK]`.
@@ -139,7 +154,12 @@ def encode_int(corpus: Corpus, vocabulary: Vocabulary, length: int) -> np.ndarra
 
 
 def encode_multi_hot(corpus: Corpus, vocabulary: Vocabulary, padding: int) -> np.ndarray:
-    """The columns that a multi-hot row would set to 1, without the row.
+    """The columns that a multi-hot row would set to 1, without the row: those of `encode_count`."""
+    return encode_count(corpus, vocabulary, padding)[0]
+
+
+def encode_count(corpus: Corpus, vocabulary: Vocabulary, padding: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a row of counts would hold beside zeros, without the row.
 
     Args:
       corpus: N texts.
@@ -147,14 +167,36 @@ def encode_multi_hot(corpus: Corpus, vocabulary: Vocabulary, padding: int) -> np
       padding: fills the rows; `vocabulary.size` or more, that is no column.
 
     Returns:
-      [N, K] uint16 (int32 if `padding` needs it): each row ascending, distinct, padded at the end; K >= 1.
+      columns: [N, K] uint16 (int32 if `padding` needs it): each row ascending, distinct, padded at the end; K >= 1.
+      counts: [N, K] uint8 (or wider if a count needs it): how often each occurs; 0 for padding.
     """
-    rows = np.repeat(np.arange(len(corpus.lengths), dtype=np.int64), corpus.lengths)
-    cells = np.sort(rows * padding + vocabulary.lookup(corpus))
-    cells = cells[np.diff(cells, prepend=-1) > 0]
-    rows, columns = np.divmod(cells, padding)
-    distinct = np.bincount(rows, minlength=len(corpus.lengths))
-    width = max(1, distinct.max(initial=0))
-    encoded = np.full((len(distinct), width), padding, np.uint16 if padding < 1 << 16 else np.int32)
-    encoded[np.arange(width) < distinct[:, None]] = columns
-    return encoded
+    texts = len(corpus.lengths)
+    dtype = np.uint32 if texts * padding < 1 << 32 else np.int64  # the narrower sorts in half of the time
+    rows = np.repeat(np.arange(texts, dtype=dtype) * dtype(padding), corpus.lengths)
+    cells = np.sort(rows + vocabulary.lookup(corpus))
+    first = np.flatnonzero(np.append(True, cells[1:] != cells[:-1])[: len(cells)])
+    times = np.diff(first, append=len(cells))
+    rows, columns = np.divmod(cells[first], dtype(padding))
+    distinct = np.bincount(rows, minlength=texts)
+    filled = np.arange(max(1, distinct.max(initial=0))) < distinct[:, None]
+    encoded = np.full(filled.shape, padding, np.uint16 if padding < 1 << 16 else np.int32)
+    counts = np.zeros(filled.shape, np.min_scalar_type(times.max(initial=0)))
+    encoded[filled], counts[filled] = columns, times
+    return encoded, counts
+
+
+def inverse_document_frequencies(columns: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
+    """ln(1 + N / (1 + texts that hold the token)) of each id; an unknown token gets the mean of the others.
+
+    A TF-IDF weight is the product of this and the count, as in Keras: the count is raw.
+
+    Args:
+      columns: of the texts to count, [N, K], from `encode_count` or `encode_multi_hot`.
+      vocabulary: one without a mask.
+
+    Returns:
+      [V] float32.
+    """
+    holding = np.bincount(columns.ravel(), minlength=vocabulary.size)[1 : vocabulary.size]
+    known = np.log1p(len(columns) / (1 + holding))
+    return np.concatenate([[known.mean() if len(known) else 0], known]).astype(np.float32)

@@ -7,7 +7,7 @@ The tokens are those of `keras.layers.TextVectorization`, which works on the UTF
 * words end at the six ASCII spaces: a no-break space or an ideographic one stays inside its word.
 
 A dictionary lookup for each word would take most of the time. Instead the words of a chunk of texts are compared all
-at once, as integers of 8 bytes, and only the distinct ones of each chunk become Python objects.
+at once, as integers of 8 bytes, then the distinct ones of all chunks, and only what is left become Python objects.
 
 Legend: N texts, T tokens.
 """
@@ -15,15 +15,15 @@ Legend: N texts, T tokens.
 import dataclasses
 import itertools
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from seqjax.errors import UserError
 
 PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-CHUNK = 2000  # texts: their arrays stay in the processor's cache
+CHUNK = 4000  # texts: their arrays stay in the processor's cache
+SLOT_BITS = 16  # so does a hash table of 65,536 places, which most tokens find theirs in
 GOLDEN = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: Knuth's multiplicative hash
 
 
@@ -47,12 +47,19 @@ class Tokenizer:
     """`words`, or `characters`: one token for each code point, spaces included."""
     ngrams: int = 1
     """Beside the tokens themselves, runs of 2 to `ngrams` of them, joined by a space."""
+    stem: str | None = None
+    """A language of Snowball, such as `english`: `running` and `runs` become `run`. Needs the package
+    snowballstemmer (the extra `stem`). Keras cannot do this."""
 
     def __post_init__(self):
         if self.split not in ("words", "characters"):
             raise UserError(f"split={self.split!r}: choose 'words' or 'characters'")
         if self.ngrams < 1:
             raise UserError(f"ngrams={self.ngrams}: must be 1 or more")
+        if self.stem is not None:
+            if self.split != "words":
+                raise UserError(f"stem={self.stem!r}: only words have a stem, not {self.split}")
+            _stemmer(self.stem)
 
     def standardise(self, texts: Iterable[str]) -> bytes:
         """The texts in UTF-8 after the switches, with 0xFF, which UTF-8 never uses, before, between and after them.
@@ -71,6 +78,16 @@ class Tokenizer:
         """The tokens of a text: first all single ones, then all pairs, and so on, as `tf.strings.ngrams`."""
         corpus = Corpus.of([text], self)
         return [corpus.tokens[place] for place in corpus.ids]
+
+
+def _stemmer(language: str) -> Callable[[list[str]], list[str]]:
+    try:
+        import snowballstemmer  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise UserError("stemming needs the package snowballstemmer: pip install 'seqjax[stem]'") from None
+    if language not in (known := sorted(snowballstemmer.algorithms())):
+        raise UserError(f"stem={language!r}: choose one of {', '.join(known)}")
+    return snowballstemmer.stemmer(language).stemWords
 
 
 def _without_accents(text: str) -> str:
@@ -92,20 +109,40 @@ class Corpus:
 
     @classmethod
     def of(cls, texts: Iterable[str], tokenizer: Tokenizer) -> "Corpus":
-        """Tokenise and number the texts: in NumPy within a chunk, by a dictionary across chunks."""
-        number = defaultdict(itertools.count().__next__)  # a new token gets the next number
-        ids, lengths = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
+        """Tokenise and number the texts: those of a chunk first, then the distinct tokens of all chunks."""
+        local, lengths, pool, sizes = [], [np.empty(0, np.int64)], [], [np.empty(0, np.int64)]
         texts = iter(texts)
         while chunk := list(itertools.islice(texts, CHUNK)):
             standard = tokenizer.standardise(chunk)
-            starts, ends = _spans(standard, tokenizer.split)
-            local, first = _spelled(standard, starts, ends)
-            spans = zip(starts[first].tolist(), ends[first].tolist(), strict=True)
-            ids.append(np.array([number[standard[start:end]] for start, end in spans], np.int32)[local])
-            borders = np.flatnonzero(np.frombuffer(standard, np.uint8) == 0xFF)
-            lengths.append(np.diff(np.searchsorted(starts, borders)))
-        corpus = cls(list(number), np.concatenate(ids), np.concatenate(lengths))
-        return corpus._with_ngrams(tokenizer.ngrams)
+            content = np.frombuffer(standard, np.uint8)
+            starts, ends = _spans(content, tokenizer.split)
+            numbers, first = _spelled(standard, starts, ends)
+            local.append(numbers)
+            lengths.append(np.diff(np.searchsorted(starts, np.flatnonzero(content == 0xFF))))
+            sizes.append((ends - starts)[first])
+            pool.append(content[_within(starts[first], sizes[-1])].tobytes())
+        ends = np.cumsum(np.concatenate(sizes))
+        starts, spelled = ends - np.concatenate(sizes), b"".join(pool)
+        numbers, first = _spelled(spelled, starts, ends)
+        used = np.zeros(len(first), bool)
+        used[numbers] = True
+        numbers = (np.cumsum(used, dtype=np.int32) - 1)[numbers]
+        first = first[used]
+        tokens = [spelled[start:end] for start, end in zip(starts[first].tolist(), ends[first].tolist(), strict=True)]
+        borders = np.cumsum([len(some) for some in sizes])
+        ids = [numbers[border:][places] for border, places in zip(borders, local, strict=False)]
+        corpus = cls(tokens, np.concatenate([np.empty(0, np.int32), *ids]), np.concatenate(lengths))
+        return corpus._stemmed(tokenizer.stem)._with_ngrams(tokenizer.ngrams)
+
+    def _stemmed(self, language: str | None) -> "Corpus":
+        """Replace every token by its stem, found once for each distinct token; none has an empty one."""
+        if language is None:
+            return self
+        words = [token.decode() for token in self.tokens]
+        stems = [stem or word for stem, word in zip(_stemmer(language)(words), words, strict=True)]
+        places = {stem: place for place, stem in enumerate(dict.fromkeys(stems))}
+        table = np.array([places[stem] for stem in stems], np.int32)
+        return Corpus([stem.encode() for stem in places], table[self.ids], self.lengths)
 
     def _with_ngrams(self, longest: int) -> "Corpus":
         """Add the runs of 2 to `longest` tokens behind the single ones of each text."""
@@ -129,9 +166,14 @@ class Corpus:
         return Corpus(tokens, np.concatenate(runs)[np.argsort(texts, kind="stable")], np.sum(counts, axis=0))
 
 
-def _spans(standard: bytes, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Where the tokens of a standardised chunk start and end."""
-    content = np.frombuffer(standard, np.uint8)
+def _within(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The places start, start + 1, ..., `size` of them for each start, one run after the other."""
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(starts - before, sizes) + np.arange(sizes.sum())
+
+
+def _spans(content: np.ndarray, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Where the tokens of a standardised chunk, as uint8, start and end."""
     if split == "words":
         inside = (content != 0x20) & (content != 0xFF)
         edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1  # into a word, out of it, into the next
@@ -186,21 +228,28 @@ def _group(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
       [T] int32 numbers from 0; for each number the place of one of its keys.
     """
-    numbers = np.empty(len(keys), np.int32)
-    left, firsts, known = np.arange(len(keys), dtype=np.int32), [np.empty(0, np.int32)], 0
-    turn = 1
-    while len(left):
-        here, bits = keys[left], max(8, len(left).bit_length())
+    numbers, firsts = np.empty(len(keys), np.int32), [np.empty(0, np.int32)]
+    left: np.ndarray | None = None  # places of the keys without a number; None is all
+    known, turn, here = 0, 1, keys
+    while len(here):
+        bits = max(8, len(here).bit_length())
+        if left is None:
+            bits = min(bits, SLOT_BITS)
         factor = np.uint64(GOLDEN * turn % 2**64)  # odd, and another in each turn: then other keys meet
-        slots = (here * factor >> np.uint64(64 - bits)).astype(np.int64)
+        slots = (here * factor >> np.uint64(64 - bits)).view(np.int64)
+        places = np.arange(len(here), dtype=np.int32)
         table = np.empty(1 << bits, np.int32)
-        table[slots] = left  # of those that meet in a slot one stays: its owner
+        table[slots] = places  # of those that meet in a slot one stays: its owner
         owners = table[slots]
-        owning = left[owners == left]
-        numbers[owning] = np.arange(known, known + len(owning))
-        alike = keys[owners] == here
-        numbers[left[alike]] = numbers[owners[alike]]
-        firsts.append(owning)
+        owning = np.flatnonzero(owners == places).astype(np.int32)
+        fresh = np.empty(len(here), np.int32)
+        fresh[owning] = np.arange(known, known + len(owning))
+        if left is None:
+            numbers, left = fresh[owners], np.arange(len(keys), dtype=np.int32)
+        else:
+            numbers[left] = fresh[owners]
+        firsts.append(left[owning])
         known, turn = known + len(owning), turn + 2
-        left = left[~alike]
+        left = left[here[owners] != here]  # those were numbered as another key: once more
+        here = keys[left]
     return numbers, np.concatenate(firsts)

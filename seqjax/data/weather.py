@@ -9,6 +9,7 @@ import math
 import re
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,11 @@ def read(path: Path) -> Weather:
     Raises:
       UserError: unreadable, empty, truncated, damaged or malformed.
     """
+    return decoded(path, lambda text: parse(text, str(path)))
+
+
+def decoded(path: Path, parse: Callable[[str], Weather]) -> Weather:
+    """What `parse` makes of the text in a file; `.gz` and `.zip` are unpacked in memory. Raises as `read`."""
     try:
         raw = _unpacked(path)
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError) as error:
@@ -67,7 +73,7 @@ def read(path: Path) -> Weather:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
     try:
-        return parse(raw.decode(), str(path))
+        return parse(raw.decode())
     except UnicodeDecodeError as error:
         row = raw.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}: row {row} is not UTF-8 text (byte 0x{raw[error.start]:02x})") from error
@@ -182,19 +188,23 @@ def repair(weather: Weather, name: str) -> tuple[Weather, int]:
     Raises:
       UserError: a column has no valid value.
     """
-    missing = weather.values == MISSING
+    return carry_forward(weather, weather.values == MISSING, f"{MISSING:g} (missing)", name)
+
+
+def carry_forward(weather: Weather, missing: np.ndarray, what: str, name: str) -> tuple[Weather, int]:
+    """Repair the values [N, F] that are `missing`, called `what`; returns and raises as `repair`."""
     values = weather.values.copy()
     for column in np.flatnonzero(missing.any(axis=0)):
         valid = ~missing[:, column]
         if not valid.any():
-            raise UserError(f"{name}: column {weather.columns[column]!r} holds nothing but {MISSING:g} (missing)")
+            raise UserError(f"{name}: column {weather.columns[column]!r} holds nothing but {what}")
         source = np.maximum.accumulate(np.where(valid, np.arange(len(valid)), valid.argmax()))
         values[:, column] = values[source, column]
     return dataclasses.replace(weather, values=values), int(missing.sum())
 
 
-def time_step(weather: Weather, name: str) -> float:
-    """The median of the seconds from one row to the next.
+def time_step(weather: Weather, name: str, column: str = DATE) -> float:
+    """The median of the seconds from one row to the next; `column` is what messages call the dates.
 
     Raises:
       UserError: fewer than two rows, or dates that do not ascend.
@@ -203,5 +213,5 @@ def time_step(weather: Weather, name: str) -> float:
         raise UserError(f"{name}: too few rows: 1, from which no time step can be told")
     step = float(np.median(np.diff(weather.times) / np.timedelta64(1, "s")))
     if step <= 0:
-        raise UserError(f"{name}: column {DATE!r}: the dates do not ascend (the median step is {step:g} s)")
+        raise UserError(f"{name}: column {column!r}: the dates do not ascend (the median step is {step:g} s)")
     return step

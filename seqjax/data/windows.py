@@ -2,7 +2,7 @@
 
 Splits, normalisation and targets are those of *Deep Learning with Python* (2nd ed., chapter 10); windows are
 counted as Keras has done since 2023. As in the book, the targets of the last training windows lie in the
-validation part, `delay` rows behind the window's start.
+validation part, `delay` rows behind the window's start, unless they are purged.
 
 Legend: N rows, F feature columns, L samples in a window, B batch.
 """
@@ -44,9 +44,23 @@ class Span:
 
 
 def resolve(
-    sampling_rate: int | None, sequence_length: int | None, delay: int | None, *, step: float, name: str
+    sampling_rate: int | None,
+    sequence_length: int | None,
+    delay: int | None,
+    horizon: float | None = None,
+    *,
+    step: float,
+    name: str,
 ) -> Span:
     """The options in rows that are `step` seconds apart; by default 120 hourly samples and a day.
+
+    Args:
+      sampling_rate: rows from one sample to the next.
+      sequence_length: samples in a window.
+      delay: rows from a window's start to its target.
+      horizon: seconds from a window's end to its target, where no delay is given.
+      step: seconds from one row to the next.
+      name: of the data, for messages.
 
     Raises:
       UserError: no whole number of rows makes an hour or a day, or the target would lie inside the window.
@@ -58,9 +72,11 @@ def resolve(
             raise UserError(f"{apart} an hour: set sampling_rate, the rows from one sample to the next")
         rate = int(HOUR / step)
     if delay is None:
-        if DAY % step:
-            raise UserError(f"{apart} a day: set delay, the rows from a window's start to its target")
-        delay = (length - 1) * rate + int(DAY / step)
+        seconds = DAY if horizon is None else horizon
+        if seconds % step:
+            ahead = "a day" if seconds == DAY else duration(seconds)
+            raise UserError(f"{apart} {ahead}: set delay, the rows from a window's start to its target")
+        delay = (length - 1) * rate + int(seconds / step)
     span = Span(rate, length, delay)
     if span.delay <= span.reach:
         raise UserError(
@@ -80,23 +96,27 @@ def train_rows(rows: int) -> int:
     return int(0.5 * rows)
 
 
-def split(rows: int, span: Span, name: str) -> dict[str, np.ndarray]:
+def split(rows: int, span: Span, name: str, *, purge: bool = False) -> dict[str, np.ndarray]:
     """The first rows of the windows inside each part: 50, 25 and 25 % of the rows in time.
 
-    A window belongs to the part that holds all its samples; the test part stops `delay` rows before the end.
+    A window belongs to the part that holds all its samples; the test part stops `delay` rows before the end. With
+    `purge` training and validation keep only windows whose target lies in the part, too.
 
     Raises:
       UserError: a part holds no window.
     """
     validation, test = train_rows(rows), train_rows(rows) + int(0.25 * rows)
     bounds = {"train": (0, validation), "validation": (validation, test), "test": (test, rows - span.delay)}
+    parts = {}
     for part, (start, end) in bounds.items():
-        if end - start <= span.reach:
+        inside = span.delay if purge and part != "test" else span.reach
+        if end - start <= inside:
             raise UserError(
                 f"{name}: too few rows for {span}: of {rows} rows the {part} part has {max(end - start, 0)} "
-                f"to start from, and a window takes {span.reach + 1}: shorten sequence_length or delay"
+                f"to start from, and a window takes {inside + 1}: shorten sequence_length or delay"
             )
-    return {part: np.arange(start, end - span.reach, dtype=np.int32) for part, (start, end) in bounds.items()}
+        parts[part] = np.arange(start, end - inside, dtype=np.int32)
+    return parts
 
 
 def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """Models of a text: one logit per text, whose sigmoid is the probability of the positive class.
 
-Legend: B batch, T tokens, V vocabulary, E embedding.
+Legend: B batch, T tokens, V vocabulary, E embedding, W width of a window, F filters.
 """
 
 import flax.linen as nn
@@ -10,13 +10,14 @@ import jax.numpy as jnp
 from seqjax.errors import check_least
 from seqjax.models.dense import Dense, Dropout, glorot_uniform
 from seqjax.models.embeddings import Embedding
+from seqjax.models.tokens import Tokens, project
 
 
 class BagOfWordsClassifier(nn.Module):
-    """Dense `units` relu on a multi-hot vector, dropout, Dense 1 (Keras's initial values).
+    """Dense `units` relu on a multi-hot, count or TF-IDF vector, dropout, Dense 1 (Keras's initial values).
 
-    The multi-hot vector of V entries is never built: its product with the kernel is the sum of the kernel's rows
-    whose tokens are present.
+    The vector of V entries is never built: its product with the kernel is the weighted sum of the kernel's rows whose
+    tokens are present.
     """
 
     vocabulary_size: int
@@ -24,33 +25,75 @@ class BagOfWordsClassifier(nn.Module):
     dropout: float
 
     @nn.compact
-    def __call__(self, tokens: jax.Array, *, train: bool = False) -> jax.Array:
-        """Distinct token ids [B, T], padded with `vocabulary_size` -> logits [B]."""
+    def __call__(self, bags: jax.Array | tuple[jax.Array, jax.Array], *, train: bool = False) -> jax.Array:
+        """Distinct token ids [B, T], padded with `vocabulary_size`, or these and weights [B, T] -> logits [B]."""
         check_least("units", self.units, 1)
+        tokens, weights = bags if isinstance(bags, tuple) else (bags, None)
         kernel = self.param("kernel", glorot_uniform, (self.vocabulary_size, self.units))
         bias = self.param("bias", nn.initializers.zeros, (self.units,))
         rows = jnp.take(kernel, tokens, axis=0, mode="fill", fill_value=0)  # [B, T, units]; padding is out of range: 0
-        x = nn.relu(rows.sum(axis=1) + bias[None, :])
+        sums = rows.sum(axis=1) if weights is None else jnp.einsum("bt,btu->bu", weights, rows)
+        x = nn.relu(sums + bias[None, :])
         x = Dropout(self.dropout)(x, deterministic=not train)
         return Dense(1)(x)[:, 0]
 
 
 class RecurrentClassifier(nn.Module):
-    """Embedding, a recurrent layer, dropout, Dense 1 (Keras's initial values)."""
+    """Embedding or one-hot vectors, a recurrent layer, dropout, Dense 1 (Keras's initial values)."""
 
     vocabulary_size: int
-    embedding_size: int
+    embedding_size: int | None
+    """None: one-hot vectors of V entries, which are never built. Padding is the vector of token 0."""
     layer: nn.Module
     """Returns the last state: a layer of `seqjax.models.recurrent`."""
     dropout: float
     mask_padding: bool = False
     """Token 0 is padding: hold the state still there, as Keras's mask_zero does."""
+    train_embedding: bool = True
+    """False: the embedding keeps its initial values."""
 
     @nn.compact
     def __call__(self, tokens: jax.Array, *, train: bool = False) -> jax.Array:
         """Token ids [B, T] -> logits [B]."""
-        x = Embedding(self.vocabulary_size, self.embedding_size).tokens(tokens)  # stands for [B, T, E]
+        if self.embedding_size is None:
+            x = Tokens(tokens, vocabulary_size=self.vocabulary_size)  # stands for [B, T, V]
+        else:
+            embedding = Embedding(self.vocabulary_size, self.embedding_size, self.train_embedding)
+            x = embedding.tokens(tokens)  # stands for [B, T, E]
         mask = tokens != 0 if self.mask_padding else None
         x = self.layer(x, mask=mask, train=train)  # [B, U]
+        x = Dropout(self.dropout)(x, deterministic=not train)
+        return Dense(1)(x)[:, 0]
+
+
+class ConvClassifier(nn.Module):
+    """Embedding, Conv `filters` x `width` relu, maximum over time, dropout, Dense 1 (Keras's initial values).
+
+    Token 0 is padding: the maximum is over the windows that lie inside the text (over the first one in a text that is
+    shorter than a window). Every distinct token is projected once, not every window; see `seqjax.models.tokens`.
+    """
+
+    vocabulary_size: int
+    embedding_size: int
+    filters: int
+    width: int
+    dropout: float
+
+    @nn.compact
+    def __call__(self, tokens: jax.Array, *, train: bool = False) -> jax.Array:
+        """Token ids [B, T] -> logits [B]; T is at least W."""
+        check_least("filters", self.filters, 1)
+        check_least("width", self.width, 1)
+        check_least("sequence_length", tokens.shape[1], self.width)
+        x = Embedding(self.vocabulary_size, self.embedding_size).tokens(tokens)  # stands for [B, T, E]
+        kernel = self.param("kernel", glorot_uniform, (self.width, self.embedding_size, self.filters))
+        bias = self.param("bias", nn.initializers.zeros, (self.filters,))
+        biases = [bias, *[jnp.zeros_like(bias)] * (self.width - 1)]
+        taps = project(x, list(kernel), biases, [False] * self.width)  # W of [T, B, F]
+        starts = tokens.shape[1] - self.width + 1
+        windows = nn.relu(sum(tap[k : k + starts] for k, tap in enumerate(taps)))
+        last = jnp.sum(tokens != 0, axis=1) - self.width  # [B]: start of the last window inside the text
+        inside = jnp.arange(starts)[:, None] <= jnp.maximum(last, 0)[None, :]
+        x = jnp.max(jnp.where(inside[:, :, None], windows, 0), axis=0)  # [B, F]: relu leaves nothing below 0
         x = Dropout(self.dropout)(x, deterministic=not train)
         return Dense(1)(x)[:, 0]

@@ -160,6 +160,20 @@ def together(forward: Any, backward: Any) -> bool:
     return all(backends.choose(layer, masked=True, dropped=dropped).backend == "fused" for layer in (forward, backward))
 
 
+def recurrent_layers(model: Any) -> list[Recurrent]:
+    """The recurrent layers in a model's fields and in its submodules'; a Stacked or Bidirectional counts as one."""
+    if isinstance(model, Recurrent):
+        return [model]
+    parts = vars(model).items() if isinstance(model, nn.Module) else ()
+    return [layer for name, part in parts if name != "parent" for layer in recurrent_layers(part)]
+
+
+def runs_fused(model: Any) -> bool:
+    """Whether a model has recurrent layers and all of them run on the fused backend."""
+    layers = recurrent_layers(model)
+    return bool(layers) and all(": fused, " in line for layer in layers for line in explain(layer, train=True))
+
+
 def explain(layer: Any, *, masked: bool = False, train: bool = False, platform: str | None = None) -> list[str]:
     """One line for each recurrent layer: which backend runs it and why.
 

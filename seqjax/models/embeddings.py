@@ -19,15 +19,18 @@ def uniform(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) ->
 
 
 class Embedding(nn.Module):
-    """A trained table of V rows of E numbers."""
+    """A table of V rows of E numbers."""
 
     vocabulary_size: int
     embedding_size: int
+    trained: bool = True
+    """False: no gradient reaches the table, so that no optimizer of gradients alone moves it (weight decay would)."""
 
     def setup(self) -> None:
         """Declare the table."""
         check_least("embedding_size", self.embedding_size, 1)
-        self.embedding = self.param("embedding", uniform, (self.vocabulary_size, self.embedding_size))
+        table = self.param("embedding", uniform, (self.vocabulary_size, self.embedding_size))
+        self.embedding = table if self.trained else jax.lax.stop_gradient(table)
 
     def __call__(self, tokens: jax.Array) -> jax.Array:
         """Token ids [..., T] in 0..V-1 -> vectors [..., T, E]."""

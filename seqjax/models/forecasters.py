@@ -5,9 +5,10 @@ Legend: B batch, T time, D features.
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from seqjax.errors import check_least
-from seqjax.models.dense import Conv1D, Dense, Dropout
+from seqjax.models.dense import Conv1D, Dense, Dropout, max_pool
 
 
 class LastValue(nn.Module):
@@ -21,6 +22,67 @@ class LastValue(nn.Module):
         """Windows [B, T, D] -> the column's last value [B]."""
         del train
         return inputs[:, -1, self.column]
+
+
+class Drift(nn.Module):
+    """The line from the window's first value to its last, prolonged. No parameters.
+
+    The random walk with drift: last + h (last - first) / (T - 1), h the horizon (Hyndman and Athanasopoulos,
+    *Forecasting: Principles and Practice*, 3rd ed., section 5.2).
+    """
+
+    column: int
+    """As in `LastValue`."""
+    ahead: int
+    """h: samples from the window's last one to the target."""
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, *, train: bool = False) -> jax.Array:
+        """Windows [B, T, D] of at least two samples -> forecasts [B]."""
+        del train
+        check_least("horizon", self.ahead, 1)
+        check_least("sequence_length", inputs.shape[1], 2)
+        first, last = inputs[:, 0, self.column], inputs[:, -1, self.column]
+        return last + self.ahead * (last - first) / (inputs.shape[1] - 1)
+
+
+class SeasonalNaive(nn.Module):
+    """The value one season, or several, before the target: the last that can be known. No parameters."""
+
+    column: int
+    """As in `LastValue`."""
+    ahead: int
+    """Samples from the window's last one to the target."""
+    season: int
+    """Samples in one."""
+    seasons: int = 1
+    """How many before the target; more are taken where these would end after the window."""
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, *, train: bool = False) -> jax.Array:
+        """Windows [B, T, D] -> forecasts [B]; T reaches back to the season.
+
+        Raises:
+          UserError: it does not.
+        """
+        del train
+        for name, least in (("horizon", self.ahead), ("season", self.season), ("seasons", self.seasons)):
+            check_least(name, least, 1)
+        back = max(self.seasons, -(-self.ahead // self.season)) * self.season - self.ahead  # before the last sample
+        check_least("sequence_length (for this season)", inputs.shape[1], back + 1)
+        return inputs[:, -1 - back, self.column]
+
+
+class Rescaled(nn.Module):
+    """A forecaster of a scaled target, its forecast brought back to the target's own units."""
+
+    forecaster: nn.Module
+
+    @nn.compact
+    def __call__(self, inputs: tuple[jax.Array, jax.Array], *, train: bool = False) -> jax.Array:
+        """(windows [B, T, D], the target's mean and standard deviation [B, 2]) -> forecasts [B]."""
+        windows, scale = inputs
+        return scale[:, 0] + scale[:, 1] * self.forecaster(windows, train=train)
 
 
 class DenseForecaster(nn.Module):
@@ -52,22 +114,56 @@ class ConvForecaster(nn.Module):
         x = inputs
         for width in (24, 12, 6):
             if width < 24:
-                x = nn.max_pool(x, (2,), strides=(2,))
+                x = max_pool(x)
             x = nn.relu(Conv1D(self.filters, width)(x))
         return Dense(1)(x.mean(axis=1))[:, 0]
 
 
+class InputBatchNorm(nn.Module):
+    """Batch normalisation of inputs whose mean and deviation over the training part are 0 and 1 (Ioffe, Szegedy 2015).
+
+    In training each feature is normalised by the mean and variance of its batch, over examples and time; otherwise by
+    those of the training part. Keras estimates these as moving averages; here they are known, because the source has
+    standardised its rows, so there is nothing to estimate, and no state besides the parameters.
+    """
+
+    epsilon: float = 1e-3
+    """Keras's."""
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, *, train: bool = False) -> jax.Array:
+        """Standardised windows [B, T, D] -> [B, T, D]."""
+        features = inputs.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (features,))[None, None, :]
+        bias = self.param("bias", nn.initializers.zeros, (features,))[None, None, :]
+        mean, variance = jnp.zeros((1, 1, features)), jnp.ones((1, 1, features))
+        if train:
+            mean, variance = inputs.mean((0, 1), keepdims=True), inputs.var((0, 1), keepdims=True)
+        return scale * (inputs - mean) * jax.lax.rsqrt(variance + self.epsilon) + bias
+
+
 class RecurrentForecaster(nn.Module):
-    """A recurrent layer, dropout, Dense 1 (Keras's initial values)."""
+    """A recurrent layer, dropout, Dense 1 (Keras's initial values); optionally normalised inputs, more dense layers."""
 
     layer: nn.Module
     """Returns the last state: a layer of `seqjax.models.recurrent`."""
     dropout: float = 0.0
     """Of the last state, in training."""
+    dense_layers: int = 0
+    """relu layers between the dropout and Dense 1."""
+    dense_units: int = 16
+    """Of each of them."""
+    batch_norm: bool = False
+    """Normalise the inputs, as in `InputBatchNorm`."""
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool = False) -> jax.Array:
         """Windows [B, T, D] -> forecasts [B]."""
-        x = self.layer(inputs, train=train)  # [B, U]
+        check_least("dense_layers", self.dense_layers, 0)
+        x = InputBatchNorm()(inputs, train=train) if self.batch_norm else inputs
+        x = self.layer(x, train=train)  # [B, U]
         x = Dropout(self.dropout)(x, deterministic=not train)
+        for _ in range(self.dense_layers):
+            check_least("dense_units", self.dense_units, 1)
+            x = nn.relu(Dense(self.dense_units)(x))
         return Dense(1)(x)[:, 0]

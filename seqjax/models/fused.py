@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
 from seqjax.models.fused_cells import FusedCell, State
+from seqjax.models.sharding import AXIS, over_devices
 from seqjax.models.tokens import Tokens, project
 
 INPUT_PRODUCT_IN_STEP = 64
@@ -193,8 +195,8 @@ def run(
         _drop(directions, dtype),
         None if mask is None else _steps([mask[:, :, None]] * len(directions), flips),
     )
-    result: Any = recurrence(cell, one and directions[0].reverse, sequences, operands)
-    hs, final = result
+    function = functools.partial(recurrence, cell, one and directions[0].reverse, sequences)
+    hs, final = over_devices(function, operands, *_shares(operands))
     results = []
     for k, flip in enumerate(flips):
         outputs = None
@@ -203,6 +205,14 @@ def run(
             outputs = jnp.transpose(h, (2, 0, 1))
         results.append((outputs, tuple([s[k].T for s in final])))
     return results
+
+
+def _shares(operands: Operands) -> tuple[Operands, tuple[Any, Any]]:
+    """Along which axis the batch of every operand and result lies, for `over_devices`."""
+    steps, state = PartitionSpec(None, None, None, AXIS), PartitionSpec(None, None, AXIS)
+    rows = steps if operands.kernel is not None else PartitionSpec(None, AXIS)
+    weights = PartitionSpec()
+    return Operands(rows, weights, weights, weights, state, steps, steps), (steps, state)  # type: ignore[arg-type]
 
 
 def _steps(arrays: Sequence[jax.Array], flips: Sequence[bool]) -> jax.Array:

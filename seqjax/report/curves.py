@@ -1,4 +1,4 @@
-"""Pictures of finished runs."""
+"""The picture of one run: its curves."""
 
 from collections.abc import Sequence
 from pathlib import Path

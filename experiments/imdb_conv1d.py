@@ -1,0 +1,36 @@
+"""Embedding 256, Conv 32 x 7 relu, maximum over the review, Dropout, Dense 1. 5,177,409 parameters.
+
+python -m seqjax.main --experiment=imdb_conv1d
+"""
+
+import optax
+
+from seqjax import metrics
+from seqjax.data.imdb import Reviews
+from seqjax.experiment import Experiment
+from seqjax.models.classifiers import ConvClassifier
+
+
+def experiment(
+    *,
+    vocabulary_size: int = 20_000,
+    sequence_length: int | None = None,
+    embedding_size: int = 256,
+    filters: int = 32,
+    width: int = 7,
+    dropout: float = 0.5,
+    learning_rate: float = 1e-3,
+    epochs: int = 10,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Experiment:
+    return Experiment(
+        source=Reviews(vocabulary_size, sequence_length),
+        model=ConvClassifier(vocabulary_size, embedding_size, filters, width, dropout),
+        loss=metrics.binary_cross_entropy,
+        metrics={"accuracy": metrics.binary_accuracy},
+        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+    )

@@ -1,0 +1,43 @@
+"""imdb_bilstm_masked on GloVe's vectors of 100 numbers, which stay as they are. 2,034,113 parameters.
+
+python -m seqjax.main --experiment=imdb_glove
+"""
+
+import optax
+
+from seqjax import metrics
+from seqjax.data.imdb import Reviews
+from seqjax.data.pretrained import PretrainedReviews
+from seqjax.experiment import Experiment
+from seqjax.models.classifiers import RecurrentClassifier
+from seqjax.models.composite import Bidirectional
+from seqjax.models.recurrent import LSTM
+
+
+def experiment(
+    *,
+    vectors: str = "glove",
+    fine_tune: bool = False,
+    vocabulary_size: int = 20_000,
+    sequence_length: int | None = None,
+    group_lengths: bool = True,
+    embedding_size: int = 100,
+    units: int = 32,
+    dropout: float = 0.5,
+    learning_rate: float = 1e-3,
+    epochs: int = 10,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Experiment:
+    reviews = Reviews(vocabulary_size, sequence_length, grouped=group_lengths)
+    layer = Bidirectional(LSTM(units))
+    return Experiment(
+        source=PretrainedReviews(reviews, embedding_size, None if vectors == "glove" else vectors),
+        model=RecurrentClassifier(vocabulary_size, embedding_size, layer, dropout, True, fine_tune),
+        loss=metrics.binary_cross_entropy,
+        metrics={"accuracy": metrics.binary_accuracy},
+        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+    )

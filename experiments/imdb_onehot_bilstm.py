@@ -1,0 +1,37 @@
+"""One-hot vectors of 20,000 words, bidirectional LSTM 32, Dropout, Dense 1. 5,128,513 parameters.
+
+python -m seqjax.main --experiment=imdb_onehot_bilstm
+"""
+
+import optax
+
+from seqjax import metrics
+from seqjax.data.imdb import Reviews
+from seqjax.experiment import Experiment
+from seqjax.models.classifiers import RecurrentClassifier
+from seqjax.models.composite import Bidirectional
+from seqjax.models.recurrent import LSTM
+
+
+def experiment(
+    *,
+    vocabulary_size: int = 20_000,
+    sequence_length: int | None = None,
+    units: int = 32,
+    dropout: float = 0.5,
+    learning_rate: float = 1e-3,
+    epochs: int = 10,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Experiment:
+    return Experiment(
+        source=Reviews(vocabulary_size, sequence_length, encoding="one_hot"),
+        model=RecurrentClassifier(vocabulary_size, None, Bidirectional(LSTM(units)), dropout),
+        loss=metrics.binary_cross_entropy,
+        metrics={"accuracy": metrics.binary_accuracy},
+        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        lecture={"test": {"accuracy": 0.87}},
+    )

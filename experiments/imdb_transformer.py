@@ -1,0 +1,40 @@
+"""Embedding 64 of words and positions, one encoder block of 2 heads, maximum, Dropout, Dense 1. 1,339,553 parameters.
+
+python -m seqjax.main --experiment=imdb_transformer
+"""
+
+import optax
+
+from seqjax import metrics
+from seqjax.data.imdb import LENGTH, Reviews
+from seqjax.experiment import Experiment
+from seqjax.models.transformer import TransformerClassifier
+
+
+def experiment(
+    *,
+    vocabulary_size: int = 20_000,
+    sequence_length: int | None = None,
+    group_lengths: bool = True,
+    embedding_size: int = 64,
+    heads: int = 2,
+    head_size: int = 32,
+    units: int = 32,
+    dropout: float = 0.5,
+    learning_rate: float = 1e-3,
+    epochs: int = 10,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Experiment:
+    return Experiment(
+        source=Reviews(vocabulary_size, sequence_length, grouped=group_lengths),
+        model=TransformerClassifier(
+            vocabulary_size, embedding_size, sequence_length or LENGTH, heads, head_size, units, dropout
+        ),
+        loss=metrics.binary_cross_entropy,
+        metrics={"accuracy": metrics.binary_accuracy},
+        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+    )

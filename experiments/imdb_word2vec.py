@@ -1,0 +1,42 @@
+"""imdb_bilstm_masked that starts from vectors of a run of word2vec or glove. 5,194,049 parameters.
+
+python -m seqjax.main --experiment=word2vec
+python -m seqjax.main --experiment=imdb_word2vec
+"""
+
+import optax
+
+from seqjax import analogies, metrics
+from seqjax.data.imdb import Reviews
+from seqjax.data.pretrained import PretrainedReviews
+from seqjax.experiment import Experiment
+from seqjax.models.classifiers import RecurrentClassifier
+from seqjax.models.composite import Bidirectional
+from seqjax.models.recurrent import LSTM
+
+
+def experiment(
+    *,
+    vectors: str = "runs/word2vec",
+    fine_tune: bool = True,
+    vocabulary_size: int = 20_000,
+    sequence_length: int | None = None,
+    embedding_size: int = 256,
+    units: int = 32,
+    dropout: float = 0.5,
+    learning_rate: float = 1e-3,
+    epochs: int = 10,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Experiment:
+    reviews, layer = Reviews(vocabulary_size, sequence_length), Bidirectional(LSTM(units))
+    return Experiment(
+        source=PretrainedReviews(reviews, embedding_size, vectors, read=analogies.read),
+        model=RecurrentClassifier(vocabulary_size, embedding_size, layer, dropout, True, fine_tune),
+        loss=metrics.binary_cross_entropy,
+        metrics={"accuracy": metrics.binary_accuracy},
+        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+    )

@@ -1,0 +1,246 @@
+"""Many runs in one command: the same experiment with several seeds, and with several values of a knob.
+
+Each member is a run of its own, in a folder below the common workdir (`seed_0`, or `learning_rate=0.001/seed_0`), made
+by its own `python -m seqjax.main` with --devices=1: bit for bit what that command gives alone. So members resume
+themselves, a finished one is not trained again, and more can be asked for later. On a CPU one process for each core is
+the fastest way (processes share nothing; vmap over the seeds is slower than one after the other, PERFORMANCE.md); on
+accelerators they run one after the other.
+"""
+
+import dataclasses
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqjax import experiment as experiments
+from seqjax import runtime
+from seqjax.errors import RunStoppedError, UserError, check_least
+from seqjax.interrupt import Interrupt
+from seqjax.workdir import Workdir
+
+Results = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One run of the many."""
+
+    seed: int
+    value: str | None
+    """Of the swept knob, as it was given."""
+    knob: str | None
+
+    @property
+    def folder(self) -> str:
+        """Below the common workdir."""
+        seed = f"seed_{self.seed}"
+        return seed if self.knob is None else f"{self.knob}={self.value}/{seed}"
+
+    @property
+    def settings(self) -> list[str]:
+        """As --set takes them."""
+        swept = [] if self.knob is None else [f"{self.knob}={self.value}"]
+        return [*swept, f"seed={self.seed}"]
+
+
+def plan(function: Any, options: Sequence[str], seeds: int, sweep: str | None) -> list[Member]:
+    """The members, seed by seed, so that a stop leaves every value with about as many seeds.
+
+    Args:
+      function: the experiment's.
+      options: `knob=value` each, for all.
+      seeds: how many, counted from the knob `seed`.
+      sweep: `knob=value,value,...`, or None.
+
+    Raises:
+      UserError: a number below 1, a sweep that is not of that form, or of an unknown knob or wrong values.
+    """
+    check_least("seeds", seeds, 1)
+    knobs = experiments.options(function, options)
+    knob, values = None, [None]
+    if sweep is not None:
+        knob, equals, text = sweep.partition("=")
+        values = text.split(",")
+        if not equals or "" in values:
+            raise UserError(f"--sweep={sweep} is not of the form --sweep=knob=value,value")
+        if knob == "seed":
+            raise UserError("--sweep=seed: give --seeds=N instead")
+        parsed = [experiments.options(function, [*options, f"{knob}={value}"])[knob] for value in values]
+        if len(set(parsed)) < len(parsed):
+            raise UserError(f"--sweep={sweep} has a value twice")
+    first = int(knobs["seed"] or 0)
+    return [Member(seed, value, knob) for seed in range(first, first + seeds) for value in values]
+
+
+def default_processes() -> int:
+    """One for each core; on accelerators one, because they have one memory."""
+    runtime.tune()
+    import jax
+
+    return runtime.cores() if jax.default_backend() == "cpu" else 1
+
+
+def train(
+    name: str,
+    workdir: Workdir,
+    members: Sequence[Member],
+    *,
+    options: Sequence[str],
+    data: str,
+    flags: Sequence[str],
+    processes: int,
+) -> Results:
+    """Train or resume every member, then write the common results.json.
+
+    Args:
+      name: of the experiment.
+      workdir: the common one: free, or of the same experiment, data and options.
+      members: of `plan`.
+      options: `knob=value` each, for all.
+      data: `real` or `sample`.
+      flags: more flags for each run.
+      processes: how many run at once.
+
+    Returns:
+      what results.json holds.
+
+    Raises:
+      UserError: the workdir holds something else.
+      RunStoppedError: a signal came, or a member failed; the others have been trained all the same.
+    """
+    check_least("processes", processes, 1)
+    function = experiments.load(experiments.find(name))
+    knobs = experiments.options(function, options)
+    shared = {knob: value for knob, value in knobs.items() if knob not in ("seed", members[0].knob)}
+    config = {"kind": "members", "experiment": name, "data": data, "options": shared}
+    config["swept"] = members[0].knob
+    workdir.check(config)
+    with workdir.lock():
+        workdir.claim(config, {})
+        command = [sys.executable, "-m", "seqjax.main", f"--experiment={name}", f"--data={data}", "--devices=1", *flags]
+        command += [f"--set={option}" for option in options]
+        _run_all([(member.folder, [*command, *_own(member, workdir.path)]) for member in members], processes)
+        results = {"experiment": name, "options": shared, "data": data, **summary(workdir.path, members)}
+        workdir.write_results(results)
+    return results
+
+
+def _own(member: Member, path: Path) -> list[str]:
+    return [*(f"--set={setting}" for setting in member.settings), f"--workdir={path / member.folder}"]
+
+
+def _run_all(commands: Sequence[tuple[str, list[str]]], processes: int) -> None:
+    """Run the commands, so many at once; their lines are printed under their names.
+
+    The first signal is passed on to those that run, and no more are started.
+    """
+    waiting, failed, running = list(commands), {}, {}
+    free = threading.Semaphore(processes)
+    lock = threading.Lock()
+
+    def follow(name: str, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(f"{name}: {line}", end="", flush=True)
+        code = process.wait()
+        with lock:
+            del running[name]
+            if code:
+                failed[name] = code
+        free.release()
+
+    with Interrupt() as interrupt:
+        threads = []
+        passed_on = False
+        while waiting or running:
+            if interrupt.signal is not None and not passed_on:
+                waiting, passed_on = [], True
+                with lock:
+                    for process in running.values():
+                        process.send_signal(interrupt.signal)
+            if not free.acquire(timeout=0.2):
+                continue
+            if not waiting:
+                free.release()
+                threading.Event().wait(0.2)
+                continue
+            name, command = waiting.pop(0)
+            # A group of its own: Ctrl-C in a terminal reaches this process alone, which passes it on once.
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+            )
+            with lock:
+                running[name] = process
+            threads.append(threading.Thread(target=follow, args=(name, process), daemon=True))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
+        if interrupt.signal is not None:
+            known = signal.Signals(interrupt.signal).name
+            raise RunStoppedError(
+                f"stopped by {known}, every run saved; the same command resumes", 128 + interrupt.signal
+            )
+    if failed:
+        name, code = next(iter(failed.items()))
+        raise RunStoppedError(
+            f"{len(failed)} of {len(commands)} runs failed: {name} with exit code {code}; see above", 1
+        )
+
+
+def summary(path: Path, members: Sequence[Member]) -> Results:
+    """Every member's scores, and for each value of the swept knob their mean, deviation and 95 % interval."""
+    runs = [{"seed": m.seed, "value": m.value, **_scores(path / m.folder)} for m in members]
+    values = list(dict.fromkeys(member.value for member in members))
+    groups = [_summarise([run for run in runs if run["value"] == value]) for value in values]
+    if values == [None]:
+        return groups[0]
+    return {"knob": members[0].knob, "values": [{"value": v, **g} for v, g in zip(values, groups, strict=True)]}
+
+
+def _scores(path: Path) -> Results:
+    results = Workdir(path).results()
+    if results is None:
+        raise UserError(f"{path} has no results.json")
+    return {key: results[key] for key in ("validation", "test", "best_epoch", "parameters", "seconds", "lecture")}
+
+
+def _summarise(runs: Sequence[Mapping[str, Any]]) -> Results:
+    from seqjax.report import statistics
+
+    def describe(part: str, metric: str) -> Results:
+        found = [run[part][metric] for run in runs]
+        mean = statistics.mean(found)
+        deviation = statistics.deviation(found)
+        return {"mean": mean.mean, "std": deviation, "half_interval_95": mean.half, "count": mean.count}
+
+    parts = {part: {metric: describe(part, metric) for metric in runs[0][part]} for part in ("validation", "test")}
+    kept = ("seed", "validation", "test", "best_epoch", "seconds")
+    known = {key: runs[0][key] for key in ("parameters", "lecture")}
+    return {**known, **parts, "seeds": [{key: run[key] for key in kept} for run in runs]}
+
+
+def result_lines(results: Mapping[str, Any]) -> list[str]:
+    """`jena_lstm: test mae 2.615 +- 0.129 (95 %, 5 seeds; lecture 2.53), validation mae 2.409 +- 0.061`, by value."""
+    if "values" not in results:
+        return [f"{results['experiment']}: {_line(results, results['data'])}"]
+    knob = results["knob"]
+    name, data = results["experiment"], results["data"]
+    return [f"{name} {knob}={group['value']}: {_line(group, data)}" for group in results["values"]]
+
+
+def _line(group: Mapping[str, Any], data: str) -> str:
+    metric = next(name for name in group["test"] if name != "loss")
+    lecture = group["lecture"].get("test", {}).get(metric)
+    said = "; generated sample" if data == "sample" else "" if lecture is None else f"; lecture {lecture:g}"
+    score = lambda part: _plus_minus(group[part][metric])
+    seeds = group["test"][metric]["count"]
+    return f"test {metric} {score('test')} (95 %, {seeds} seeds{said}), validation {metric} {score('validation')}"
+
+
+def _plus_minus(found: Mapping[str, Any]) -> str:
+    half = found["half_interval_95"]
+    return f"{found['mean']:.4f}" + ("" if half is None else f" +- {half:.4f}")

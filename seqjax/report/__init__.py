@@ -1,0 +1,12 @@
+"""What finished runs say: their curves, and the report on all of them.
+
+python -m seqjax.report --runs=DIR --output=DIR [--data_dir=DIR]
+
+finds every run below DIR (and what `seqjax.compare --free` has written there), and writes report.md, report.json and
+index.html, one page without anything outside it. Runs that differ only in their seed are one row: mean +- half the
+95 % interval of the mean (Student's t), and the number of seeds.
+
+    main -> runs.find -> table.rows -> verdicts.judge -> plots, forecasts -> page.write
+"""
+
+from seqjax.report.curves import curves as curves

@@ -1,0 +1,70 @@
+"""The report's command line; the package's docstring says what it does."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags, logging
+
+import seqjax.report
+from seqjax.errors import UserError
+from seqjax.main import fail
+
+FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
+RUNS = flags.DEFINE_string("runs", "runs", "The folder below which the runs are.", flag_values=FLAGS)
+OUTPUT = flags.DEFINE_string("output", "report", "The folder to write the report to.", flag_values=FLAGS)
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are, for pictures of them.", flag_values=FLAGS)
+PICTURES = flags.DEFINE_bool("pictures", True, "Draw them; without, only the tables are written.", flag_values=FLAGS)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Read, judge, draw, write.
+
+    Raises:
+      UserError: a wrong flag or folder.
+    """
+    if arguments:
+        raise UserError(f"{arguments[0]!r} is not a flag; give --runs=DIR --output=DIR")
+    from seqjax.data.folders import data_dir_default
+    from seqjax.report import page, runs, table, verdicts
+
+    output = Path(OUTPUT.value)
+    if output.exists() and not output.is_dir():
+        raise UserError(f"--output={output} is not a folder")
+    found, keras = runs.find(Path(RUNS.value))
+    groups = runs.group(found)
+    rows, waiting, judged = table.rows(groups, keras), table.unfinished(found), verdicts.judge(groups)
+    figures, notes = [], []
+    if PICTURES.value:
+        from seqjax.report import gallery
+
+        folder = Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
+        figures, notes = gallery.figures(groups, rows, folder)
+    files = {
+        "report.json": table.as_json(rows, judged, waiting, notes),
+        "report.md": table.markdown(rows, judged, waiting, notes),
+        "index.html": page.page(rows, judged, waiting, notes, figures),
+    }
+    try:
+        table.write(output, files)
+    except OSError as error:
+        raise UserError(f"--output={output} cannot be written: {error.strerror}") from error
+    print(f"{len(found) - len(waiting)} finished runs, {len(waiting)} unfinished: {output / 'index.html'}")
+
+
+def run() -> None:
+    """Entry point: errors that the user can mend become one line and exit code 2."""
+    if {"-h", "-help", "--help"} & set(sys.argv[1:]):
+        print(f"{seqjax.report.__doc__}\n{FLAGS.get_help()}")
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.set_verbosity(logging.WARNING)
+    try:
+        main(list(FLAGS(sys.argv))[1:])
+    except (flags.Error, UserError) as error:
+        fail(str(error))
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,46 @@
+"""Which figures the report shows, and a sentence for each that it cannot."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seqjax.data.jena import TEMPERATURE
+from seqjax.errors import UserError
+from seqjax.report import forecasts, plots
+from seqjax.report.plots import Figure
+from seqjax.report.runs import Group
+
+
+def figures(groups: Sequence[Group], rows: Sequence[dict[str, Any]], data_dir: Path) -> tuple[list[Figure], list[str]]:
+    """-> (figures in order, notes)."""
+    found = [
+        plots.comparison([row for row in rows if (row["metric"], row["data"]) == kind], kind[0], "test")
+        for kind in sorted({(row["metric"], row["data"]) for row in rows})
+    ]
+    table, note = forecasts.weather(groups, data_dir)
+    notes = [note]
+    if table is not None:
+        found += plots.overview(table, TEMPERATURE)
+        made, left_out = _forecasts(groups, data_dir)
+        notes += left_out
+        if made:
+            found += [plots.stretches(made), plots.errors(made)]
+    found += [figure for row in groups if (figure := plots.curves(row))]
+    return found, notes
+
+
+def _forecasts(groups: Sequence[Group], data_dir: Path) -> tuple[list[forecasts.Forecasts], list[str]]:
+    """Of one kind of data, the real one if there is any, and one row of each experiment: that trained longest."""
+    temperature = [row for row in groups if forecasts.is_temperature(row)]
+    data = "real" if any(row.data == "real" for row in temperature) else "sample"
+    chosen: dict[str, Group] = {}
+    for row in sorted(temperature, key=lambda row: row.options().get("epochs") or 0, reverse=True):
+        if row.data == data and not set(row.changed) - {"epochs"}:
+            chosen.setdefault(row.experiment, row)
+    made, notes = [], []
+    for row in sorted(chosen.values(), key=lambda row: row.label):
+        try:
+            made.append(forecasts.of(row, data_dir))
+        except UserError as error:
+            notes.append(f"No forecasts of {row.label}: {error}")
+    return made, notes

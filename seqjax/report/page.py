@@ -1,0 +1,108 @@
+"""index.html: one page with everything in it, to be read without a network."""
+
+import base64
+import html
+from collections.abc import Sequence
+
+from seqjax.report import table as tables
+from seqjax.report.plots import Figure
+from seqjax.report.table import Row
+from seqjax.report.verdicts import HELD, NOT_HELD, NOT_RUN, UNDECIDED, Verdict
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; }
+body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ddd; padding-bottom: .2rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; }
+th { border-bottom: 2px solid #999; white-space: nowrap; }
+tr.first td { border-top: 1px solid #ddd; }
+td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.name { font-family: ui-monospace, monospace; }
+.verdict { white-space: nowrap; font-weight: 600; padding: .1rem .5rem; border-radius: .3rem; }
+.held { background: #d7f0dd; color: #10502a; } .not-held { background: #fbdcd9; color: #7c1d14; }
+.undecided { background: #fdf0cf; color: #5f4600; } .not-run { background: #eee; color: #555; }
+.evidence, figcaption { color: #555; font-size: .85rem; }
+figure { margin: 1.5rem 0; } figure img { width: 100%; height: auto; } figcaption { margin-top: .2rem; }
+h3 { margin-bottom: 0; }
+"""
+CLASSES = {HELD: "held", NOT_HELD: "not-held", UNDECIDED: "undecided", NOT_RUN: "not-run"}
+
+
+def page(
+    table: Sequence[Row],
+    verdicts: Sequence[Verdict],
+    waiting: Sequence[Row],
+    notes: Sequence[str],
+    figures: Sequence[Figure],
+) -> str:
+    """The whole page."""
+    keras = [said for row in table if (said := tables.beside_keras(row))]
+    parts = [
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>seqjax: results</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>Results</h1>",
+        _summary(table, verdicts),
+        _table(table),
+        _section("Beside Keras", _items(keras)) if keras else "",
+        _section("The lecture's claims", _claims(verdicts)),
+        _section("Unfinished runs", _items([tables.progress(row) for row in waiting])) if waiting else "",
+        _section("Pictures", "\n".join(map(_figure, figures))) if figures else "",
+        _section("Notes", _items(notes)) if notes else "",
+        "</body>\n</html>\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _summary(table: Sequence[Row], verdicts: Sequence[Verdict]) -> str:
+    runs = sum(len(row["seeds"]) for row in table)
+    counts = [(kind, sum(v.verdict == kind for v in verdicts)) for kind in CLASSES]
+    said = ", ".join(f"{count} {kind}" for kind, count in counts if count)
+    devices = ", ".join(sorted({device for row in table for device in row["devices"]})) or "no device"
+    return f"<p>{runs} finished runs in {len(table)} rows, on {_text(devices)}. Claims of the lecture: {said}.</p>"
+
+
+def _text(words: object) -> str:
+    return html.escape(str(words))
+
+
+def _section(title: str, body: str) -> str:
+    return f"<h2>{_text(title)}</h2>\n{body}"
+
+
+def _items(texts: Sequence[str]) -> str:
+    return "<ul>\n" + "\n".join(f"<li>{_text(text)}</li>" for text in texts) + "\n</ul>"
+
+
+def _table(table: Sequence[Row]) -> str:
+    lines = []
+    for row in table:
+        for k, texts in enumerate(tables.cells(row)):
+            kinds = ["name", "", *["number"] * 5]
+            body = "".join(f'<td class="{kind}">{_text(t)}</td>' for kind, t in zip(kinds, texts, strict=True))
+            lines.append(f'<tr class="{"" if k else "first"}">{body}</tr>')
+    head = "".join(f"<th>{_text(title)}</th>" for title in tables.HEADER)
+    return _wide(head, lines)
+
+
+def _claims(verdicts: Sequence[Verdict]) -> str:
+    lines = []
+    for v in verdicts:
+        quote = f"{_text(v.claim.quote)}<br><span class='evidence'>{_text(v.claim.meaning)}</span>"
+        verdict = f'<span class="verdict {CLASSES[v.verdict]}">{v.verdict}</span>'
+        evidence = f'<td class="evidence">{_text(v.evidence)}</td>'
+        lines.append(f'<tr class="first"><td>{quote}</td><td>{verdict}</td>{evidence}</tr>')
+    return _wide("<th>The lecture says</th><th>Verdict</th><th>Evidence</th>", lines)
+
+
+def _wide(head: str, lines: Sequence[str]) -> str:
+    body = "\n".join(lines)
+    return f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>'
+
+
+def _figure(figure: Figure) -> str:
+    data = base64.b64encode(figure.svg.encode()).decode()
+    picture = f'<img alt="{_text(figure.title)}" src="data:image/svg+xml;base64,{data}">'
+    return f"<h3>{_text(figure.title)}</h3>\n<figure>{picture}<figcaption>{_text(figure.caption)}</figcaption></figure>"

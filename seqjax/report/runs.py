@@ -1,0 +1,165 @@
+"""Finds the runs below a folder, and groups those that differ only in their seed."""
+
+import ast
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+
+from seqjax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run's folder, as far as it has come."""
+
+    path: Path
+    config: Mapping[str, Any]
+    results: Mapping[str, Any] | None
+    """None: unfinished."""
+    rows: Sequence[Mapping[str, Any]]
+    """Of metrics.jsonl, one per epoch."""
+
+    @property
+    def seed(self) -> int:
+        """Of everything random in it."""
+        return self.config["options"].get("seed", 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Finished runs that differ only in their seed: a row of the table."""
+
+    experiment: str
+    label: str
+    """The experiment's name and the knobs that are not its defaults: `jena_lstm epochs=60`."""
+    data: str
+    changed: Mapping[str, Any]
+    """The knobs that are not the experiment's defaults, with their values."""
+    defaults: Mapping[str, Any]
+    runs: Sequence[Run]
+    """By seed."""
+
+    @property
+    def metric(self) -> str:
+        """The one that people quote."""
+        return next(name for name in self.first["test"] if name != "loss")
+
+    @property
+    def first(self) -> Mapping[str, Any]:
+        """Results of the first seed, for what all seeds share."""
+        return self.runs[0].results or {}
+
+    @property
+    def deterministic(self) -> bool:
+        """Nothing is trained, so nothing depends on the seed."""
+        return self.first["parameters"] == 0
+
+    def options(self) -> dict[str, Any]:
+        """The knobs without the seed."""
+        return {knob: value for knob, value in self.runs[0].config["options"].items() if knob != "seed"}
+
+
+def find(folder: Path) -> tuple[list[Run], list[Mapping[str, Any]]]:
+    """Every run below a folder, and every Keras result (`seqjax.compare --free`), by path.
+
+    A folder without metrics.jsonl, such as that above the seeds of `--seeds`, is no run.
+
+    Raises:
+      UserError: there is no such folder, or no run and no result below it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"--runs={folder} is not a folder" if folder.exists() else f"--runs={folder} does not exist")
+    runs, keras = [], []
+    for path, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if name != "checkpoints" and not name.startswith("."))
+        if {"config.json", "metrics.jsonl"} <= set(files):
+            runs += _run(Path(path))
+        elif "config.json" not in files:
+            candidates = (_read(Path(path) / name) for name in sorted(files) if name.endswith(".json"))
+            keras += [found for found in candidates if found and found.get("kind") == "keras"]
+    if not runs and not keras:
+        raise UserError(f"--runs={folder} holds no run; train one first: python -m seqjax.main --workdir={folder}/NAME")
+    return runs, keras
+
+
+def _run(path: Path) -> Iterator[Run]:
+    config, results = _read(path / "config.json"), _read(path / "results.json")
+    if not config or "experiment" not in config:
+        return
+    lines = (path / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    try:
+        rows = [json.loads(line) for line in lines if line.endswith("\n")]
+    except ValueError as error:
+        logging.warning("%s is damaged (%s): the run is left out", path / "metrics.jsonl", error)
+        return
+    yield Run(path, config, results if results and "test" in results else None, rows)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where there is none that can be read (a warning says so)."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        logging.warning("%s cannot be read: %s", path, error)
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def group(runs: Sequence[Run]) -> list[Group]:
+    """Finished runs by experiment, data and knobs; a seed that was run twice counts once, as first found."""
+    found: dict[str, dict[int, Run]] = {}
+    for run in runs:
+        if run.results is None:
+            continue
+        options = {knob: value for knob, value in run.config["options"].items() if knob != "seed"}
+        identity = [run.config["experiment"], run.config["data"], options, run.config.get("fingerprint")]
+        seeds = found.setdefault(json.dumps(identity, sort_keys=True), {})
+        if run.seed in seeds:
+            logging.warning("%s repeats %s: left out", run.path, seeds[run.seed].path)
+        seeds.setdefault(run.seed, run)
+    groups = [_group([seeds[seed] for seed in sorted(seeds)]) for seeds in found.values()]
+    return _told_apart(sorted(groups, key=lambda row: (row.data, row.experiment, row.label)))
+
+
+def _group(runs: Sequence[Run]) -> Group:
+    config = runs[0].config
+    defaults = defaults_of(runs[0].path / "experiment.py")
+    options = {knob: value for knob, value in config["options"].items() if knob != "seed"}
+    changed = {knob: value for knob, value in options.items() if knob in defaults and defaults[knob] != value}
+    words = [config["experiment"], *(f"{knob}={value}" for knob, value in changed.items())]
+    words += ["[sample]"] if config["data"] == "sample" else []
+    return Group(config["experiment"], " ".join(words), config["data"], changed, defaults, runs)
+
+
+def _told_apart(groups: list[Group]) -> list[Group]:
+    """Rows on different data files get the fingerprint's beginning into their label."""
+    labels = [row.label for row in groups]
+    apart = lambda row: f"{row.label} (data {row.runs[0].config.get('fingerprint', '?')[:6]})"
+    return [dataclasses.replace(row, label=apart(row)) if labels.count(row.label) > 1 else row for row in groups]
+
+
+def defaults_of(file: Path) -> dict[str, Any]:
+    """The knobs of an experiment file and their defaults, read from its source unrun; none if it cannot be read."""
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError):
+        return {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "experiment":
+            pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            return {name.arg: _literal(value) for name, value in pairs}
+    return {}
+
+
+def _literal(node: ast.expr | None) -> Any:
+    try:
+        return None if node is None else ast.literal_eval(node)
+    except ValueError:
+        return None  # computed: such a knob counts as changed, unless it is None

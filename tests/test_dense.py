@@ -1,0 +1,49 @@
+"""Convolution and pooling with gradients of our own, against XLA's and Linen's."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seqjax.models.dense import Conv1D, convolve, max_pool
+
+
+def with_gradients(function, *operands):
+    """The outputs, and the gradients of their random sum."""
+    outputs = function(*operands)
+    weights = jax.random.normal(jax.random.key(9), outputs.shape)
+    return outputs, *jax.grad(lambda *o: (weights * function(*o)).sum(), range(len(operands)))(*operands)
+
+
+def check(ours, theirs, *operands, tolerance=1e-5):
+    for a, b in zip(with_gradients(ours, *operands), with_gradients(theirs, *operands), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1.0, float(jnp.abs(b).max())))
+
+
+@pytest.mark.parametrize(("steps", "width", "features", "filters"), [(12, 5, 3, 4), (7, 7, 1, 2), (9, 1, 2, 1)])
+def test_convolution_equals_xlas_with_gradients(steps, width, features, filters):
+    inputs = jax.random.normal(jax.random.key(0), (6, steps, features))
+    kernel = jax.random.normal(jax.random.key(1), (width, features, filters))
+    theirs = lambda x, k: jax.lax.conv_general_dilated(x, k, (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC"))
+    check(convolve, theirs, inputs, kernel)
+
+
+def test_conv1d_equals_linens():
+    inputs = jax.random.normal(jax.random.key(0), (3, 10, 2))
+    layer, linen = Conv1D(4, 3), nn.Conv(4, (3,), padding="VALID")
+    params = layer.init(jax.random.key(1), inputs)
+    params = jax.tree.map(lambda leaf: leaf + 0.1, params)  # a bias that is seen
+    check(lambda x: layer.apply(params, x), lambda x: linen.apply(params, x), inputs)
+
+
+@pytest.mark.parametrize("steps", [8, 9])
+def test_max_pool_equals_linens_with_gradients_also_of_equal_steps(steps):
+    inputs = jnp.round(jax.random.normal(jax.random.key(0), (4, steps, 3)))  # many ties
+    assert bool((inputs[:, 0:8:2] == inputs[:, 1:8:2]).any())
+    check(max_pool, lambda x: nn.max_pool(x, (2,), strides=(2,)), inputs, tolerance=0)
+
+
+def test_max_pool_hides_no_nan():
+    inputs = jnp.array([[1.0], [jnp.nan], [jnp.nan], [1.0]])[None]
+    assert bool(jnp.isnan(max_pool(inputs)).all())

@@ -1,0 +1,59 @@
+"""Optimizers by name follow Keras's, clipping included."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from seqjax.errors import UserError
+from seqjax.optimizers import OPTIMIZERS, optimizer
+
+KERAS = {
+    "rmsprop": lambda keras, **clip: keras.optimizers.RMSprop(0.01, **clip),
+    "adam": lambda keras, **clip: keras.optimizers.Adam(0.01, **clip),
+    "adamw": lambda keras, **clip: keras.optimizers.AdamW(0.01, **clip),
+    "adagrad": lambda keras, **clip: keras.optimizers.Adagrad(0.01, **clip),
+    "sgd": lambda keras, **clip: keras.optimizers.SGD(0.01, **clip),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("clip", [{}, {"clip_norm": 1.5}, {"clip_value": 0.4}])
+def test_it_follows_keras(name, clip):
+    keras = pytest.importorskip("keras")
+    rng = np.random.default_rng(0)
+    params = {"a": rng.normal(size=(3, 2)).astype(np.float32), "b": rng.normal(size=4).astype(np.float32)}
+    gradients = [jax.tree.map(lambda p: rng.normal(size=p.shape).astype(np.float32), params) for _ in range(20)]
+    ours = optimizer(name, 0.01, **clip)
+    state, reached = ours.init(params), params
+    for gradient in gradients:
+        updates, state = ours.update(gradient, state, reached)
+        reached = optax.apply_updates(reached, updates)
+    renamed = {{"clip_norm": "global_clipnorm", "clip_value": "clipvalue"}[key]: value for key, value in clip.items()}
+    with jax.numpy_rank_promotion("allow"):
+        theirs = KERAS[name](keras, **renamed)
+        variables = [keras.Variable(value) for value in params.values()]
+        for gradient in gradients:
+            theirs.apply([keras.ops.convert_to_tensor(gradient[key]) for key in params], variables)
+    for key, variable in zip(params, variables, strict=True):
+        np.testing.assert_allclose(reached[key], keras.ops.convert_to_numpy(variable.value), rtol=2e-5, atol=2e-6)
+
+
+def test_gradients_are_clipped():
+    gradient = {"a": np.float32([3.0, -4.0]), "b": np.float32([0.0, 12.0])}  # norm 13
+
+    def one_step(**clip):
+        chosen = optimizer("sgd", 1.0, **clip)
+        return chosen.update(gradient, chosen.init(gradient))[0]
+
+    np.testing.assert_allclose(one_step(clip_norm=1.0)["a"], [-3 / 13, 4 / 13], rtol=1e-6)
+    np.testing.assert_allclose(one_step(clip_norm=13.5)["b"], [0, -12], rtol=1e-6)
+    np.testing.assert_allclose(one_step(clip_value=3.5)["a"], [-3, 3.5], rtol=1e-6)
+    np.testing.assert_allclose(one_step(clip_value=3.0, clip_norm=1.0)["b"], [0, -3 / np.sqrt(27)], rtol=1e-6)
+
+
+def test_wrong_names_and_bounds():
+    with pytest.raises(UserError, match="optimizer 'adamm' is unknown; choose one of rmsprop, adam"):
+        optimizer("adamm")
+    with pytest.raises(UserError, match="clip_norm must be above 0, not 0"):
+        optimizer(clip_norm=0)
