@@ -18,6 +18,7 @@ def experiment(
     vocabulary_size: int = 20_000,
     sequence_length: int | None = None,
     group_lengths: bool = True,
+    train_fraction: float = 1.0,
     embedding_size: int = 256,
     units: int = 32,
     dropout: float = 0.5,
@@ -27,7 +28,7 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     return Experiment(
-        source=Reviews(vocabulary_size, sequence_length, grouped=group_lengths),
+        source=Reviews(vocabulary_size, sequence_length, grouped=group_lengths, train_fraction=train_fraction),
         model=RecurrentClassifier(
             vocabulary_size, embedding_size, Bidirectional(LSTM(units)), dropout, mask_padding=True
         ),

@@ -21,6 +21,7 @@ def experiment(
     vocabulary_size: int = 20_000,
     sequence_length: int | None = None,
     group_lengths: bool = True,
+    train_fraction: float = 1.0,
     embedding_size: int = 100,
     units: int = 32,
     dropout: float = 0.5,
@@ -29,7 +30,7 @@ def experiment(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
-    reviews = Reviews(vocabulary_size, sequence_length, grouped=group_lengths)
+    reviews = Reviews(vocabulary_size, sequence_length, grouped=group_lengths, train_fraction=train_fraction)
     layer = Bidirectional(LSTM(units))
     return Experiment(
         source=PretrainedReviews(reviews, embedding_size, None if vectors == "glove" else vectors),

@@ -21,6 +21,8 @@ def experiment(
     fine_tune: bool = True,
     vocabulary_size: int = 20_000,
     sequence_length: int | None = None,
+    group_lengths: bool = True,
+    train_fraction: float = 1.0,
     embedding_size: int = 256,
     units: int = 32,
     dropout: float = 0.5,
@@ -29,7 +31,8 @@ def experiment(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
-    reviews, layer = Reviews(vocabulary_size, sequence_length), Bidirectional(LSTM(units))
+    reviews = Reviews(vocabulary_size, sequence_length, grouped=group_lengths, train_fraction=train_fraction)
+    layer = Bidirectional(LSTM(units))
     return Experiment(
         source=PretrainedReviews(reviews, embedding_size, vectors, read=analogies.read),
         model=RecurrentClassifier(vocabulary_size, embedding_size, layer, dropout, True, fine_tune),

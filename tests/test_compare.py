@@ -109,13 +109,19 @@ def test_what_differs_is_noticed(monkeypatch):
     assert "largest difference of 14 steps" in follow.lines(found)[-1]
 
 
-def test_agreement_allows_for_what_rounding_does():
-    ours, close = np.array([100.0, 100, 100]), np.array([100.0, 100, 100.001])
+def test_agreement_is_to_the_tolerance_and_rounding_only_explains():
+    ours, close = np.array([100.0, 100.0, 100.0]), np.array([100.005, 100.0, 100.0])
     early, late, rounding = np.array([[100, 100.05, 100], [100, 100, 100.05], [100, 100, 100.01]])
-    assert follow.Followed(ours, late, rounding, 0.0).agree(1e-4)
-    assert not follow.Followed(ours, early, rounding, 0.0).agree(1e-4)
+    parted = follow.Followed(ours, late, rounding, 0.0)
+    assert not parted.agree(1e-4)
+    assert "from step 3 on, as ours does from itself" in parted.explained(1e-4)
+    assert "from step 2 on, and by more than rounding explains" in follow.Followed(
+        ours, early, rounding, 0.0
+    ).explained(1e-4)
     assert follow.Followed(ours, close, ours, 0.0).agree(1e-4)
-    assert not follow.Followed(ours, np.array([np.nan, 100, 100]), ours, 0.0).agree(1e-4)
+    unknown = follow.Followed(ours, np.array([100, np.nan, 100]), ours, 0.0)
+    assert not unknown.agree(1e-4)
+    assert "from step 2 on, and by more" in unknown.explained(1e-4)
 
 
 @pytest.mark.parametrize(

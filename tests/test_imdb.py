@@ -130,6 +130,18 @@ def test_another_seed_is_another_split():
     assert first.fingerprint != second.fingerprint
 
 
+def test_few_labels_are_balanced_nested_and_leave_the_rest_alone():
+    whole, half, few = load(), load(train_fraction=0.5), load(train_fraction=0.01)
+    assert [len(d.parts["train"]) for d in (whole, half, few)] == [32, 16, 2]
+    for dataset in (half, few):
+        assert dataset.arrays["labels"][dataset.parts["train"]].mean() == 0.5
+        assert dataset.assets == whole.assets  # the vocabulary is that of all
+        for part in ("validation", "test"):
+            np.testing.assert_array_equal(dataset.parts[part], whole.parts[part])
+    assert set(few.parts["train"]) < set(half.parts["train"]) < set(whole.parts["train"])
+    assert len({d.fingerprint for d in (whole, half, few)}) == 3
+
+
 def test_the_fingerprint_follows_content_and_options(monkeypatch):
     options = [{}, {"length": 8}, {"vocabulary_size": 10}, {"ngrams": 2}, {"encoding": "multi_hot"}]
     prints = [load(**given).fingerprint for given in options]
@@ -296,6 +308,7 @@ def test_no_files_and_no_network(tmp_path, monkeypatch):
         ({"length": 0}, "length=0"),
         ({"ngrams": 0}, "ngrams=0"),
         ({"split_seed": -1}, "split_seed=-1"),
+        ({"train_fraction": 0.0}, r"train_fraction=0.0 is not in \(0, 1\]"),
     ],
 )
 def test_unfit_options_are_errors(options, message):

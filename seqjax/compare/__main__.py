@@ -28,7 +28,7 @@ OUTPUT = flags.DEFINE_string(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compare; returns the exit code: 1 if the losses part by more than tolerance and rounding allow.
+    """Compare; returns the exit code: 1 if a loss differs by more than the tolerance.
 
     Raises:
       UserError: a wrong flag, no counterpart in Keras, or no Keras.
@@ -78,7 +78,8 @@ def _follow(function, options, folder: Path) -> int:
         Path(OUTPUT.value).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(Path(OUTPUT.value), follow.as_json(followed, str(EXPERIMENT.value), options, DATA.value))
     if not followed.agree(TOLERANCE.value):
-        print(f"they differ by more than {TOLERANCE.value:g}, and by more than rounding explains")
+        hint = "" if FLOAT64.value else "; --float64 takes the rounding away"
+        print(f"{followed.explained(TOLERANCE.value)}{hint}")
         return 1
     return 0
 

@@ -39,9 +39,16 @@ class Followed:
         return apart(self.ours, self.keras)
 
     def agree(self, tolerance: float) -> bool:
-        """Whether no step differs by more than the tolerance or, where rounding alone does, ten times as much."""
+        """Whether no step differs by more than the tolerance."""
+        return bool(np.all(self.differences <= tolerance))
+
+    def explained(self, tolerance: float) -> str:
+        """From where on they differ by more, and whether rounding alone takes ours as far from itself (to a tenth)."""
+        first = int(np.argmin(self.differences <= tolerance))  # NaN is a difference too
         rounding = np.maximum.accumulate(apart(self.ours, self.nearby))
-        return bool(np.all(self.differences <= np.maximum(tolerance, 10 * rounding)))
+        alone = bool(np.all(self.differences <= np.maximum(tolerance, 10 * rounding)))
+        said = "as ours does from itself after one rounding error" if alone else "and by more than rounding explains"
+        return f"they differ by more than {tolerance:g} from step {first + 1} on, {said}"
 
 
 def apart(ours: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -61,8 +61,14 @@ class Reviews:
     grouped: bool = False
     """`int`, `one_hot`: batches hold reviews of like length, and are cut to it; for models that mask the padding."""
 
+    train_fraction: float = 1.0
+    """How much of the training part is trained on, the same share of each class; a smaller share lies within a larger.
+    The vocabulary is learned from all of it: labels are what is scarce, not text."""
+
     def __post_init__(self):
         vectorizer.check(self.encoding, self.length)
+        if not 0 < self.train_fraction <= 1:
+            raise UserError(f"train_fraction={self.train_fraction} is not in (0, 1]")
         for name, bound in {"vocabulary_size": 3, "ngrams": 1, "split_seed": 0}.items():
             if getattr(self, name) < bound:
                 raise UserError(f"{name}={getattr(self, name)}: must be {bound} or more")
@@ -98,7 +104,7 @@ class Reviews:
         # The code belongs to the key: an entry that another version of it has made is never met again.
         sources = (__file__, imdb_files.__file__, text.__file__, tokens.__file__, vectorizer.__file__)
         code = b"".join(Path(source).read_bytes() for source in sources)
-        options = dataclasses.replace(self, grouped=False)
+        options = dataclasses.replace(self, grouped=False, train_fraction=1.0)
         key = f"imdb {hashlib.sha256(code).hexdigest()} {imdb_files.content(found)} {options}"
         length = (self.length or LENGTH) if self.encoding in SEQUENCES else None
         arrays = cached(key, lambda: self._vectorise(imdb_files.read(found), tokenizer, length))
@@ -162,6 +168,12 @@ class Reviews:
             "test": np.arange(train, len(labels), dtype=np.int32),
         }
 
+    def _labelled(self, train: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The first examples of each class in a random order, at least one."""
+        rng = np.random.default_rng(self.split_seed)
+        classes = [rng.permutation(train[labels[train] == label]) for label in range(len(LABELS))]
+        return np.sort(np.concatenate([ids[: max(1, round(self.train_fraction * len(ids)))] for ids in classes]))
+
     def _dataset(
         self, arrays: Mapping[str, np.ndarray], name: str, optimum: Mapping[str, float] | None = None
     ) -> Dataset:
@@ -179,6 +191,7 @@ class Reviews:
         if grouped:
             lengths = group_lengths(np.count_nonzero(arrays["tokens"], axis=1), options["length"])
         parts = {part: arrays[part] for part in ("train", "validation", "test")}
+        parts["train"] = self._labelled(parts["train"], arrays["labels"])
         sizes = ", ".join(f"{len(ids):,} {part}" for part, ids in parts.items())
         learned = assets[WORDS].count("\n")
         shape = f"cut at {options['length']}" if sequences else "as bags"
