@@ -8,7 +8,6 @@ Given is a run of word2vec or glove (its workdir), or a file in any form that `s
 Legend: W words, E numbers of a vector.
 """
 
-import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -16,11 +15,11 @@ import numpy as np
 from absl import flags
 
 from seqjax import experiment as experiments
+from seqjax.command_line import run_tool
 from seqjax.data import vectors
 from seqjax.data.vectorizer import Vectorizer
 from seqjax.data.vectors import Vectors
 from seqjax.errors import UserError
-from seqjax.main import fail
 from seqjax.workdir import Workdir
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
@@ -177,14 +176,8 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def run() -> None:
-    """Entry point: errors that the user can mend become one line and exit code 2."""
-    if {"-h", "-help", "--help"} & set(sys.argv[1:]):
-        print(f"{__doc__}\n{FLAGS.get_help()}")
-        return
-    try:
-        main(list(FLAGS(sys.argv))[1:])
-    except (flags.Error, UserError) as error:
-        fail(str(error))
+    """Entry point."""
+    run_tool(main, FLAGS, __doc__)
 
 
 if __name__ == "__main__":

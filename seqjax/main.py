@@ -22,6 +22,7 @@ from absl import app, flags, logging
 
 from seqjax import commands
 from seqjax import experiment as experiments
+from seqjax.command_line import fail
 from seqjax.data.folders import data_dir_default
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.workdir import Workdir
@@ -101,18 +102,24 @@ def _quote(lecture: Mapping[str, Mapping[str, float]]) -> str:
     return ", ".join(f"{metric} {value:g}" for metric, value in lecture.get("test", {}).items()) or "-"
 
 
-def train() -> None:
-    """Train or resume what the flags say, and print the result's line."""
+def asked_experiment() -> str:
+    """The flag's value. Raises UserError: there is none."""
     if EXPERIMENT.value is None:
         raise UserError(f"--experiment=NAME is missing; choices: {', '.join(experiments.names())}")
-    experiments.find(EXPERIMENT.value)
-    workdir = Workdir(Path(WORKDIR.value or f"runs/{EXPERIMENT.value}"))
+    return EXPERIMENT.value
+
+
+def train() -> None:
+    """Train or resume what the flags say, and print the result's line."""
+    name = asked_experiment()
+    experiments.find(name)
+    workdir = Workdir(Path(WORKDIR.value or f"runs/{name}"))
     workdir.config()  # before anything slow: is the folder usable at all?
     tuned = runtime_settings()
     from seqjax.train import Settings
 
     results = commands.train(
-        EXPERIMENT.value,
+        name,
         workdir,
         options=SET.value,
         data=DATA.value,
@@ -128,22 +135,22 @@ def train_many() -> None:
     """Train or resume the members that --seeds and --sweep ask for, and print their lines."""
     from seqjax import members
 
-    if EXPERIMENT.value is None:
-        raise UserError(f"--experiment=NAME is missing; choices: {', '.join(experiments.names())}")
-    function = experiments.load(experiments.find(EXPERIMENT.value))
+    name = asked_experiment()
+    function = experiments.load(experiments.find(name))
     planned = members.plan(function, SET.value, 1 if SEEDS.value is None else SEEDS.value, SWEEP.value)
-    workdir = Workdir(Path(WORKDIR.value or f"runs/{EXPERIMENT.value}_many"))
+    workdir = Workdir(Path(WORKDIR.value or f"runs/{name}_many"))
     workdir.config()
     flags_of_each = [f"--data_dir={data_dir()}", f"--steps_per_dispatch={STEPS.value}"]
     flags_of_each += [f"--checkpoint_seconds={CHECKPOINT_SECONDS.value}", f"--{'' if TUNE.value else 'no'}tune"]
     results = members.train(
-        EXPERIMENT.value,
+        name,
+        function,
         workdir,
         planned,
         options=SET.value,
         data=DATA.value,
         flags=flags_of_each,
-        processes=PROCESSES.value or members.default_processes(),
+        processes=members.default_processes() if PROCESSES.value is None else PROCESSES.value,
     )
     print("\n".join(members.result_lines(results)))
 
@@ -224,12 +231,6 @@ def main_or_exit(arguments: Sequence[str]) -> None:
         fail(str(error), error.exit_code)
     except BrokenPipeError:  # `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def fail(message: str, code: int = 2) -> None:
-    """Print one line on stderr and exit."""
-    print(f"seqjax: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +79,15 @@ def plan(function: Any, options: Sequence[str], seeds: int, sweep: str | None) -
 
 def default_processes() -> int:
     """One for each core; on accelerators one, because they have one memory."""
-    runtime.tune()
-    import jax
-
-    return runtime.cores() if jax.default_backend() == "cpu" else 1
+    # JAX is asked in a process of its own: here it would hold the accelerator's memory, which the runs need.
+    code = "import jax; print(jax.default_backend())"
+    asked = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    return runtime.cores() if asked.stdout.strip() == "cpu" else 1
 
 
 def train(
     name: str,
+    function: Any,
     workdir: Workdir,
     members: Sequence[Member],
     *,
@@ -98,6 +100,7 @@ def train(
 
     Args:
       name: of the experiment.
+      function: of its file.
       workdir: the common one: free, or of the same experiment, data and options.
       members: of `plan`.
       options: `knob=value` each, for all.
@@ -113,7 +116,6 @@ def train(
       RunStoppedError: a signal came, or a member failed; the others have been trained all the same.
     """
     check_least("processes", processes, 1)
-    function = experiments.load(experiments.find(name))
     knobs = experiments.options(function, options)
     shared = {knob: value for knob, value in knobs.items() if knob not in ("seed", members[0].knob)}
     config = {"kind": "members", "experiment": name, "data": data, "options": shared}
@@ -138,52 +140,39 @@ def _run_all(commands: Sequence[tuple[str, list[str]]], processes: int) -> None:
 
     The first signal is passed on to those that run, and no more are started.
     """
-    waiting, failed, running = list(commands), {}, {}
-    free = threading.Semaphore(processes)
+    running: set[subprocess.Popen[str]] = set()
     lock = threading.Lock()
 
-    def follow(name: str, process: subprocess.Popen[str]) -> None:
+    def run(name: str, command: list[str]) -> int:
+        with lock:
+            if interrupt.signal is not None:
+                return 0
+            # A group of its own: Ctrl-C in a terminal reaches this process alone, which passes it on once.
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+            )
+            running.add(process)
         assert process.stdout is not None
         for line in process.stdout:
             print(f"{name}: {line}", end="", flush=True)
         code = process.wait()
         with lock:
-            del running[name]
-            if code:
-                failed[name] = code
-        free.release()
+            running.remove(process)
+        return code
 
-    with Interrupt() as interrupt:
-        threads = []
-        passed_on = False
-        while waiting or running:
-            if interrupt.signal is not None and not passed_on:
-                waiting, passed_on = [], True
-                with lock:
-                    for process in running.values():
-                        process.send_signal(interrupt.signal)
-            if not free.acquire(timeout=0.2):
-                continue
-            if not waiting:
-                free.release()
-                threading.Event().wait(0.2)
-                continue
-            name, command = waiting.pop(0)
-            # A group of its own: Ctrl-C in a terminal reaches this process alone, which passes it on once.
-            process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
-            )
-            with lock:
-                running[name] = process
-            threads.append(threading.Thread(target=follow, args=(name, process), daemon=True))
-            threads[-1].start()
-        for thread in threads:
-            thread.join()
+    with Interrupt() as interrupt, futures.ThreadPoolExecutor(processes) as pool:
+        codes = {name: pool.submit(run, name, command) for name, command in commands}
+        while interrupt.signal is None and futures.wait(codes.values(), timeout=0.2).not_done:
+            pass
         if interrupt.signal is not None:
-            known = signal.Signals(interrupt.signal).name
-            raise RunStoppedError(
-                f"stopped by {known}, every run saved; the same command resumes", 128 + interrupt.signal
-            )
+            with lock:
+                for process in running:
+                    process.send_signal(interrupt.signal)
+        futures.wait(codes.values())
+    if interrupt.signal is not None:
+        known = signal.Signals(interrupt.signal).name
+        raise RunStoppedError(f"stopped by {known}, every run saved; the same command resumes", 128 + interrupt.signal)
+    failed = {name: code.result() for name, code in codes.items() if code.result()}
     if failed:
         name, code = next(iter(failed.items()))
         raise RunStoppedError(

@@ -12,6 +12,7 @@ import seqjax.benchmark
 from seqjax.benchmark import table, workloads
 from seqjax.benchmark.measure import MODES, Measurement, Row
 from seqjax.benchmark.worker import OURS, PEERS
+from seqjax.command_line import complain, fail
 from seqjax.data.folders import data_dir_default
 from seqjax.errors import UserError
 
@@ -147,18 +148,12 @@ def write(path: str, rows: Sequence[Any]) -> None:
         raise UserError(f"--output={path} cannot be written: {error.strerror}") from error
 
 
-def complain(message: str) -> None:
-    """One line on stderr, beside the table on stdout."""
-    print(f"seqjax: {' '.join(message.split())}", file=sys.stderr)
-
-
 def run() -> None:
     """Entry point: errors that the user can mend are one line and exit code 2."""
     try:
         sys.exit(main(sys.argv[1:]))
     except UserError as error:
-        complain(str(error))
-        sys.exit(error.exit_code)
+        fail(str(error), error.exit_code)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
 """The command line; the package's docstring says what it does."""
 
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from absl import flags, logging
+from absl import flags
 
 import seqjax.compare
 from seqjax import experiment as experiments
+from seqjax.command_line import run_tool
 from seqjax.errors import UserError
-from seqjax.main import fail
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one.", flag_values=FLAGS)
@@ -85,16 +83,8 @@ def _follow(function, options, folder: Path) -> int:
 
 
 def run() -> None:
-    """Entry point: errors that the user can mend become one line and exit code 2."""
-    if {"-h", "-help", "--help"} & set(sys.argv[1:]):
-        print(f"{seqjax.compare.__doc__}\n{FLAGS.get_help()}")
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.set_verbosity(logging.WARNING)
-    try:
-        sys.exit(main(list(FLAGS(sys.argv))[1:]))
-    except (flags.Error, UserError) as error:
-        fail(str(error))
+    """Entry point."""
+    run_tool(main, FLAGS, seqjax.compare.__doc__)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,14 @@
 --set=units=32                the experiment's knobs, as the Keras model has them; may be repeated
 """
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 
 from seqjax import experiment as experiments
+from seqjax.command_line import run_tool
 from seqjax.errors import UserError
-from seqjax.main import fail
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one.", flag_values=FLAGS)
@@ -22,7 +22,7 @@ DATA = flags.DEFINE_enum("data", None, ["real", "sample"], "Test the model on th
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are; as in seqjax.main.", flag_values=FLAGS)
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Import, write, test.
 
     Raises:
@@ -57,14 +57,8 @@ def main(arguments: list[str]) -> None:
 
 
 def run() -> None:
-    """Entry point: errors that the user can mend become one line and exit code 2."""
-    if {"-h", "-help", "--help"} & set(sys.argv[1:]):
-        print(f"{__doc__}\n{FLAGS.get_help()}")
-        return
-    try:
-        main(list(FLAGS(sys.argv))[1:])
-    except (flags.Error, UserError) as error:
-        fail(str(error))
+    """Entry point."""
+    run_tool(main, FLAGS, __doc__)
 
 
 if __name__ == "__main__":

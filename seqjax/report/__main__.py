@@ -1,15 +1,13 @@
 """The report's command line; the package's docstring says what it does."""
 
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from absl import flags, logging
+from absl import flags
 
 import seqjax.report
+from seqjax.command_line import run_tool
 from seqjax.errors import UserError
-from seqjax.main import fail
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
 RUNS = flags.DEFINE_string("runs", "runs", "The folder below which the runs are.", flag_values=FLAGS)
@@ -54,16 +52,8 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def run() -> None:
-    """Entry point: errors that the user can mend become one line and exit code 2."""
-    if {"-h", "-help", "--help"} & set(sys.argv[1:]):
-        print(f"{seqjax.report.__doc__}\n{FLAGS.get_help()}")
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.set_verbosity(logging.WARNING)
-    try:
-        main(list(FLAGS(sys.argv))[1:])
-    except (flags.Error, UserError) as error:
-        fail(str(error))
+    """Entry point."""
+    run_tool(main, FLAGS, seqjax.report.__doc__)
 
 
 if __name__ == "__main__":
