@@ -3,7 +3,7 @@
 import json
 
 EXPERIMENT = """
-def experiment(*, units: int = 16, epochs: int = 10, batch_size: int = 256, seed: int = 0):
+def experiment(*, units: int = 16, epochs: int = 10, batch_size: int = 256, vectors: str = "here", seed: int = 0):
     raise AssertionError("the report reads this file, and does not run it")
 """
 

@@ -13,7 +13,7 @@ from matplotlib.image import imread
 
 from seqjax import commands
 from seqjax.errors import UserError
-from seqjax.report import curves, forecasts, runs, statistics, table, verdicts
+from seqjax.report import comparisons, curves, forecasts, runs, statistics, table, verdicts
 from seqjax.report.claims import CLAIMS, Claim
 from seqjax.train import Settings
 from seqjax.workdir import Workdir
@@ -198,6 +198,36 @@ def test_overfitting_is_a_rise_of_the_validation_loss_in_the_second_half(tmp_pat
     assert verdicts.rise(groups[0].runs[0]) == pytest.approx(3.7 - 3.0, abs=0.05)
     (found,) = verdicts.judge(groups, [claim])
     assert found.verdict == "held"
+
+
+def test_where_a_file_of_vectors_lies_does_not_decide_a_claim(tmp_path):
+    claim = Claim("Word2Vec", "imdb_word2vec", "imdb_bilstm_masked", "accuracy")
+    for seed, (better, worse) in enumerate(((0.88, 0.87), (0.89, 0.87), (0.88, 0.86))):
+        report_runs.write(tmp_path / f"m{seed}", "imdb_bilstm_masked", seed, worse, metric="accuracy")
+        report_runs.write(
+            tmp_path / f"w{seed}", "imdb_word2vec", seed, better, metric="accuracy", vectors="/elsewhere/word2vec"
+        )
+    (verdict,) = verdicts.judge(list(grouped(tmp_path).values()), [claim])
+    assert verdict.verdict == verdicts.HELD
+    assert verdict.difference is not None
+    assert verdict.difference.count == 3
+
+
+def test_comparisons_are_filled_with_plain_runs_on_real_data(tmp_path):
+    for seed, score in enumerate((0.86, 0.88)):
+        report_runs.write(tmp_path / f"b{seed}", "imdb_bilstm", seed, score, metric="accuracy")
+        report_runs.write(tmp_path / f"few{seed}", "imdb_glove", seed, 0.6, metric="accuracy", units=8)
+        report_runs.write(tmp_path / f"s{seed}", "imdb_conv1d", seed, 0.5, metric="accuracy", data="sample")
+    groups = list(grouped(tmp_path).values())
+    found = dict(comparisons.tables(groups, table.rows(groups, [])))
+    for title, (head, *lines) in found.items():
+        assert {len(line) for line in lines} == {len(head)}, title
+        cells = {line[0]: dict(zip(head, line, strict=True)) for line in lines}
+        assert cells["imdb_bilstm"]["test accuracy, ours"] == "87.00 ± 12.71 % (2)"
+        assert cells["imdb_bilstm"]["seconds an epoch"] == "2.0"
+        others = [cell for name, cell in cells.items() if name != "imdb_bilstm"]
+        assert {cell["test accuracy, ours"] for cell in others} == {"not run"}
+    assert not comparisons.tables([], [])
 
 
 def test_claims_without_runs_and_generated_data_are_not_run(tmp_path):

@@ -6,7 +6,7 @@ finds every run below DIR (and what `seqjax.compare --free` has written there), 
 index.html, one page without anything outside it. Runs that differ only in their seed are one row: mean +- half the
 95 % interval of the mean (Student's t), and the number of seeds.
 
-    main -> runs.find -> table.rows -> verdicts.judge -> plots, forecasts -> page.write
+    main -> runs.find -> table.rows -> verdicts.judge, comparisons.tables -> plots, forecasts -> page.write
 """
 
 from seqjax.report.curves import curves as curves

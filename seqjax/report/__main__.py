@@ -25,24 +25,25 @@ def main(arguments: Sequence[str]) -> None:
     if arguments:
         raise UserError(f"{arguments[0]!r} is not a flag; give --runs=DIR --output=DIR")
     from seqjax.data.folders import data_dir_default
-    from seqjax.report import page, runs, table, verdicts
+    from seqjax.report import comparisons, page, runs, table, verdicts
 
     output = Path(OUTPUT.value)
     if output.exists() and not output.is_dir():
         raise UserError(f"--output={output} is not a folder")
     found, keras = runs.find(Path(RUNS.value))
     groups = runs.group(found)
-    rows, waiting, judged = table.rows(groups, keras), table.unfinished(found), verdicts.judge(groups)
+    rows, waiting = table.rows(groups, keras), table.unfinished(found)
     figures, notes = [], []
     if PICTURES.value:
         from seqjax.report import gallery
 
         folder = Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
         figures, notes = gallery.figures(groups, rows, folder)
+    findings = table.Findings(rows, verdicts.judge(groups), comparisons.tables(groups, rows), waiting, notes)
     files = {
-        "report.json": table.as_json(rows, judged, waiting, notes),
-        "report.md": table.markdown(rows, judged, waiting, notes),
-        "index.html": page.page(rows, judged, waiting, notes, figures),
+        "report.json": table.as_json(findings),
+        "report.md": table.markdown(findings),
+        "index.html": page.page(findings, figures),
     }
     try:
         table.write(output, files)

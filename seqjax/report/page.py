@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from seqjax.report import table as tables
 from seqjax.report.plots import Figure
-from seqjax.report.table import Row
+from seqjax.report.table import Findings, Row
 from seqjax.report.verdicts import HELD, NOT_HELD, NOT_RUN, UNDECIDED, Verdict
 
 STYLE = """
@@ -31,26 +31,21 @@ h3 { margin-bottom: 0; }
 CLASSES = {HELD: "held", NOT_HELD: "not-held", UNDECIDED: "undecided", NOT_RUN: "not-run"}
 
 
-def page(
-    table: Sequence[Row],
-    verdicts: Sequence[Verdict],
-    waiting: Sequence[Row],
-    notes: Sequence[str],
-    figures: Sequence[Figure],
-) -> str:
+def page(found: Findings, figures: Sequence[Figure]) -> str:
     """The whole page."""
-    keras = [said for row in table if (said := tables.beside_keras(row))]
+    keras = [said for row in found.rows if (said := tables.beside_keras(row))]
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>seqjax: results</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>Results</h1>",
-        _summary(table, verdicts),
-        _table(table),
+        _summary(found.rows, found.verdicts),
+        _table(found.rows),
         _section("Beside Keras", _items(keras)) if keras else "",
-        _section("The lecture's claims", _claims(verdicts)),
-        _section("Unfinished runs", _items([tables.progress(row) for row in waiting])) if waiting else "",
+        _section("The lecture's claims", _claims(found.verdicts)),
+        *(_section(title, _comparison(texts)) for title, texts in found.comparisons),
+        _section("Unfinished runs", _items([tables.progress(row) for row in found.waiting])) if found.waiting else "",
         _section("Pictures", "\n".join(map(_figure, figures))) if figures else "",
-        _section("Notes", _items(notes)) if notes else "",
+        _section("Notes", _items(found.notes)) if found.notes else "",
         "</body>\n</html>\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -95,6 +90,12 @@ def _claims(verdicts: Sequence[Verdict]) -> str:
         evidence = f'<td class="evidence">{_text(v.evidence)}</td>'
         lines.append(f'<tr class="first"><td>{quote}</td><td>{verdict}</td>{evidence}</tr>')
     return _wide("<th>The lecture says</th><th>Verdict</th><th>Evidence</th>", lines)
+
+
+def _comparison(texts: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{_text(text)}</th>" for text in texts[0])
+    lines = ["".join(f"<td>{_text(text)}</td>" for text in line) for line in texts[1:]]
+    return _wide(head, [f'<tr class="first">{line}</tr>' for line in lines])
 
 
 def _wide(head: str, lines: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The table "lecture | ours | Keras here | parameters | time", as data and as Markdown."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,19 @@ from seqjax.report.verdicts import Verdict
 
 PARTS = ("test", "validation")
 Row = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """All that the report says in words and numbers."""
+
+    rows: Sequence[Row]
+    verdicts: Sequence[Verdict]
+    comparisons: Sequence[tuple[str, Sequence[Sequence[str]]]]
+    """Of `comparisons.tables`."""
+    waiting: Sequence[Row]
+    """Of `unfinished`."""
+    notes: Sequence[str]
 
 
 def rows(groups: Sequence[Group], keras: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -140,22 +154,20 @@ def beside_keras(row: Row) -> str | None:
     return f"{row['label']}: ours minus Keras, {'; '.join(said)}"
 
 
-def markdown(table: Sequence[Row], verdicts: Sequence[Verdict], waiting: Sequence[Row], notes: Sequence[str]) -> str:
+def markdown(found: Findings) -> str:
     """report.md."""
-    lines = ["# Results", "", _line(HEADER), _line(["-"] * len(HEADER))]
-    lines += [_line(cells_) for row in table for cells_ in cells(row)]
-    lines += [
-        "",
-        "Time is a run's training on " + (", ".join(sorted({d for row in table for d in row["devices"]})) or "-"),
-    ]
-    lines[-1] += ". The epoch with the lowest validation loss is tested."
-    keras = [said for row in table if (said := beside_keras(row))]
+    devices = ", ".join(sorted({device for row in found.rows for device in row["devices"]})) or "-"
+    lines = ["# Results", "", *_table([HEADER, *(texts for row in found.rows for texts in cells(row))])]
+    lines += ["", f"Time is a run's training on {devices}. The epoch with the lowest validation loss is tested."]
+    keras = [said for row in found.rows if (said := beside_keras(row))]
     lines += ["", "## Beside Keras", "", *(f"- {said}" for said in keras)] if keras else []
-    lines += ["", "## The lecture's claims", "", _line(("claim", "compared", "verdict", "evidence")), _line(["-"] * 4)]
-    lines += [_line([v.claim.quote, v.claim.meaning, f"**{v.verdict}**", v.evidence]) for v in verdicts]
-    lines += ["", "## Unfinished runs", ""] if waiting else []
-    lines += [f"- {progress(row)}" for row in waiting]
-    lines += ["", "## Notes", "", *(f"- {note}" for note in notes)] if notes else []
+    judged = [[v.claim.quote, v.claim.meaning, f"**{v.verdict}**", v.evidence] for v in found.verdicts]
+    lines += ["", "## The lecture's claims", "", *_table([("claim", "compared", "verdict", "evidence"), *judged])]
+    for title, texts in found.comparisons:
+        lines += ["", f"## {title}", "", *_table(texts)]
+    lines += ["", "## Unfinished runs", ""] if found.waiting else []
+    lines += [f"- {progress(row)}" for row in found.waiting]
+    lines += ["", "## Notes", "", *(f"- {note}" for note in found.notes)] if found.notes else []
     return "\n".join(lines) + "\n"
 
 
@@ -164,11 +176,16 @@ def progress(row: Row) -> str:
     return f"{row['path']} ({row['experiment']}, seed {row['seed']}): {row['epochs_done']} of {row['epochs']} epochs"
 
 
+def _table(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Markdown; the first line is the heading."""
+    return [_line(lines[0]), _line(["-"] * len(lines[0])), *map(_line, lines[1:])]
+
+
 def _line(texts: Sequence[str]) -> str:
     return f"| {' | '.join(text.replace('|', chr(92) + '|') for text in texts)} |"
 
 
-def as_json(table: Sequence[Row], verdicts: Sequence[Verdict], waiting: Sequence[Row], notes: Sequence[str]) -> str:
+def as_json(found: Findings) -> str:
     """report.json: all of it, for programs."""
     judged = [
         {
@@ -179,9 +196,11 @@ def as_json(table: Sequence[Row], verdicts: Sequence[Verdict], waiting: Sequence
             "evidence": v.evidence,
             "difference": v.difference and vars(v.difference),
         }
-        for v in verdicts
+        for v in found.verdicts
     ]
-    return json.dumps({"rows": table, "claims": judged, "unfinished": waiting, "notes": notes}, indent=1) + "\n"
+    compared = [{"title": title, "table": texts} for title, texts in found.comparisons]
+    everything = {"rows": found.rows, "claims": judged, "comparisons": compared}
+    return json.dumps(everything | {"unfinished": found.waiting, "notes": found.notes}, indent=1) + "\n"
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqjax.report import statistics
-from seqjax.report.claims import CLAIMS, HIGHER_IS_BETTER, Claim
+from seqjax.report.claims import CLAIMS, FREE_KNOBS, HIGHER_IS_BETTER, Claim
 from seqjax.report.runs import Group, Run
 
 HELD, NOT_HELD, UNDECIDED, NOT_RUN = "held", "did not hold", "undecided", "not run"
@@ -67,7 +67,7 @@ def _values(row: Group, claim: Claim) -> dict[int, float] | float | None:
 
 
 def _candidates(groups: Sequence[Group], name: str, options: Mapping[str, Any]) -> list[Group]:
-    fits = lambda row: {knob: value for knob, value in row.changed.items() if knob != "epochs"} == dict(options)
+    fits = lambda row: {knob: value for knob, value in row.changed.items() if knob not in FREE_KNOBS} == dict(options)
     return [row for row in groups if row.experiment == name and fits(row)]
 
 

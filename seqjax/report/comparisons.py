@@ -1,0 +1,98 @@
+"""The lecture's two comparisons of text representations, filled with what was measured.
+
+What is said to cost so much if built is not built here: the different words of a batch are projected once, and the
+product of a one-hot vector is a row of the kernel (`seqjax.models.tokens`).
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqjax.report import statistics
+from seqjax.report.claims import FREE_KNOBS
+from seqjax.report.runs import Group
+from seqjax.report.table import Row, number, score
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A table of its own: some experiments, what is so by construction, and what was measured."""
+
+    title: str
+    facts: Sequence[str]
+    """Headings of what is so by construction."""
+    rows: Mapping[str, Sequence[str]]
+    """Experiment -> its facts."""
+
+
+MEASURED = ("test accuracy, lecture", "test accuracy, ours", "parameters", "seconds an epoch")
+
+_BAG, _SEQUENCE = ("bag of words", "lost beyond the n-gram"), ("sequence", "kept")
+COMPARISONS = (
+    Comparison(
+        "Bag of words or sequence",
+        ("model", "order of the words", "a review is"),
+        {
+            "imdb_unigram": (_BAG[0], "lost", "20,000 numbers 0 or 1"),
+            "imdb_bigram": (*_BAG, "20,000 numbers 0 or 1"),
+            "imdb_bigram_tfidf": (*_BAG, "20,000 weights"),
+            "imdb_onehot_bilstm": (*_SEQUENCE, "600 x 20,000 numbers 0 or 1"),
+            "imdb_bilstm": (*_SEQUENCE, "600 x 256 numbers"),
+            "imdb_bilstm_masked": (*_SEQUENCE, "as many x 256 numbers as it has words"),
+            "imdb_conv1d": ("sequence", "kept within a window", "600 x 256 numbers"),
+            "imdb_transformer": (
+                "sequence",
+                "kept by position vectors",
+                "as many x 256 numbers as it has words",
+            ),
+        },
+    ),
+    Comparison(
+        "One-hot or word embedding",
+        ("a word is", "comes from", "a batch, if it were built", "its product with the kernels, if built"),
+        {
+            # 32 x 600 words x 20,000 (or 256) numbers x 4 bytes; times 256 columns of the two kernels.
+            "imdb_onehot_bilstm": ("20,000 numbers, sparse", "nowhere: hardcoded", "1.5 GB", "98 G multiply-adds"),
+            "imdb_bilstm": ("256 numbers, dense", "the labels", "20 MB", "1.3 G multiply-adds"),
+            "imdb_glove": ("100 numbers, dense", "other texts (GloVe)", "8 MB", "0.5 G multiply-adds"),
+            "imdb_word2vec": ("256 numbers, dense", "these texts, then the labels", "20 MB", "1.3 G multiply-adds"),
+        },
+    ),
+)
+
+
+def tables(groups: Sequence[Group], rows: Sequence[Row]) -> list[tuple[str, list[list[str]]]]:
+    """(title, lines of cells, the heading first) of each comparison of which something was measured on the real data.
+
+    Args:
+      groups: of `runs.group`.
+      rows: of `table.rows`: one for each group.
+    """
+    plain = {}
+    for group, row in zip(groups, rows, strict=True):
+        if group.data == "real" and set(group.changed) <= set(FREE_KNOBS):
+            best = plain.get(group.experiment)
+            if best is None or len(group.runs) > len(best[0].runs):
+                plain[group.experiment] = (group, row)
+    found = []
+    for comparison in COMPARISONS:
+        if plain.keys() & comparison.rows.keys():
+            lines = [
+                [name, *facts, *_measured(*plain.get(name, (None, None)))] for name, facts in comparison.rows.items()
+            ]
+            found.append((comparison.title, [["experiment", *comparison.facts, *MEASURED], *lines]))
+    return found
+
+
+def _measured(group: Group | None, row: Row | None) -> list[str]:
+    if group is None or row is None:
+        return ["not run"] * len(MEASURED)
+    lecture = row["lecture"].get("test", {}).get("accuracy")
+    results: list[Any] = [(run.results, run.rows) for run in group.runs]
+    seconds = [result["seconds"] / len(epochs) for result, epochs in results if epochs]
+    return [
+        "-" if lecture is None else number(lecture, "accuracy"),
+        score(row["ours"]["test"], "accuracy"),
+        f"{row['parameters']:,}",
+        f"{statistics.mean(seconds).mean:.1f}" if seconds else "-",
+    ]
