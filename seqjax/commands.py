@@ -51,37 +51,58 @@ def train(
       UserError: wrong name, option, data or workdir; nothing has been touched.
       RunStoppedError: a signal, or a loss that is not finite.
     """
-    source_file = _own_copy(workdir, experiments.find(name))
+    source_file = own_copy(workdir, experiments.find(name))
     function = experiments.load(source_file)
-    knobs = experiments.options(function, options)
-    config: dict[str, Any] = {"experiment": name, "options": knobs, "data": data}
-    config["settings"] = {"steps_per_dispatch": settings.steps_per_dispatch}
+    config = asked(name, experiments.options(function, options), data, settings)
     workdir.check(config)
-    experiment = function(**knobs)
+    experiment = function(**config["options"])
     dataset = experiment.source.load(data, data_dir)
     check_model(experiment, dataset)
-    config |= {"fingerprint": dataset.fingerprint, "description": dataset.description}
-    config |= {"backends": explain(experiment.model), "tuned": dict(tuned or {}), "device": device()}
-    config |= {"versions": versions(), "command": shlex.join(sys.argv)}
+    config |= found(experiment, dataset, tuned or {})
     if explained:
         print("\n".join(config["backends"]) or "no recurrent layer")
     with workdir.lock():
-        workdir.claim(config, {**dataset.assets, "experiment.py": source_file.read_text(encoding="utf-8")})
+        claim(workdir, config, dataset, source_file)
         print(f"{name}: {dataset.description}; {config['device']}; {workdir.path}", flush=True)
         finished = workdir.results()
         if finished is not None:
             print(f"{workdir.path} is finished already")
             return finished
-        return _fit(experiment, dataset, workdir, settings, config)
+        from seqjax.fit import fit
+
+        return finish(experiment, dataset, workdir, config, fit(experiment, dataset, workdir, settings))
 
 
-def _fit(
-    experiment: Experiment, dataset: "Dataset", workdir: Workdir, settings: "Settings", config: Mapping[str, Any]
+def asked(name: str, knobs: Mapping[str, Any], data: str, settings: "Settings") -> dict[str, Any]:
+    """What config.json says before the data are read; see `train` for the arguments."""
+    kept = {"steps_per_dispatch": settings.steps_per_dispatch}
+    return {"experiment": name, "options": dict(knobs), "data": data, "settings": kept}
+
+
+def found(experiment: Experiment, dataset: "Dataset", tuned: Mapping[str, str]) -> dict[str, Any]:
+    """What config.json says besides: data, backends, machine, versions, command."""
+    return {
+        "fingerprint": dataset.fingerprint,
+        "description": dataset.description,
+        "backends": explain(experiment.model),
+        "tuned": dict(tuned),
+        "device": device(),
+        "versions": versions(),
+        "command": shlex.join(sys.argv),
+    }
+
+
+def claim(workdir: Workdir, config: Mapping[str, Any], dataset: "Dataset", source_file: Path) -> None:
+    """`Workdir.claim` with the data's own files and a copy of the experiment's."""
+    workdir.claim(config, {**dataset.assets, "experiment.py": source_file.read_text(encoding="utf-8")})
+
+
+def finish(
+    experiment: Experiment, dataset: "Dataset", workdir: Workdir, config: Mapping[str, Any], scores: Mapping[str, Any]
 ) -> dict[str, Any]:
-    from seqjax.fit import fit
+    """Write curves.png, then results.json from what `fit` returned; returns what the latter holds."""
     from seqjax.report import curves
 
-    scores = fit(experiment, dataset, workdir, settings)
     curves(workdir.rows(), scores["best_epoch"], next(iter(experiment.metrics)), workdir.path / "curves.png")
     known = {"lecture": experiment.lecture, "data": config["data"], "optimum": dataset.optimum}
     results = {"experiment": config["experiment"], "options": config["options"], **scores, **known}
@@ -89,7 +110,7 @@ def _fit(
     return results
 
 
-def _own_copy(workdir: Workdir, source_file: Path) -> Path:
+def own_copy(workdir: Workdir, source_file: Path) -> Path:
     """The experiment file to run: the run's own copy once it has begun, so that it ends as what it began as."""
     copy = workdir.path / "experiment.py"
     if not copy.exists():

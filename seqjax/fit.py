@@ -2,12 +2,15 @@
 
     main -> fit -> train.Program.train -> train_step
 
+A run asks for its computations one by one (`Training.work`) and does not care who answers: its own program, or one
+that computes the same for other seeds in the same call (`seqjax.together`).
+
 Legend: S steps in an epoch.
 """
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,15 +18,36 @@ import numpy as np
 
 from seqjax.checkpoint import Checkpoints
 from seqjax.data.dataset import Arrays, Dataset, Requests
-from seqjax.data.pipeline import batches, steps_per_epoch
+from seqjax.data.pipeline import Batches, batches, steps_per_epoch
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
 from seqjax.interrupt import Interrupt
 from seqjax.progress import Progress, scores
-from seqjax.train import Program, Settings, TrainState, count_parameters, create_state, means, no_sums
+from seqjax.train import Program, Settings, TrainState, count_parameters, create_state, float_means, no_sums
 from seqjax.workdir import Row, Workdir
 
 Report = tuple[int, dict[str, jax.Array]]  # step, what the device says of it
+Place = tuple[int, int]  # epochs finished, steps done
+
+
+class Train(NamedTuple):
+    """Wanted next: `Program.train`."""
+
+    place: Place
+    state: TrainState
+    batch: Batches
+
+
+class Evaluate(NamedTuple):
+    """Wanted next: `Program.evaluate`."""
+
+    place: Place
+    params: Any
+    part: str
+
+
+Request = Train | Evaluate
+Work = Generator[Request, Any, Row]
 
 
 def fit(experiment: Experiment, dataset: Dataset, workdir: Workdir, settings: Settings) -> Row:
@@ -35,7 +59,7 @@ def fit(experiment: Experiment, dataset: Dataset, workdir: Workdir, settings: Se
       UserError: the workdir's checkpoints are damaged.
     """
     with Interrupt() as interrupt:
-        training = Training(experiment, dataset, workdir, settings, interrupt)
+        training = Training(experiment, Program(experiment, dataset, settings), workdir, interrupt)
         try:
             return training.run()
         finally:
@@ -98,33 +122,60 @@ class Training:
     """One run in one workdir."""
 
     def __init__(
-        self, experiment: Experiment, dataset: Dataset, workdir: Workdir, settings: Settings, interrupt: Interrupt
+        self,
+        experiment: Experiment,
+        program: Program,
+        workdir: Workdir,
+        interrupt: Interrupt,
+        progress: Callable[[int, int], Any] = Progress,
     ):
-        """Restores the newest checkpoint, or creates and saves the initial state."""
-        self.experiment, self.workdir, self.settings, self.interrupt = experiment, workdir, settings, interrupt
-        self.program = Program(experiment, dataset, settings)
+        """Restores the newest checkpoint, or creates and saves the initial state.
+
+        Args:
+          experiment: the run's; its seed may be another than that of the program's.
+          program: what computes.
+          workdir: claimed.
+          interrupt: asked after each dispatch whether to leave.
+          progress: makes what the run reports to, a `Progress` or alike, from its examples in all and done.
+        """
+        self.experiment, self.program, self.workdir, self.interrupt = experiment, program, workdir, interrupt
+        dataset = program.dataset
         self.shown = ("loss", *experiment.metrics)
         self.examples = len(dataset.parts["train"])
         self.epoch_steps = steps_per_epoch(self.examples, experiment.batch_size)
         self.latest = Checkpoints(workdir.path / "checkpoints" / "latest")
         self.best = Checkpoints(workdir.path / "checkpoints" / "best")
-        initial = self.program.place(create_state(experiment, dataset.example(), dataset.initial))
+        initial = program.place(create_state(experiment, dataset.example(), dataset.initial))
         step, self.state = self.latest.restore(initial) or (None, initial)
         self.rows = workdir.keep_rows(int(self.state.epoch))
         self.saved_at = time.monotonic()
         if step is None:
             self._save(0)
-        self.progress = Progress(self.examples * experiment.epochs, self._examples_in(step or 0))
+        self.progress = progress(self.examples * experiment.epochs, self._examples_in(step or 0))
 
     def run(self) -> Row:
-        """Epochs until done, then the best one's test."""
+        """All of it, answered by the run's own program; returns what results.json says of it."""
+        work = self.work()
+        answer: Any = None
+        while True:
+            try:
+                request = work.send(answer)
+            except StopIteration as finished:
+                return finished.value
+            if isinstance(request, Train):
+                answer = self.program.train(request.state, request.batch)
+            else:
+                answer = self.program.evaluate(request.params, request.part)
+
+    def work(self) -> Work:
+        """Epochs until done, then the best one's test: yields what it wants computed, is sent the answers."""
         if step := int(self.state.step):
             self.progress.line(f"resuming at step {step} of {self.epoch_steps * self.experiment.epochs}")
         while (epoch := int(self.state.epoch)) < self.experiment.epochs:
             started = time.monotonic()
-            rate = self._train_epoch(epoch)
-            self._finish_epoch(epoch, started, rate)
-        return self._results()
+            rate = yield from self._train_epoch(epoch)
+            yield from self._finish_epoch(epoch, started, rate)
+        return (yield from self._results())
 
     def close(self) -> None:
         """Finish writing checkpoints."""
@@ -132,14 +183,14 @@ class Training:
         self.latest.close()
         self.best.close()
 
-    def _train_epoch(self, epoch: int) -> float:
+    def _train_epoch(self, epoch: int) -> Generator[Request, Any, float]:
         """The rest of an epoch; returns examples per second. The host never waits for the steps just dispatched."""
         start, stop = int(self.state.step), (epoch + 1) * self.epoch_steps
         title = f"epoch {epoch + 1}/{self.experiment.epochs}"
         began = time.monotonic()
         unread: Report | None = None
         for batch in self.program.batches("train", start, stop, self.experiment.seed):
-            self.state, report = self.program.train(self.state, batch)
+            self.state, report = yield Train((epoch, batch.step), self.state, batch)
             step = batch.step + len(batch.ids)
             self._read(unread, title)  # of the dispatch before: the device is busy with this one
             unread = (step, report)
@@ -150,7 +201,7 @@ class Training:
 
     def _pause(self, step: int) -> None:
         """Within an epoch: save if it is time, leave if a signal came."""
-        due = time.monotonic() - self.saved_at >= self.settings.checkpoint_seconds
+        due = time.monotonic() - self.saved_at >= self.program.settings.checkpoint_seconds
         if due or self.interrupt.signal is not None:
             self._save(step)
         self._leave_if_asked(step)
@@ -182,11 +233,11 @@ class Training:
             f"{self.latest.steps()[0]} in {self.latest.folder}; try a lower learning rate"
         )
 
-    def _finish_epoch(self, epoch: int, started: float, rate: float) -> None:
+    def _finish_epoch(self, epoch: int, started: float, rate: float) -> Generator[Request, Any, None]:
         """Evaluate; write the row, then the best checkpoint, then the latest: each refers only to what is on disk."""
         step = (epoch + 1) * self.epoch_steps
-        train = {name: float(value) for name, value in means(jax.device_get(self.state.sums)).items()}
-        validation = self.program.evaluate(self.state.params, "validation")
+        train = float_means(jax.device_get(self.state.sums))
+        validation = yield Evaluate((epoch, step), self.state.params, "validation")
         if not np.isfinite(validation["loss"]):
             raise self._not_finite(step)
         row = {"epoch": epoch + 1, "step": step, "train": train, "validation": validation}
@@ -205,7 +256,7 @@ class Training:
         )
         self._leave_if_asked(step)
 
-    def _results(self) -> Row:
+    def _results(self) -> Work:
         """Restore the best epoch's parameters and test them. Without epochs these are the initial ones."""
         best_epoch = self._best_epoch()
         if best_epoch == 0:
@@ -213,12 +264,13 @@ class Training:
         self.best.wait()
         step, params = restore_best(self.workdir, self.state.params, best_epoch * self.epoch_steps)
         best_epoch = step // self.epoch_steps  # an earlier one, if the best was damaged and a warning given
+        place = (self.experiment.epochs, int(self.state.step))
         rates = [row["examples_per_second"] for row in self.rows]
         return {
             "parameters": count_parameters(params),
             "best_epoch": best_epoch,
-            "validation": self.program.evaluate(params, "validation"),
-            "test": self.program.evaluate(params, "test"),
+            "validation": (yield Evaluate(place, params, "validation")),
+            "test": (yield Evaluate(place, params, "test")),
             "seconds": round(sum(row["seconds"] for row in self.rows), 3),
             "examples_per_second": float(np.median(rates)) if rates else None,
         }

@@ -47,8 +47,15 @@ EXPLAIN = flags.DEFINE_bool("explain", False, "Say which backend runs each recur
 LIST = flags.DEFINE_bool("list", False, "List every experiment: its name, the lecture's number, what it is.")
 SEEDS = flags.DEFINE_integer("seeds", None, "Train so many seeds, from the knob seed on, each in WORKDIR/seed_N.")
 SWEEP = flags.DEFINE_string("sweep", None, "knob=value,value,...: train each value, in WORKDIR/knob=value/seed_N.")
+MEMBERS = flags.DEFINE_enum(
+    "members",
+    "auto",
+    ["auto", "processes", "vmap"],
+    "How --seeds and --sweep train: a process for each run, or all seeds in one program (auto: processes on CPUs, "
+    "vmap on accelerators).",
+)
 PROCESSES = flags.DEFINE_integer(
-    "processes", None, "Runs of --seeds and --sweep at once (default: one for each CPU core, one on accelerators)."
+    "processes", None, "Of --members=processes, at once (default: one for each CPU core, one on accelerators)."
 )
 STEPS = flags.DEFINE_integer("steps_per_dispatch", 8, "Training steps in one call of the compiled program.")
 CHECKPOINT_SECONDS = flags.DEFINE_float("checkpoint_seconds", 30.0, "Between checkpoints within an epoch.")
@@ -76,6 +83,8 @@ def main(arguments: Sequence[str]) -> None:
     many = SEEDS.value is not None or SWEEP.value is not None
     if many and MODE.value != "train":
         raise UserError(f"--seeds and --sweep are for --mode=train, not --mode={MODE.value}")
+    if not many and (flags.FLAGS["members"].present or PROCESSES.value is not None):
+        raise UserError("--members and --processes are for --seeds and --sweep")
     if MODE.value == "train":
         train_many() if many else train()
         return
@@ -140,18 +149,19 @@ def train_many() -> None:
     planned = members.plan(function, SET.value, 1 if SEEDS.value is None else SEEDS.value, SWEEP.value)
     workdir = Workdir(Path(WORKDIR.value or f"runs/{name}_many"))
     workdir.config()
-    flags_of_each = [f"--data_dir={data_dir()}", f"--steps_per_dispatch={STEPS.value}"]
-    flags_of_each += [f"--checkpoint_seconds={CHECKPOINT_SECONDS.value}", f"--{'' if TUNE.value else 'no'}tune"]
-    results = members.train(
-        name,
-        function,
-        workdir,
-        planned,
-        options=SET.value,
-        data=DATA.value,
-        flags=flags_of_each,
-        processes=members.default_processes() if PROCESSES.value is None else PROCESSES.value,
-    )
+    way, processes = members.choose(MEMBERS.value, PROCESSES.value)
+    if way == "vmap":
+        tuned = runtime_settings()
+        from seqjax.together import Together
+        from seqjax.train import Settings
+
+        settings = Settings(STEPS.value, CHECKPOINT_SECONDS.value, devices=1)
+        run = Together(name, workdir.path, SET.value, DATA.value, data_dir(), settings, tuned)
+    else:
+        each = [f"--data_dir={data_dir()}", f"--steps_per_dispatch={STEPS.value}"]
+        each += [f"--checkpoint_seconds={CHECKPOINT_SECONDS.value}", f"--{'' if TUNE.value else 'no'}tune"]
+        run = members.Processes(name, workdir.path, SET.value, DATA.value, each, processes)
+    results = members.train(name, function, workdir, planned, options=SET.value, data=DATA.value, run=run)
     print("\n".join(members.result_lines(results)))
 
 

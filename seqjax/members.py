@@ -1,10 +1,16 @@
 """Many runs in one command: the same experiment with several seeds, and with several values of a knob.
 
-Each member is a run of its own, in a folder below the common workdir (`seed_0`, or `learning_rate=0.001/seed_0`), made
-by its own `python -m seqjax.main` with --devices=1: bit for bit what that command gives alone. So members resume
-themselves, a finished one is not trained again, and more can be asked for later. On a CPU one process for each core is
-the fastest way (processes share nothing; vmap over the seeds is slower than one after the other, PERFORMANCE.md); on
-accelerators they run one after the other.
+Each member is a run of its own, in a folder below the common workdir (`seed_0`, or `learning_rate=0.001/seed_0`). So
+members resume themselves, a finished one is not trained again, and more can be asked for later. There are two ways to
+train them, which may take turns on the same folders; `choose` takes the one that suits the device, --members forces
+either:
+
+processes   one `python -m seqjax.main` with --devices=1 for each member, bit for bit what that command gives alone; as
+            many at once as there are cores. The fastest on a CPU: processes share nothing, and vmap over the seeds is
+            slower there than one after the other (PERFORMANCE.md).
+vmap        all seeds of a value in one program in this process, values one after the other (`seqjax.together`, which
+            states how near to its own single run each comes). For accelerators, whose memory belongs to one process and
+            which one small model is expected to leave idle (not measured here).
 """
 
 import dataclasses
@@ -12,7 +18,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
 from typing import Any
@@ -77,12 +83,32 @@ def plan(function: Any, options: Sequence[str], seeds: int, sweep: str | None) -
     return [Member(seed, value, knob) for seed in range(first, first + seeds) for value in values]
 
 
-def default_processes() -> int:
-    """One for each core; on accelerators one, because they have one memory."""
-    # JAX is asked in a process of its own: here it would hold the accelerator's memory, which the runs need.
+def choose(way: str, processes: int | None) -> tuple[str, int]:
+    """Which way to train members, and how many processes at once.
+
+    Args:
+      way: `auto`, `processes` or `vmap`. auto is processes on a CPU or where a number of them is given, else vmap.
+      processes: how many at once; None: one for each core, on accelerators one, because they have one memory.
+
+    Raises:
+      UserError: a number below 1, or one with vmap.
+    """
+    if processes is not None:
+        check_least("processes", processes, 1)
+        if way == "vmap":
+            raise UserError(f"--processes={processes} is for --members=processes, not --members=vmap")
+        return "processes", processes
+    on_cpu = way != "vmap" and _platform() == "cpu"
+    if way == "auto":
+        way = "processes" if on_cpu else "vmap"
+    return way, runtime.cores() if on_cpu else 1
+
+
+def _platform() -> str:
+    # JAX is asked in a process of its own: here it would hold the accelerator's memory, which the runs may need.
     code = "import jax; print(jax.default_backend())"
     asked = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
-    return runtime.cores() if asked.stdout.strip() == "cpu" else 1
+    return asked.stdout.strip()
 
 
 def train(
@@ -93,8 +119,7 @@ def train(
     *,
     options: Sequence[str],
     data: str,
-    flags: Sequence[str],
-    processes: int,
+    run: Callable[[Sequence[Member]], Mapping[str, int]],
 ) -> Results:
     """Train or resume every member, then write the common results.json.
 
@@ -105,8 +130,7 @@ def train(
       members: of `plan`.
       options: `knob=value` each, for all.
       data: `real` or `sample`.
-      flags: more flags for each run.
-      processes: how many run at once.
+      run: trains them: `Processes` or `seqjax.together.Together`; returns the exit code of each folder.
 
     Returns:
       what results.json holds.
@@ -115,7 +139,6 @@ def train(
       UserError: the workdir holds something else.
       RunStoppedError: a signal came, or a member failed; the others have been trained all the same.
     """
-    check_least("processes", processes, 1)
     knobs = experiments.options(function, options)
     shared = {knob: value for knob, value in knobs.items() if knob not in ("seed", members[0].knob)}
     config = {"kind": "members", "experiment": name, "data": data, "options": shared}
@@ -123,20 +146,52 @@ def train(
     workdir.check(config)
     with workdir.lock():
         workdir.claim(config, {})
-        command = [sys.executable, "-m", "seqjax.main", f"--experiment={name}", f"--data={data}", "--devices=1", *flags]
-        command += [f"--set={option}" for option in options]
-        _run_all([(member.folder, [*command, *_own(member, workdir.path)]) for member in members], processes)
+        codes = run(members)
+        failed = {folder: code for folder, code in codes.items() if code}
+        if failed:
+            folder, code = next(iter(failed.items()))
+            raise RunStoppedError(
+                f"{len(failed)} of {len(codes)} runs failed: {folder} with exit code {code}; see above", 1
+            )
         results = {"experiment": name, "options": shared, "data": data, **summary(workdir.path, members)}
         workdir.write_results(results)
     return results
 
 
-def _own(member: Member, path: Path) -> list[str]:
-    return [*(f"--set={setting}" for setting in member.settings), f"--workdir={path / member.folder}"]
+def stopped(number: int) -> RunStoppedError:
+    """What to raise after signal `number`, once every run is saved."""
+    name = signal.Signals(number).name
+    return RunStoppedError(f"stopped by {name}, every run saved; the same command resumes", 128 + number)
 
 
-def _run_all(commands: Sequence[tuple[str, list[str]]], processes: int) -> None:
-    """Run the commands, so many at once; their lines are printed under their names.
+@dataclasses.dataclass(frozen=True)
+class Processes:
+    """Trains members each in a process of its own."""
+
+    name: str
+    """Of the experiment."""
+    path: Path
+    """The common workdir's."""
+    options: Sequence[str]
+    """`knob=value` each, for all."""
+    data: str
+    flags: Sequence[str]
+    """More for each."""
+    count: int
+    """How many run at once."""
+
+    def __call__(self, members: Sequence[Member]) -> dict[str, int]:
+        """Exit codes by folder. Raises RunStoppedError: a signal came."""
+        return _run_all([(member.folder, self._command(member)) for member in members], self.count)
+
+    def _command(self, member: Member) -> list[str]:
+        command = [sys.executable, "-m", "seqjax.main", f"--experiment={self.name}", f"--data={self.data}"]
+        command += ["--devices=1", *self.flags, f"--workdir={self.path / member.folder}"]
+        return [*command, *(f"--set={setting}" for setting in (*self.options, *member.settings))]
+
+
+def _run_all(commands: Sequence[tuple[str, list[str]]], processes: int) -> dict[str, int]:
+    """Run the commands, so many at once; their lines are printed under their names. Returns the exit codes.
 
     The first signal is passed on to those that run, and no more are started.
     """
@@ -170,14 +225,8 @@ def _run_all(commands: Sequence[tuple[str, list[str]]], processes: int) -> None:
                     process.send_signal(interrupt.signal)
         futures.wait(codes.values())
     if interrupt.signal is not None:
-        known = signal.Signals(interrupt.signal).name
-        raise RunStoppedError(f"stopped by {known}, every run saved; the same command resumes", 128 + interrupt.signal)
-    failed = {name: code.result() for name, code in codes.items() if code.result()}
-    if failed:
-        name, code = next(iter(failed.items()))
-        raise RunStoppedError(
-            f"{len(failed)} of {len(commands)} runs failed: {name} with exit code {code}; see above", 1
-        )
+        raise stopped(interrupt.signal)
+    return {name: code.result() for name, code in codes.items()}
 
 
 def summary(path: Path, members: Sequence[Member]) -> Results:

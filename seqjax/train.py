@@ -124,6 +124,11 @@ def means(sums: Mapping[str, Any]) -> dict[str, Any]:
     return {name: sums[name] / sums["weight"] for name in names}
 
 
+def float_means(sums: Mapping[str, Any]) -> dict[str, float]:
+    """`means` for people and JSON, from sums on the host."""
+    return {name: float(value) for name, value in means(sums).items()}
+
+
 def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None) -> list[Any]:
     """The devices that share each batch.
 
@@ -195,36 +200,37 @@ def make_evaluate_step(experiment: Experiment, gather: Callable) -> Callable[[Su
 class Program:
     """The pure functions compiled for the devices at hand, batches split over them along B.
 
-    Attributes:
-      train: (state, stack) -> (state, means of the epoch so far and `bad_step`); the state's buffers are donated.
-      evaluate: (params, part) -> {name: mean over the part}.
+    `seqjax.together.SeedsProgram` is the same of many seeds: it vmaps `train_steps` and `evaluate_steps`.
     """
+
+    split = PartitionSpec(None, AXIS)
+    """Of a stack's arrays [K, B]."""
 
     def __init__(self, experiment: Experiment, dataset: Dataset, settings: Settings):
         """Puts the arrays on every device; compiles at first use."""
         self.experiment, self.dataset, self.settings = experiment, dataset, settings
         self.mesh = mesh = Mesh(np.asarray(shared_by(experiment, dataset, settings.devices)), (AXIS,))
         self._whole = NamedSharding(mesh, PartitionSpec())
-        self._split = NamedSharding(mesh, PartitionSpec(None, AXIS))
+        self._split = NamedSharding(mesh, self.split)
         self.arrays = jax.device_put(dict(dataset.arrays), self._whole)
-
-        def train(
-            state: TrainState, stack: Stack, arrays: Arrays, length: int | None
-        ) -> tuple[TrainState, dict[str, jax.Array]]:
-            train_step = make_train_step(experiment, dataset.cut(length))
-            state, _ = jax.lax.scan(lambda carry, batch: train_step(carry, batch, arrays), state, stack)
-            return state, means(state.sums) | {"bad_step": state.bad_step}
-
-        def evaluate(sums: Sums, stack: Stack, params: Any, arrays: Arrays, length: int | None) -> Sums:
-            evaluate_step = make_evaluate_step(experiment, dataset.cut(length))
-            add = lambda carry, batch: (evaluate_step(carry, batch, params, arrays), None)
-            return jax.lax.scan(add, sums, stack)[0]
-
-        stack = (self._split, self._split)
-        whole = self._whole
+        stack, whole = (self._split, self._split), self._whole
         compiled = functools.partial(jax.jit, out_shardings=whole)
-        self._train = compiled(train, donate_argnums=0, static_argnums=3, in_shardings=(whole, stack, whole))
-        self._evaluate = compiled(evaluate, static_argnums=4, in_shardings=(whole, stack, whole, whole))
+        self._train = compiled(self.train_steps, donate_argnums=0, static_argnums=3, in_shardings=(whole, stack, whole))
+        self._evaluate = compiled(self.evaluate_steps, static_argnums=4, in_shardings=(whole, stack, whole, whole))
+
+    def train_steps(
+        self, state: TrainState, stack: Stack, arrays: Arrays, length: int | None
+    ) -> tuple[TrainState, dict[str, jax.Array]]:
+        """K steps, pure: -> (state, means of the epoch so far and `bad_step`)."""
+        train_step = make_train_step(self.experiment, self.dataset.cut(length))
+        state, _ = jax.lax.scan(lambda carry, batch: train_step(carry, batch, arrays), state, stack)
+        return state, means(state.sums) | {"bad_step": state.bad_step}
+
+    def evaluate_steps(self, sums: Sums, stack: Stack, params: Any, arrays: Arrays, length: int | None) -> Sums:
+        """K batches, pure: -> the sums with them added."""
+        evaluate_step = make_evaluate_step(self.experiment, self.dataset.cut(length))
+        add = lambda carry, batch: (evaluate_step(carry, batch, params, arrays), None)
+        return jax.lax.scan(add, sums, stack)[0]
 
     def place(self, tree: Tree) -> Tree:
         """A tree of arrays, whole on every device."""
@@ -245,19 +251,23 @@ class Program:
             hosts=jax.process_count(),
         )
 
-    def train(self, state: TrainState, batch: Batches) -> tuple[TrainState, dict[str, jax.Array]]:
-        """K steps in one dispatch."""
+    def train(self, state: Tree, batch: Batches) -> tuple[Tree, Any]:
+        """`train_steps` in one dispatch; the state's buffers are donated."""
         with jax.set_mesh(self.mesh):
             return self._train(state, self._stack(batch), self.arrays, batch.length)
 
     def evaluate(self, params: Any, part: str) -> dict[str, float]:
         """Means of the loss and the metrics over a part, every example once."""
+        return float_means(self.sums(params, part, no_sums(self.experiment)))
+
+    def sums(self, params: Any, part: str, sums: Tree) -> Tree:
+        """`evaluate_steps` over a part, added to `sums`; on the host."""
         steps = steps_per_epoch(len(self.dataset.parts[part]), self.experiment.batch_size)
-        sums = self.place(no_sums(self.experiment))
+        sums = self.place(sums)
         for batch in self.batches(part, 0, steps):
             with jax.set_mesh(self.mesh):
                 sums = self._evaluate(sums, self._stack(batch), params, self.arrays, batch.length)
-        return {name: float(value) for name, value in means(jax.device_get(sums)).items()}
+        return jax.device_get(sums)
 
     def _stack(self, batch: Batches) -> Stack:
         if jax.process_count() == 1:

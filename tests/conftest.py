@@ -19,6 +19,13 @@ from seqjax.experiment import Experiment
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+def pytest_configure(config):
+    """The quick tests compile quickly, in their own processes too; the slow ones as users do."""
+    if config.getoption("-m") == "not slow":
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+        jax.config.update("jax_disable_most_optimizations", True)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _programs_are_compiled_once(tmp_path_factory):
     """Tests that run the same program many times (kill, resume, compare) compile it once."""

@@ -24,13 +24,6 @@ def random_parameters(cell, features=FEATURES):
     return reference.random_variables(cell, carry, jnp.zeros((BATCH, features)), scale=1.0)["params"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _compile_quickly():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def draw(seed, *shape):
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
 

@@ -268,6 +268,7 @@ def test_help_needs_no_heavy_library():
     assert "LOADED []" in done.stdout
 
 
+@pytest.mark.slow
 def test_steps_of_a_row_in_float64(tmp_path):
     output = tmp_path / "steps.json"
     settings = ["--set=units=2", "--set=sequence_length=8", "--steps=9", f"--output={output}"]

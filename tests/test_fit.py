@@ -11,7 +11,7 @@ from seqjax.checkpoint import Checkpoints
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.fit import Training, fit, restore_best
 from seqjax.interrupt import Interrupt
-from seqjax.train import Settings, create_state
+from seqjax.train import Program, Settings, create_state
 from seqjax.workdir import Workdir
 
 SETTINGS = Settings(steps_per_dispatch=2, checkpoint_seconds=0.0)  # a checkpoint after every dispatch
@@ -72,7 +72,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(toy_experiment, toy_dataset
     """Dispatches are 4 an epoch (2 + 2 + 2 + 1 steps); 4 falls on the end of the first epoch."""
     workdir = new_workdir(tmp_path / "run")
     with Interrupt() as interrupt:
-        training = Training(toy_experiment, toy_dataset, workdir, SETTINGS, interrupt)
+        training = Training(toy_experiment, Program(toy_experiment, toy_dataset, SETTINGS), workdir, interrupt)
         train, count = training.program.train, 0
 
         def counted(state, batch):
@@ -104,7 +104,7 @@ def test_a_run_that_dies_at_the_end_of_an_epoch_resumes(
 ):
     workdir = new_workdir(tmp_path / "run")
     with Interrupt() as interrupt:
-        training = Training(toy_experiment, toy_dataset, workdir, SETTINGS, interrupt)
+        training = Training(toy_experiment, Program(toy_experiment, toy_dataset, SETTINGS), workdir, interrupt)
         owner, name = {
             "append_row": (workdir, "append_row"),
             "best": (training.best, "save"),

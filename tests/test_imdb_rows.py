@@ -27,7 +27,9 @@ ROWS = {  # knobs that make it quick, and the least accuracy: what a bag of word
 }
 
 
-SLOW = ("imdb_bilstm", "imdb_onehot_bilstm", "imdb_word2vec", "imdb_transformer")  # to run, not to learn
+SLOW = (  # to run; their parts are tested elsewhere
+    "imdb_bigram", "imdb_bilstm", "imdb_glove", "imdb_onehot_bilstm", "imdb_transformer", "imdb_word2vec",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in ROWS])

@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from seqjax.errors import UserError
-from seqjax.optimizers import OPTIMIZERS, optimizer
+from seqjax.optimizers import OPTIMIZERS, adagrad_rows, optimizer
 
 KERAS = {
     "rmsprop": lambda keras, **clip: keras.optimizers.RMSprop(0.01, **clip),
@@ -57,3 +57,16 @@ def test_wrong_names_and_bounds():
         optimizer("adamm")
     with pytest.raises(UserError, match="clip_norm must be above 0, not 0"):
         optimizer(clip_norm=0)
+
+
+@pytest.mark.parametrize("initial", [0.0, 0.5])
+def test_adagrad_rows_has_one_rate_for_each_row(initial):
+    gradients = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
+    gradients[:, 2] = 0
+    transformation = adagrad_rows(0.3, initial)
+    state, rows = transformation.init({"w": np.zeros((3, 4), np.float32)}), np.full((3, 1), initial)
+    for gradient in gradients:
+        updates, state = transformation.update({"w": gradient}, state)
+        rows += np.mean(gradient**2, axis=1, keepdims=True)
+        expected = np.divide(-0.3 * gradient, np.sqrt(rows), where=rows > 0, out=np.zeros((3, 4)))
+        np.testing.assert_allclose(updates["w"], expected, rtol=1e-5)

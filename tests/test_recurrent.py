@@ -22,13 +22,6 @@ def draw(seed, *shape):
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _compile_quickly():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def start(layer, inputs, seed=0):
     """First values as the layer's initializers give them."""
     return jax.jit(layer.init)(jax.random.key(seed), inputs)

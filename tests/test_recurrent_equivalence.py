@@ -27,13 +27,6 @@ KINDS = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _compile_quickly():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 few = settings(max_examples=2, deadline=None, derandomize=True)
 seeds = st.integers(0, 999)
 lengths_with_zero = st.lists(st.integers(0, TIME), min_size=BATCH, max_size=BATCH)

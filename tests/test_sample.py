@@ -286,10 +286,16 @@ def bigram_key(text: str) -> tuple:
     return bag_key(text) + tuple(pair for pair in grams(text, 2) if pair[0] == "not")
 
 
+@pytest.fixture(scope="module")
+def large() -> SampleReviews:
+    return reviews(train=20_000, test=2, seed=9)
+
+
 @pytest.mark.parametrize(("key", "name"), [(bag_key, "bag_of_words_accuracy"), (bigram_key, "bigram_accuracy")])
-def test_majority_vote_of_a_large_sample_reaches_its_ceiling_and_no_more(texts: SampleReviews, key, name: str):
+def test_majority_vote_of_a_large_sample_reaches_its_ceiling_and_no_more(
+    texts: SampleReviews, large: SampleReviews, key, name: str
+):
     """The majority label per bag, learned from 20,000 reviews, on the 1,000 of the test part."""
-    large = reviews(train=20_000, test=2, seed=9)
     votes = collections.defaultdict(int)
     for text, label in zip(large.train_texts, large.train_labels, strict=True):
         votes[key(text)] += 2 * int(label) - 1

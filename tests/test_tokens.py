@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqjax.data import tokens
+from seqjax.data import numbering, tokens
 from seqjax.data.tokens import Corpus, Tokenizer
 from seqjax.errors import UserError
 
@@ -62,11 +62,31 @@ def test_a_corpus_holds_the_tokens_of_its_texts(texts, split_at, ngrams, lower, 
 
 def test_keys_that_meet_in_the_hash_table_are_told_apart():
     """Many keys with all the same high bits of their product with the first factor, among few slots."""
-    inverse = pow(tokens.GOLDEN, -1, 2**64)
-    keys = np.array([inverse * k % 2**64 for k in range(40)] * 3 + [0, 2**64 - 1], np.uint64)
-    numbers, firsts = tokens._group(keys)
+    inverse = pow(numbering.GOLDEN, -1, 2**64)
+    keys = np.array([inverse * k % 2**64 for k in range(40)] * 3 + [0, 2**64 - 2], np.uint64)
+    numbers, firsts = numbering.Numbering()(0, keys)
     assert sorted(set(numbers.tolist())) == list(range(len(firsts))) == list(range(41))
     np.testing.assert_array_equal(keys[firsts][numbers], keys)
+
+
+@pytest.mark.parametrize("integers", [1, 2])
+@pytest.mark.parametrize("piece", [7, 1 << 16])
+def test_numbers_are_those_of_a_dictionary_over_many_calls(integers, piece, monkeypatch):
+    """Enough keys that the table grows several times; the first call brings none."""
+    monkeypatch.setattr(numbering, "PIECE", piece)
+    rng, number, known = np.random.default_rng(0), numbering.Numbering(integers), {}
+    for size in (0, 1, 900, 30, 2000):
+        keys = rng.integers(0, 40 if integers == 2 else 1500, (integers, size)).astype(np.uint64) << np.uint64(40)
+        numbers, firsts = number(10 + len(known), *keys)
+        fresh = []
+        for place, key in enumerate(zip(*keys.tolist(), strict=True)):
+            if key not in known and key not in {found for found, _ in fresh}:
+                fresh.append((key, place))
+        assert sorted(firsts.tolist()) == [place for _, place in fresh]
+        for place in firsts.tolist():
+            known[tuple(keys[:, place].tolist())] = 10 + len(known)
+        assert numbers.tolist() == [known[key] for key in zip(*keys.tolist(), strict=True)]
+    assert len(known) > 800
 
 
 @pytest.mark.parametrize(

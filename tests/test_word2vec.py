@@ -1,7 +1,6 @@
 """word2vec against the papers' equations in plain Python, and against gensim where it is installed."""
 
 import heapq
-import itertools
 import math
 
 import jax
@@ -15,27 +14,57 @@ from seqjax.data.blocks import TABLE, Blocks, keep_probabilities, noise_table
 from seqjax.data.huffman import tree
 from seqjax.data.imdb import Reviews
 from seqjax.errors import UserError
-from seqjax.models.word2vec import Word2Vec, draw, hierarchical_softmax, negative_sampling, window_pairs
+from seqjax.models.windows import rows
+from seqjax.models.word2vec import Word2Vec, draw, hierarchical_softmax, negative_sampling, products
 
 RNG = np.random.default_rng(0)
 TOKENS = np.array([[3, 5, 2, 7, 3, 0, 0], [4, 2, 9, 1, 5, 6, 2]], np.int32)
 VECTORS, CONTEXTS = RNG.normal(size=(2, 10, 4)).astype(np.float32)
 
 
+compiled_rows = jax.jit(rows, static_argnums=(2, 3, 4))
+
+
 def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
+def window_pairs(kept, reach):
+    """[B, L, L]: whether word j lies in the window of word i, in plain Python: drop first, then lay windows."""
+    pairs = np.zeros((*kept.shape, kept.shape[1]), bool)
+    for block, keeps, reaches in zip(pairs, kept, reach, strict=True):
+        left = np.flatnonzero(keeps)
+        for number, place in enumerate(left):
+            for near in range(max(0, number - reaches[place]), min(len(left), number + reaches[place] + 1)):
+                block[place, left[near]] = near != number
+    return pairs
+
+
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(st.lists(st.tuples(st.booleans(), st.integers(1, 4)), min_size=1, max_size=12))
-def test_windows_are_those_of_the_words_that_are_left(words):
-    kept, reach = (np.array(column) for column in zip(*words, strict=True))
-    left = [place for place, keep in enumerate(kept) if keep]  # drop first, then lay windows, as the original program
-    expected = np.zeros((len(words), len(words)), bool)
-    for number, place in enumerate(left):
-        for near in range(max(0, number - reach[place]), min(len(left), number + reach[place] + 1)):
-            expected[place, left[near]] = near != number
-    np.testing.assert_array_equal(window_pairs(kept[None], reach[None])[0], expected)
+@given(
+    words=st.lists(st.tuples(st.booleans(), st.integers(1, 4)), min_size=12, max_size=12),
+    blocks=st.sampled_from([1, 2, 3, 6]),
+    width=st.sampled_from([1, 2, 5, 16]),
+)
+def test_compiled_rowshold_the_pairs_of_all_windows_once(words, blocks, width):
+    kept, reach = (np.array(column).reshape(blocks, -1) for column in zip(*words, strict=True))
+    middle, around, pairs = (np.asarray(array) for array in compiled_rows(kept, reach, 4, width, -(-12 // width)))
+    np.testing.assert_array_equal(middle, around[:, 4 : 4 + width])
+    assert middle[middle < 12].tolist() == np.flatnonzero(kept).tolist()
+    row, i, j = np.nonzero(pairs)
+    block, first, length = *np.divmod(middle[row, i], 12 // blocks), 12 // blocks
+    second = around[row, j] - block * length
+    expected = window_pairs(kept, reach)
+    assert len(row) == expected.sum()
+    assert expected[block, first, second].all()
+
+
+def test_words_without_room_are_left_out():
+    kept = np.array([[True, False, True], [True, True, True]])
+    middle, around, pairs = compiled_rows(kept, np.full((2, 3), 2), 2, 2, 2)
+    assert middle.tolist() == [[0, 2], [3, 4]]
+    assert around.tolist() == [[6, 6, 0, 2, 3, 4], [0, 2, 3, 4, 6, 6]]
+    assert np.argwhere(pairs).tolist() == [[0, 0, 3], [0, 1, 2], [1, 0, 3], [1, 1, 2]]
 
 
 def skip_gram(pairs, negatives, count):
@@ -52,12 +81,23 @@ def skip_gram(pairs, negatives, count):
 
 @pytest.mark.parametrize("count", [3, 6])
 def test_negative_sampling_is_the_papers_sum_over_pairs(count):
-    pairs = np.asarray(window_pairs(TOKENS > 1, RNG.integers(1, 4, TOKENS.shape)))
+    pairs = window_pairs(TOKENS > 1, RNG.integers(1, 4, TOKENS.shape))
     negatives = np.array([[2, 5, 8], [2, 2, 6]])
-    found = negative_sampling(
-        VECTORS[TOKENS], CONTEXTS[TOKENS], pairs, CONTEXTS[negatives], TOKENS[:, :, None] == negatives[:, None], count
+    words = CONTEXTS[np.append(TOKENS, negatives, axis=1)]
+    found = negative_sampling(VECTORS[TOKENS], words, pairs, TOKENS[:, :, None] == negatives[:, None], count)
+    np.testing.assert_allclose(np.sum(found, axis=2), skip_gram(pairs, negatives, count), rtol=1e-5)
+
+
+def test_products_and_their_gradients_are_those_of_the_plain_product():
+    inputs, words, weights = (np.float32(RNG.normal(size=shape)) for shape in [(2, 3, 4), (2, 6, 4), (2, 6, 3)])
+    plain = lambda inputs, words: jnp.einsum("rue,rce->ruc", words, inputs)
+    np.testing.assert_allclose(products(inputs, words), plain(inputs, words), rtol=1e-5, atol=1e-6)
+    found, expected = (
+        jax.grad(lambda *both, function=function: jnp.sum(weights * function(*both) ** 2), (0, 1))(inputs, words)
+        for function in (products, plain)
     )
-    np.testing.assert_allclose(found, skip_gram(pairs, negatives, count), rtol=1e-5)
+    for ours, reference in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-5)
 
 
 def test_hierarchical_softmax_is_the_product_of_turns_and_sums_to_one():
@@ -76,7 +116,7 @@ def test_hierarchical_softmax_is_the_product_of_turns_and_sums_to_one():
         loss, none = hierarchical_softmax(
             jnp.float32(v)[None, None], jnp.float32(u)[nodes[tokens]], codes[tokens], pairs
         )
-        np.testing.assert_allclose(loss, -np.log(probability[word]), rtol=1e-5)
+        np.testing.assert_allclose(loss, [[-np.log(probability[word])]], rtol=1e-5)
         assert none == 0
 
 
@@ -126,7 +166,8 @@ def test_frequent_words_are_kept_less():
 
 
 def apply(model, inputs, params, train=False, seed=0):
-    return model.apply({"params": params}, inputs, train=train, rngs={"dropout": jax.random.key(seed)})
+    rngs = {"dropout": jax.random.key(seed)}
+    return jax.jit(lambda *both: model.apply({"params": both[0]}, both[1], train=train, rngs=rngs))(params, inputs)
 
 
 def inputs(**more):
@@ -135,24 +176,48 @@ def inputs(**more):
     return {"tokens": TOKENS, "keep": keep_probabilities(counts, 0), "noise": noise_table(counts, 0.75), **more}
 
 
-def test_skip_gram_draws_what_the_equations_take():
-    """The module's loss from its own draws of windows and negatives, and a window of 1 without any chance."""
-    model = Word2Vec(10, 4, window=1, negatives=2, shared=3)
-    found = apply(model, inputs(), {"vectors": VECTORS, "contexts": CONTEXTS})
+@pytest.mark.parametrize("width", [3, 32])
+def test_skip_gram_draws_what_the_equations_take(width):
+    """The module's loss and gradients from its own draws of windows and negatives, against all pairs at once."""
+    counts = inputs()["keep"] > 0
+    model = Word2Vec(10, 4, window=3, negatives=2, shared=3, width=width)
     keys = jax.random.split(jax.random.key(0), 3)
-    pairs = np.zeros((2, 7, 7), bool)
-    pairs[0, [0, 1, 1, 2, 2, 3, 3, 4], [1, 0, 2, 1, 3, 2, 4, 3]] = True
-    row = [0, 1, 2, 4, 5, 6]  # word 3 is unknown: its neighbours meet
-    for a, b in itertools.pairwise(row):
-        pairs[1, [a, b], [b, a]] = True
-    true, false = skip_gram(pairs, np.asarray(draw(keys[2], inputs()["noise"], (2, 3))), 2)
-    np.testing.assert_allclose(found, np.stack([np.add(true, false), true], axis=1) / 7, rtol=1e-5)
+    reach = np.asarray(jax.random.randint(keys[1], TOKENS.shape, 1, 4))
+    pairs = window_pairs(counts[TOKENS], reach)
+    block, place = np.nonzero(counts[TOKENS])
+    negatives = np.asarray(draw(keys[2], inputs()["noise"], (-(-TOKENS.size // width), 3)))
+    row = np.arange(len(block)) // width  # of each word that is left
+
+    true, false = [], []  # block, v's word, u's word
+    for word, (b, i) in enumerate(zip(block, place, strict=True)):
+        for j in np.flatnonzero(pairs[b, i]):
+            true.append((b, TOKENS[b, i], TOKENS[b, j]))
+            false += [(b, TOKENS[b, i], n) for n in negatives[row[word]] if n != TOKENS[b, j]]
+
+    def plain(params):
+        def of_blocks(sign, triples):
+            blocks, words, others = np.array(triples).T
+            scores = jnp.sum(params["vectors"][words] * params["contexts"][others], axis=1)
+            return jnp.zeros(2).at[blocks].add(-jax.nn.log_sigmoid(sign * scores))
+
+        near = of_blocks(1, true)
+        return jnp.stack([near + of_blocks(-1, false) * 2 / 3, near], axis=1) / 7
+
+    params = {"vectors": VECTORS, "contexts": CONTEXTS}
+    np.testing.assert_allclose(apply(model, inputs(), params), plain(params), rtol=1e-5)
+    weights = np.array([[1.0, 0.5], [2.0, -1.0]], np.float32)
+    gradients = [
+        jax.jit(jax.grad(lambda params, function=function: jnp.sum(weights * function(params))))(params)
+        for function in (lambda params: apply(model, inputs(), params), plain)
+    ]
+    for name in params:
+        np.testing.assert_allclose(*(gradient[name] for gradient in gradients), rtol=1e-4, atol=1e-6)
 
 
 def test_cbow_predicts_the_middle_from_the_mean_of_its_window():
     model = Word2Vec(10, 4, "cbow", window=1, negatives=2, shared=3)
     found = apply(model, inputs(), {"vectors": VECTORS, "contexts": CONTEXTS})
-    drawn = np.asarray(draw(jax.random.split(jax.random.key(0), 3)[2], inputs()["noise"], (2, 3)))
+    drawn = np.asarray(draw(jax.random.split(jax.random.key(0), 3)[2], inputs()["noise"], (1, 3)))[0]
     windows = [{0: [1], 1: [0, 2], 2: [1, 3], 3: [2, 4], 4: [3]}]
     windows += [{0: [1], 1: [0, 2], 2: [1, 4], 4: [2, 5], 5: [4, 6], 6: [5]}]
     for b, window in enumerate(windows):
@@ -160,16 +225,25 @@ def test_cbow_predicts_the_middle_from_the_mean_of_its_window():
         for middle, near in window.items():
             mean = VECTORS[TOKENS[b, near]].mean(axis=0).astype(float)
             true -= math.log(sigmoid(mean @ CONTEXTS[TOKENS[b, middle]]))
-            others = [n for n in drawn[b] if n != TOKENS[b, middle]]
+            others = [n for n in drawn if n != TOKENS[b, middle]]
             false -= sum(math.log(sigmoid(-mean @ CONTEXTS[n])) for n in others) * 2 / 3
         np.testing.assert_allclose(found[b], np.array([true + false, true]) / 7, rtol=1e-5)
+
+
+def test_only_training_leaves_words_out_for_want_of_room():
+    params = {"vectors": VECTORS, "contexts": CONTEXTS}
+    narrow, wide = Word2Vec(10, 4, window=1, width=2, room=0.5), Word2Vec(10, 4, window=1, width=2)
+    np.testing.assert_array_equal(apply(narrow, inputs(), params), apply(wide, inputs(), params))
+    found, expected = (apply(model, inputs(), params, train=True)[:, 1] for model in (narrow, wide))
+    assert found[0] == expected[0]  # 8 words have room: the 5 of this block and 3 of the 6 of the other
+    assert 0 < found[1] < expected[1]
 
 
 def test_draws_change_in_training_only_and_frequent_words_are_dropped():
     model = Word2Vec(10, 4, window=3)
     params = {"vectors": VECTORS, "contexts": CONTEXTS}
     assert not np.allclose(apply(model, inputs(), params, True, 0), apply(model, inputs(), params, True, 1))
-    np.testing.assert_array_equal(apply(model, inputs(), params), model.apply({"params": params}, inputs()))
+    np.testing.assert_array_equal(apply(model, inputs(), params), apply(model, inputs(), params, seed=1))
     none = inputs() | {"keep": np.zeros(10, np.float32)}
     assert not np.any(apply(model, none, params, True))
 
@@ -284,10 +358,11 @@ def test_negative_sampling_is_gensims_on_the_same_pairs_and_draws():
                 state = (state * 25214903917 + 11) & (2**48 - 1)
             pair = np.zeros((1, 1, 1), bool)
             pair[:] = True  # gensim lets the word nearby predict the middle: windows are alike, and so are the pairs
-            rows, targets = with_gensims_table(vectors[tokens[:, [j]]], contexts[tokens[:, [i]]], 1)
+            v, targets = with_gensims_table(vectors[tokens[:, [j]]], contexts[tokens[:, [i]]], 1)
             _, others = with_gensims_table(vectors[tokens[:, [j]]], contexts[drawn], -1)
             same = tokens[:, [i], None] == drawn[:, None, :]
-            total += float(sum(part[0] for part in negative_sampling(rows, targets, pair, others, same, 3)))
+            words = np.concatenate([targets, others], axis=1)
+            total += float(sum(part[0, 0] for part in negative_sampling(v, words, pair, same, 3)))
     np.testing.assert_allclose(model.running_training_loss, total, rtol=1e-3)
 
 
@@ -298,11 +373,11 @@ def test_hierarchical_softmax_is_gensims_on_the_same_pairs():
     nodes = np.zeros_like(codes)
     for word, way in enumerate(ways):
         codes[word, : len(way)], nodes[word, : len(way)] = way, model.wv.expandos["point"][word]
-    pairs = np.asarray(window_pairs(np.ones((1, 60), bool), np.full((1, 60), 2))).swapaxes(1, 2)
+    pairs = window_pairs(np.ones((1, 60), bool), np.full((1, 60), 2)).swapaxes(1, 2)
     signs = np.where(codes[tokens] == 1, -1, 1)
-    rows, along = with_gensims_table(vectors[tokens], contexts[nodes[tokens]], signs)
-    ours = hierarchical_softmax(rows, along, codes[tokens], pairs)[0]
-    np.testing.assert_allclose(model.running_training_loss, ours[0], rtol=1e-3)
+    v, along = with_gensims_table(vectors[tokens], contexts[nodes[tokens]], signs)
+    ours = hierarchical_softmax(v, along, codes[tokens], pairs)[0]
+    np.testing.assert_allclose(model.running_training_loss, ours.sum(), rtol=1e-3)
     counts = np.array([model.wv.get_vecattr(word, "count") for word in range(len(ways))])
     assert counts @ (tree(counts)[1] >= 0).sum(axis=1) == counts @ (codes >= 0).sum(axis=1)  # as short a code
 

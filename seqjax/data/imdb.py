@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from seqjax.data import imdb_files, sample_reviews, text, tokens, vectorizer
+from seqjax.data import imdb_files, numbering, sample_reviews, text, tokens, vectorizer
 from seqjax.data.cache import cached
 from seqjax.data.dataset import Dataset, Requests
 from seqjax.data.lengths import group_lengths
@@ -102,7 +102,8 @@ class Reviews:
             raise UserError(f"data={data!r}: choose 'real' or 'sample'")
         found = imdb_files.find(data_dir) or imdb_files.download(data_dir)
         # The code belongs to the key: an entry that another version of it has made is never met again.
-        sources = (__file__, imdb_files.__file__, text.__file__, tokens.__file__, vectorizer.__file__)
+        modules = (imdb_files, numbering, text, tokens, vectorizer)
+        sources = (__file__, *(str(module.__file__) for module in modules))
         code = b"".join(Path(source).read_bytes() for source in sources)
         options = dataclasses.replace(self, grouped=False, train_fraction=1.0)
         key = f"imdb {hashlib.sha256(code).hexdigest()} {imdb_files.content(found)} {options}"
