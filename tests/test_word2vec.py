@@ -46,7 +46,7 @@ def window_pairs(kept, reach):
     blocks=st.sampled_from([1, 2, 3, 6]),
     width=st.sampled_from([1, 2, 5, 16]),
 )
-def test_compiled_rowshold_the_pairs_of_all_windows_once(words, blocks, width):
+def test_rows_hold_the_pairs_of_all_windows_once(words, blocks, width):
     kept, reach = (np.array(column).reshape(blocks, -1) for column in zip(*words, strict=True))
     middle, around, pairs = (np.asarray(array) for array in compiled_rows(kept, reach, 4, width, -(-12 // width)))
     np.testing.assert_array_equal(middle, around[:, 4 : 4 + width])
