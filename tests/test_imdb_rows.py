@@ -28,7 +28,8 @@ ROWS = {  # knobs that make it quick, and the least accuracy: what a bag of word
 
 
 SLOW = (  # to run; their parts are tested elsewhere
-    "imdb_bigram", "imdb_bilstm", "imdb_glove", "imdb_onehot_bilstm", "imdb_transformer", "imdb_word2vec",
+    "imdb_bigram", "imdb_bilstm", "imdb_conv1d", "imdb_glove", "imdb_onehot_bilstm", "imdb_transformer", "imdb_unigram",
+    "imdb_word2vec",
 )  # fmt: skip
 
 
