@@ -21,40 +21,37 @@ print(inspect.signature(e.load(e.find(sys.argv[1]))).parameters["epochs"].defaul
 # train NAME FOLDER OPTION...: one row, or what the options make of it
 train() {
   local name=$1 folder=$2 options=("${@:3}")
-  case $name in
-    *_naive | *_drift) ;;
-    *) options+=(--seeds="${SEEDS:-5}") ;;
-  esac
-  case $name in
-    *_naive | *_drift) ;;
-    jena_*) [[ -z ${JENA_EPOCHS:-} ]] || options+=(--set="epochs=$(($(epochs_of "$name") * JENA_EPOCHS))") ;;
-    imdb_word2vec)
-      train word2vec word2vec # finished ones are not trained again
-      options+=(--set="vectors=$runs/word2vec/seed_0")
-      ;;
-  esac
+  if [[ $name != *_naive && $name != *_drift ]]; then
+    options+=(--seeds="${SEEDS:-5}")
+    [[ $name != jena_* || -z ${JENA_EPOCHS:-} ]] || options+=(--set="epochs=$(($(epochs_of "$name") * JENA_EPOCHS))")
+  fi
+  if [[ $name == imdb_word2vec ]]; then
+    [[ -n ${vectors:-} ]] || train word2vec word2vec
+    vectors=$runs/word2vec/seed_0
+    options+=(--set="vectors=$vectors")
+  fi
   seqjax --experiment="$name" --workdir="$runs/$folder" "${options[@]}"
 }
 
-for asked in "${@:-all}"; do
-  half=$asked
-  [[ $asked != all ]] || half='jena|imdb'
+# jena_recurrent is there for its knobs; as it stands it is jena_lstm.
+half() {
+  for name in $(seqjax --list | awk -v half="^$1_" '$1 ~ half && $1 != "jena_recurrent" {print $1}'); do
+    train "$name" "$name"
+  done
+}
+
+few_labels() {
+  for name in imdb_bilstm_masked imdb_glove imdb_word2vec; do
+    train "$name" "${name}_few_labels" --sweep=train_fraction=0.01,0.05,0.2
+  done
+}
+
+[[ $# -gt 0 ]] || set -- jena imdb
+for asked in "$@"; do
   case $asked in
-    all | jena | imdb)
-      # jena_recurrent is there for its knobs; as it stands it is jena_lstm.
-      for name in $(seqjax --list | awk -v half="^($half)_" '$1 ~ half && $1 != "jena_recurrent" {print $1}'); do
-        train "$name" "$name"
-      done
-      [[ $asked == jena ]] || train glove glove
-      ;;
-  esac
-  case $asked in
-    all | imdb | few_labels)
-      for name in imdb_bilstm_masked imdb_glove imdb_word2vec; do
-        train "$name" "${name}_few_labels" --sweep=train_fraction=0.01,0.05,0.2
-      done
-      ;;
-    jena) ;;
+    jena) half jena ;;
+    imdb) half imdb; train glove glove; few_labels ;;
+    few_labels) few_labels ;;
     *) train "$asked" "$asked" ;;
   esac
 done

@@ -21,9 +21,8 @@ class Numbering:
         """For keys of so many."""
         self._known, self._bits = 0, 10
         self._slots = np.full(1 << self._bits, -1, np.int32)  # the numbers of the keys that lie there; -1 is none
-        self._keys = [
-            np.full(1 << self._bits, EMPTY) for _ in range(integers)
-        ]  # by number, EMPTY at the end: that of -1
+        # By number; EMPTY at the end: that of -1.
+        self._keys = [np.full(1 << self._bits, EMPTY) for _ in range(integers)]
 
     def __call__(self, unused: int, *keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of keys.

@@ -15,7 +15,7 @@ Legend: N texts, T tokens of all the texts together, L length, K distinct column
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 UNKNOWN = "[UNK]"
-ROWS = 500  # texts encoded at once: their arrays stay in the processor's cache
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,15 +72,17 @@ class Vocabulary:
         """
         if size is not None and size < 2 + mask:
             raise UserError(f"vocabulary size {size}: must be {2 + mask} or more")
-        counts = corpus.counts(texts)
+        ids = corpus.ids
+        if texts is not None:
+            chosen = np.zeros(len(corpus.lengths), bool)
+            chosen[texts] = True
+            ids = ids[np.repeat(chosen, corpus.lengths)]
+        counts = np.bincount(ids, minlength=len(corpus.tokens))
         learned = len(counts) if size is None else size - 1 - mask
         # Only tokens as frequent as the last one learned compete; two more stand in for those dropped below.
         least = max(1, np.partition(counts, -learned - 2)[-learned - 2]) if learned + 2 <= len(counts) else 1
-        rivals = np.flatnonzero(counts >= least)
-        tokens = [corpus.tokens[place] for place in rivals.tolist()]
-        last_first = np.array(sorted(range(len(tokens)), key=tokens.__getitem__, reverse=True), np.int64)
-        order = last_first[np.argsort(-counts[rivals[last_first]], kind="stable")]
-        ordered = [tokens[place].decode() for place in order.tolist()]
+        rivals = [(int(counts[place]), corpus.tokens[place]) for place in np.flatnonzero(counts >= least)]
+        ordered = [token.decode() for _, token in sorted(rivals, reverse=True)]
         # Keras never learns the names of its special tokens.
         return cls(tuple(token for token in ordered if token not in ("", UNKNOWN))[:learned], mask)
 
@@ -89,15 +90,12 @@ class Vocabulary:
     def _ids(self) -> dict[bytes, int]:
         return {token.encode(): place for place, token in enumerate(self.tokens, self.unknown + 1)}
 
-    def table(self, tokens: Sequence[bytes]) -> np.ndarray:
-        """The ids of tokens, uint16 where they fit."""
-        dtype = np.uint16 if self.size <= 1 << 16 else np.int32
-        find, unknown = self._ids.get, self.unknown
-        return np.fromiter((find(token, unknown) for token in tokens), dtype, len(tokens))
-
     def lookup(self, corpus: Corpus) -> np.ndarray:
         """[T]: the corpus's tokens as ids, uint16 where they fit."""
-        return self.table(corpus.tokens)[corpus.ids]
+        dtype = np.uint16 if self.size <= 1 << 16 else np.int32
+        find, unknown = self._ids.get, self.unknown
+        table = np.fromiter((find(token, unknown) for token in corpus.tokens), dtype, len(corpus.tokens))
+        return table[corpus.ids]
 
     def decode(self, ids: Iterable[int]) -> list[str]:
         """The tokens behind ids; padding is left out, and an unknown token reads `[UNK]`.
@@ -147,18 +145,11 @@ def encode_int(corpus: Corpus, vocabulary: Vocabulary, length: int) -> np.ndarra
     Returns:
       [N, L] uint16, or int32 for a vocabulary above 65,536.
     """
-    table = vocabulary.table(corpus.tokens)
-    encoded = np.zeros((len(corpus.lengths), length), table.dtype)
-    ends = np.cumsum(corpus.lengths)
-    for start in range(0, len(encoded), ROWS):
-        rows = slice(start, start + ROWS)
-        sizes = corpus.lengths[rows]
-        first = ends[start] - sizes[0]
-        ids = table[corpus.ids[first : first + sizes.sum()]]
-        begins = np.cumsum(sizes) - sizes
-        fill = zip(encoded[rows], begins.tolist(), np.minimum(sizes, length).tolist(), strict=True)
-        for row, begin, size in fill:
-            row[:size] = ids[begin : begin + size]
+    ids = vocabulary.lookup(corpus)
+    encoded = np.zeros((len(corpus.lengths), length), ids.dtype)
+    starts = np.cumsum(corpus.lengths) - corpus.lengths
+    for row, start, tokens in zip(encoded, starts, np.minimum(corpus.lengths, length), strict=True):
+        row[:tokens] = ids[start : start + tokens]
     return encoded
 
 

@@ -119,18 +119,6 @@ class Corpus:
         corpus = cls(spelling.tokens, np.concatenate(ids), np.concatenate(lengths))
         return corpus._stemmed(tokenizer.stem)._with_ngrams(tokenizer.ngrams)
 
-    def counts(self, texts: np.ndarray | None = None) -> np.ndarray:
-        """How often each of `tokens` occurs in the texts at these places, or in all: int64."""
-        ids = self.ids
-        if texts is not None:
-            chosen = np.zeros(len(self.lengths), bool)
-            chosen[texts] = True
-            ids = ids[np.repeat(chosen, self.lengths)]
-        counts = np.zeros(len(self.tokens), np.int64)
-        for start in range(0, len(ids), 1 << 18):  # in the cache: `bincount` makes them int64
-            counts += np.bincount(ids[start : start + (1 << 18)], minlength=len(counts))
-        return counts
-
     def _stemmed(self, language: str | None) -> "Corpus":
         """Replace every token by its stem, found once for each distinct token; none has an empty one."""
         if language is None:

@@ -6,12 +6,11 @@ product of a one-hot vector is a row of the kernel (`seqjax.models.tokens`).
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from seqjax.report import statistics
-from seqjax.report.claims import FREE_KNOBS
 from seqjax.report.runs import Group
 from seqjax.report.table import Row, number, score
+from seqjax.report.verdicts import candidates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +38,8 @@ COMPARISONS = (
             "imdb_onehot_bilstm": (*_SEQUENCE, "600 x 20,000 numbers 0 or 1"),
             "imdb_bilstm": (*_SEQUENCE, "600 x 256 numbers"),
             "imdb_bilstm_masked": (*_SEQUENCE, "as many x 256 numbers as it has words"),
-            "imdb_conv1d": ("sequence", "kept within a window", "600 x 256 numbers"),
-            "imdb_transformer": (
-                "sequence",
-                "kept by position vectors",
-                "as many x 256 numbers as it has words",
-            ),
+            "imdb_conv1d": ("sequence", "kept within a window", "as many x 256 numbers as it has words"),
+            "imdb_transformer": ("sequence", "kept by position vectors", "as many x 64 numbers as it has words"),
         },
     ),
     Comparison(
@@ -68,28 +63,28 @@ def tables(groups: Sequence[Group], rows: Sequence[Row]) -> list[tuple[str, list
       groups: of `runs.group`.
       rows: of `table.rows`: one for each group.
     """
-    plain = {}
-    for group, row in zip(groups, rows, strict=True):
-        if group.data == "real" and set(group.changed) <= set(FREE_KNOBS):
-            best = plain.get(group.experiment)
-            if best is None or len(group.runs) > len(best[0].runs):
-                plain[group.experiment] = (group, row)
+    real = [group for group in groups if group.data == "real"]
+    row_of = {row["label"]: row for row in rows}
     found = []
     for comparison in COMPARISONS:
-        if plain.keys() & comparison.rows.keys():
-            lines = [
-                [name, *facts, *_measured(*plain.get(name, (None, None)))] for name, facts in comparison.rows.items()
-            ]
+        most = {name: max(candidates(real, name, {}), key=_seeds, default=None) for name in comparison.rows}
+        if any(most.values()):
+            measured = {name: _measured(group, row_of) for name, group in most.items()}
+            lines = [[name, *facts, *measured[name]] for name, facts in comparison.rows.items()]
             found.append((comparison.title, [["experiment", *comparison.facts, *MEASURED], *lines]))
     return found
 
 
-def _measured(group: Group | None, row: Row | None) -> list[str]:
-    if group is None or row is None:
+def _seeds(group: Group) -> int:
+    return len(group.runs)
+
+
+def _measured(group: Group | None, row_of: Mapping[str, Row]) -> list[str]:
+    if group is None:
         return ["not run"] * len(MEASURED)
+    row = row_of[group.label]
     lecture = row["lecture"].get("test", {}).get("accuracy")
-    results: list[Any] = [(run.results, run.rows) for run in group.runs]
-    seconds = [result["seconds"] / len(epochs) for result, epochs in results if epochs]
+    seconds = [run.seconds_per_epoch for run in group.runs if run.seconds_per_epoch is not None]
     return [
         "-" if lecture is None else number(lecture, "accuracy"),
         score(row["ours"]["test"], "accuracy"),

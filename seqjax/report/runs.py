@@ -29,6 +29,11 @@ class Run:
         """Of everything random in it."""
         return self.config["options"].get("seed", 0)
 
+    @property
+    def seconds_per_epoch(self) -> float | None:
+        """Of a finished run; None where nothing was trained."""
+        return self.results["seconds"] / len(self.rows) if self.results and self.rows else None
+
 
 @dataclasses.dataclass(frozen=True)
 class Group:

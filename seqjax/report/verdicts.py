@@ -51,7 +51,7 @@ def _value(run: Run, claim: Claim) -> float | None:
     if claim.metric == "rise":
         return rise(run)
     if claim.metric == "seconds_per_epoch":
-        return results["seconds"] / len(run.rows) if run.rows else None
+        return run.seconds_per_epoch
     if claim.part == "last":
         return (run.rows[-1] if run.rows else results)["validation"].get(claim.metric)
     return results[claim.part].get(claim.metric)
@@ -66,7 +66,8 @@ def _values(row: Group, claim: Claim) -> dict[int, float] | float | None:
     return next(iter(known.values())) if row.deterministic else known
 
 
-def _candidates(groups: Sequence[Group], name: str, options: Mapping[str, Any]) -> list[Group]:
+def candidates(groups: Sequence[Group], name: str, options: Mapping[str, Any]) -> list[Group]:
+    """The rows of an experiment with just these knobs changed, apart from `FREE_KNOBS`."""
     fits = lambda row: {knob: value for knob, value in row.changed.items() if knob not in FREE_KNOBS} == dict(options)
     return [row for row in groups if row.experiment == name and fits(row)]
 
@@ -89,8 +90,8 @@ def _rank(better: Group | None, worse: Group) -> tuple[bool, int, float]:
 
 
 def _verdict(claim: Claim, groups: Sequence[Group]) -> Verdict:
-    betters = [None] if claim.better is None else _candidates(groups, claim.better, claim.better_options)
-    worses = _candidates(groups, claim.worse, claim.worse_options)
+    betters = [None] if claim.better is None else candidates(groups, claim.better, claim.better_options)
+    worses = candidates(groups, claim.worse, claim.worse_options)
     pairs = list(itertools.product(betters, worses))
     if not pairs:
         absent = [name for name, rows in ((claim.better, betters), (claim.worse, worses)) if not rows]
