@@ -8,7 +8,7 @@ import pytest
 from seqjax.errors import UserError
 from seqjax.models.classifiers import BagOfWordsClassifier, ConvClassifier, RecurrentClassifier
 from seqjax.models.composite import Bidirectional
-from seqjax.models.dense import Conv1D, Dense, Dropout
+from seqjax.models.dense import Dense, Dropout
 from seqjax.models.embeddings import Embedding
 from seqjax.models.forecasters import ConvForecaster, DenseForecaster, LastValue, RecurrentForecaster
 from seqjax.models.recurrent import LSTM
@@ -277,21 +277,3 @@ def test_the_conv_forecaster_equals_keras():
     with jax.numpy_rank_promotion("allow"):  # Keras adds its biases so
         expected = theirs.predict(windows, verbose=0)[:, 0]
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_a_convolutions_gradients_are_those_of_xlas_own():
-    rng = np.random.default_rng(0)
-    inputs, kernel = rng.normal(size=(3, 20, 4)).astype(np.float32), rng.normal(size=(6, 4, 5)).astype(np.float32)
-    layer = Conv1D(5, 6)
-    params = {"kernel": kernel, "bias": rng.normal(size=5).astype(np.float32)}
-
-    def ours(inputs, kernel):
-        return jnp.sin(layer.apply({"params": params | {"kernel": kernel}}, inputs)).sum()
-
-    def theirs(inputs, kernel):
-        y = jax.lax.conv_general_dilated(inputs, kernel, (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC"))
-        return jnp.sin(y + params["bias"][None, None, :]).sum()
-
-    found = jax.value_and_grad(ours, argnums=(0, 1))(inputs, kernel)
-    expected = jax.value_and_grad(theirs, argnums=(0, 1))(inputs, kernel)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), found, expected)

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.errors import check_least
-from seqjax.models.dense import Conv1D, Dense, Dropout, max_pool
+from seqjax.models.convolution import Conv1D, max_pool
+from seqjax.models.dense import Dense, Dropout
 
 
 class LastValue(nn.Module):
@@ -111,12 +112,13 @@ class ConvForecaster(nn.Module):
         del train
         check_least("filters", self.filters, 1)
         check_least("sequence_length", inputs.shape[1], 69)
-        x = inputs
-        for width in (24, 12, 6):
-            if width < 24:
-                x = max_pool(x)
-            x = nn.relu(Conv1D(self.filters, width)(x))
-        return Dense(1)(x.mean(axis=1))[:, 0]
+        x = jnp.transpose(inputs, (1, 2, 0))  # [T, D, B]
+        for k, width in enumerate((24, 12, 6)):
+            if k < 2:
+                x = x[: x.shape[0] - (x.shape[0] - width + 1) % 2]  # without the step that pooling would drop
+            x = nn.relu(Conv1D(self.filters, width, name=f"Conv_{k}")(x))
+            x = max_pool(x) if k < 2 else x.mean(axis=0)
+        return Dense(1)(x.T)[:, 0]
 
 
 class InputBatchNorm(nn.Module):
