@@ -171,14 +171,16 @@ def test_every_implementation_runs_every_workload(implementation, name):
 # Processes
 
 
-def test_a_run_writes_the_rows_and_prints_the_table(call, tmp_path):
-    pytest.importorskip("torch")
+@pytest.mark.parametrize("peers", [[], pytest.param(["torch"], marks=pytest.mark.slow)])
+def test_a_run_writes_the_rows_and_prints_the_table(call, tmp_path, peers):
+    if peers:
+        pytest.importorskip("torch")
     output = tmp_path / "rows.json"
-    code, out, err = call("--workloads=W4", "--peers=torch", f"--output={output}", *TINY)
+    code, out, err = call("--workloads=W4", f"--peers={','.join(peers)}", f"--output={output}", *TINY)
     assert code == 0, err
     rows = json.loads(output.read_text())
     tuned = measure_tunes()
-    variants = {("seqjax", tuned), ("torch", False), ("torch", tuned)}
+    variants = {("seqjax", tuned), *((peer, t) for peer in peers for t in (False, tuned))}
     modes = ("train", "infer")
     assert len(rows) == 2 * len(variants)
     assert {(r["implementation"], r["tuned"], r["mode"]) for r in rows} == {(*v, m) for v in variants for m in modes}
@@ -193,7 +195,7 @@ def test_a_run_writes_the_rows_and_prints_the_table(call, tmp_path):
         assert row["steps"] % (8 if row["implementation"] == "seqjax" else 1) == 0
     assert "not the real workloads" in out
     heading, train, infer = out.splitlines()[-3:]
-    assert heading.split()[:4] == ["workload", "mode", "seqjax", "torch"]
+    assert heading.split()[:4] == ["workload", "mode", "seqjax", *(peers or ["best"])]
     assert train.split()[:2] == ["W4", "train"]
     assert infer.split()[:2] == ["W4", "infer"]
 

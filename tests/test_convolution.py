@@ -11,9 +11,9 @@ from seqjax.models.convolution import Conv1D, banded, convolve, max_pool, plain
 
 def with_gradients(function, *operands):
     """The outputs, and the gradients of their random sum."""
-    outputs = function(*operands)
-    weights = jax.random.normal(jax.random.key(9), outputs.shape)
-    return outputs, *jax.grad(lambda *o: (weights * function(*o)).sum(), range(len(operands)))(*operands)
+    weights = jax.random.normal(jax.random.key(9), jax.eval_shape(function, *operands).shape)
+    gradients = jax.grad(lambda *o: (weights * function(*o)).sum(), range(len(operands)))
+    return jax.jit(lambda *o: (function(*o), *gradients(*o)))(*operands)
 
 
 def check(ours, theirs, *operands, tolerance=1e-5):

@@ -97,7 +97,13 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize(
-    ("when", "place"), [("before", "append_row"), ("after", "append_row"), ("after", "best"), ("after", "latest")]
+    ("when", "place"),
+    [
+        ("before", "append_row"),
+        pytest.param("after", "append_row", marks=pytest.mark.slow),
+        ("after", "best"),
+        pytest.param("after", "latest", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_that_dies_at_the_end_of_an_epoch_resumes(
     toy_experiment, toy_dataset, reference, tmp_path, monkeypatch, place, when

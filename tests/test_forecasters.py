@@ -1,5 +1,7 @@
 """The baselines and the remedies of the recurrent rows, against plain formulas and Keras."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -83,7 +85,7 @@ def test_batch_normalisation_at_the_input_is_that_of_keras():
 
 def test_dense_layers_stand_between_the_state_and_the_output():
     model = RecurrentForecaster(LSTM(4), dense_layers=2, dense_units=5)
-    variables = model.init(jax.random.key(0), WINDOWS)
+    variables = jax.jit(model.init)(jax.random.key(0), WINDOWS)
     state = LSTM(4).apply({"params": variables["params"]["layer"]}, WINDOWS)
     for name in ("Dense_0", "Dense_1"):
         layer = variables["params"][name]
@@ -132,7 +134,9 @@ def test_without_remedies_it_is_the_plain_lstm():
 def test_every_remedy_changes_the_forecasts(knobs):
     plain, changed = (experiment("jena_recurrent", units=4, **k) for k in ({}, knobs))
     first, second = (
-        e.model.apply({"params": create_state(e, FULL).params}, FULL, train=True, rngs={"dropout": jax.random.key(0)})
+        jax.jit(functools.partial(e.model.apply, train=True))(
+            {"params": create_state(e, FULL).params}, FULL, rngs={"dropout": jax.random.key(0)}
+        )
         for e in (plain, changed)
     )
     assert np.abs(first - second).max() > 1e-4

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seqjax import commands, members
 from seqjax import experiment as experiments
-from seqjax import members
 from seqjax.errors import UserError
+from seqjax.train import Settings
 from seqjax.workdir import Workdir
 
 TINY = '''"""A line fitted to noise, in a second."""
@@ -61,7 +62,7 @@ def folder(tmp_path) -> Path:
 
 
 def command(*arguments):
-    return [sys.executable, "-m", "seqjax.main", "--experiment=tiny", "--data=sample", *arguments]
+    return [sys.executable, "-m", "seqjax.main", "--experiment=tiny", "--data=sample", "--notune", *arguments]
 
 
 def call(folder, *arguments):
@@ -82,14 +83,15 @@ def metrics_of(path: Path):
     return [{key: row[key] for key in ("epoch", "step", "train", "validation")} for row in rows]
 
 
-def test_every_seed_is_its_own_run_bit_for_bit(folder):
+def test_every_seed_is_its_own_run_bit_for_bit(folder, monkeypatch):
     done = call(folder, "--seeds=2", "--set=seed=3")
     assert done.returncode == 0, done.stdout + done.stderr
     many = folder / "runs" / "tiny_many"
     assert "2 seeds; generated sample" in done.stdout.splitlines()[-1]
     assert {path.name for path in many.glob("seed_*")} == {"seed_3", "seed_4"}
-    alone = call(folder, "--set=seed=4", "--devices=1", "--workdir=alone")
-    assert alone.returncode == 0, alone.stderr
+    alone = {"options": ["seed=4"], "data": "sample", "data_dir": folder, "settings": Settings(devices=1)}
+    monkeypatch.chdir(folder)
+    commands.train("tiny", Workdir(folder / "alone"), **alone)
     assert metrics_of(many / "seed_4") == metrics_of(folder / "alone")
     assert metrics_of(many / "seed_4") != metrics_of(many / "seed_3")
     results = json.loads((many / "results.json").read_text())

@@ -20,16 +20,18 @@ TOKENS = np.array([[4, 2, 9, 0, 0], [1, 1, 3, 5, 7], [0, 0, 0, 0, 0]], np.int32)
 
 def test_the_last_value_has_no_parameters():
     model = LastValue(column=1)
-    assert model.init(jax.random.key(0), WINDOWS) == {}
-    np.testing.assert_array_equal(model.apply({}, WINDOWS), WINDOWS[:, -1, 1])
+    assert jax.jit(model.init)(jax.random.key(0), WINDOWS) == {}
+    np.testing.assert_array_equal(jax.jit(model.apply)({}, WINDOWS), WINDOWS[:, -1, 1])
 
 
 def test_the_dense_forecaster():
     model = DenseForecaster(units=4)
-    variables = model.init(jax.random.key(0), WINDOWS)
+    variables = jax.jit(model.init)(jax.random.key(0), WINDOWS)
     hidden, out = (jax.tree.map(np.asarray, variables["params"][name]) for name in ("Dense_0", "Dense_1"))
     x = np.maximum(WINDOWS.reshape(5, 18) @ hidden["kernel"] + hidden["bias"], 0)
-    np.testing.assert_allclose(model.apply(variables, WINDOWS), (x @ out["kernel"] + out["bias"])[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(
+        jax.jit(model.apply)(variables, WINDOWS), (x @ out["kernel"] + out["bias"])[:, 0], rtol=1e-5
+    )
 
 
 def test_a_bag_of_words_equals_the_dense_product_with_gradients():
@@ -39,15 +41,15 @@ def test_a_bag_of_words_equals_the_dense_product_with_gradients():
     for row, present in enumerate(columns):
         multi_hot[row, present[present < 10]] = 1
     model = BagOfWordsClassifier(vocabulary_size=10, units=4, dropout=0.5)
-    params = model.init(jax.random.key(1), columns)["params"]
+    params = jax.jit(model.init)(jax.random.key(1), columns)["params"]
 
     def dense(params):
         x = jax.nn.relu(multi_hot @ params["kernel"] + params["bias"][None, :])
         return (x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"][None, :])[:, 0]
 
-    sparse = lambda params: model.apply({"params": params}, columns)
+    sparse = lambda params: jax.jit(model.apply)({"params": params}, columns)
     np.testing.assert_allclose(sparse(params), dense(params), rtol=1e-6)
-    gradients = [jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p))))(params) for f in (sparse, dense)]
+    gradients = [jax.jit(jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p)))))(params) for f in (sparse, dense)]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), *gradients)
 
 
@@ -58,19 +60,19 @@ def test_a_weighted_bag_equals_the_dense_product_with_gradients():
     vectors = np.zeros((3, 11), np.float32)
     np.put_along_axis(vectors, columns, weights, axis=1)
     model = BagOfWordsClassifier(vocabulary_size=10, units=4, dropout=0.5)
-    params = model.init(jax.random.key(1), (columns, weights))["params"]
+    params = jax.jit(model.init)(jax.random.key(1), (columns, weights))["params"]
 
     def dense(params):
         x = jax.nn.relu(vectors[:, :10] @ params["kernel"] + params["bias"][None, :])
         return (x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"][None, :])[:, 0]
 
-    sparse = lambda params: model.apply({"params": params}, (columns, weights))
+    sparse = lambda params: jax.jit(model.apply)({"params": params}, (columns, weights))
     np.testing.assert_allclose(sparse(params), dense(params), rtol=1e-6)
-    gradients = [jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p))))(params) for f in (sparse, dense)]
+    gradients = [jax.jit(jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p)))))(params) for f in (sparse, dense)]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), *gradients)
     ones = (columns, (columns < 10).astype(np.float32))
     np.testing.assert_allclose(
-        model.apply({"params": params}, ones), model.apply({"params": params}, columns), rtol=1e-6
+        jax.jit(model.apply)({"params": params}, ones), jax.jit(model.apply)({"params": params}, columns), rtol=1e-6
     )
 
 
@@ -78,31 +80,33 @@ def test_a_masked_classifier_ignores_padding_and_an_unmasked_one_does_not():
     longer = np.pad(TOKENS, ((0, 0), (0, 4)))
     for masked in (True, False):
         model = RecurrentClassifier(10, 6, Bidirectional(LSTM(3)), dropout=0.5, mask_padding=masked)
-        variables = model.init(jax.random.key(0), TOKENS)
-        same = np.allclose(model.apply(variables, TOKENS)[:2], model.apply(variables, longer)[:2], rtol=1e-5)
+        variables = jax.jit(model.init)(jax.random.key(0), TOKENS)
+        same = np.allclose(
+            jax.jit(model.apply)(variables, TOKENS)[:2], jax.jit(model.apply)(variables, longer)[:2], rtol=1e-5
+        )
         assert same == masked
 
 
 def test_one_hot_vectors_that_are_built_give_the_same_with_gradients():
     model = RecurrentClassifier(10, None, Bidirectional(LSTM(3)), dropout=0.5)
-    params = model.init(jax.random.key(0), TOKENS)["params"]
+    params = jax.jit(model.init)(jax.random.key(0), TOKENS)["params"]
     layer = Bidirectional(LSTM(3))
 
     def dense(params):
         x = layer.apply({"params": params["layer"]}, jax.nn.one_hot(TOKENS, 10))
         return (x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"][None, :])[:, 0]
 
-    sparse = lambda params: model.apply({"params": params}, TOKENS)
+    sparse = lambda params: jax.jit(model.apply)({"params": params}, TOKENS)
     np.testing.assert_allclose(sparse(params), dense(params), rtol=1e-6)
-    gradients = [jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p))))(params) for f in (sparse, dense)]
+    gradients = [jax.jit(jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p)))))(params) for f in (sparse, dense)]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7), *gradients)
 
 
 def test_an_embedding_that_is_not_trained_gets_no_gradient():
     for trained in (True, False):
         model = RecurrentClassifier(10, 4, LSTM(3), 0.0, train_embedding=trained)
-        params = model.init(jax.random.key(0), TOKENS)["params"]
-        gradients = jax.grad(lambda p, model=model: model.apply({"params": p}, TOKENS).sum())(params)
+        params = jax.jit(model.init)(jax.random.key(0), TOKENS)["params"]
+        gradients = jax.grad(lambda p, model=model: jax.jit(model.apply)({"params": p}, TOKENS).sum())(params)
         assert np.any(gradients["Embedding_0"]["embedding"]) == trained
         assert np.any(gradients["Dense_0"]["kernel"])
 
@@ -124,11 +128,11 @@ def convolved(params, tokens, width):
 def test_a_conv_classifier_equals_convolving_each_text_alone_with_gradients():
     tokens = np.array([[4, 2, 9, 5, 1, 0, 0], [1, 1, 3, 5, 7, 8, 2], [3, 0, 0, 0, 0, 0, 0], [0] * 7], np.int32)
     model = ConvClassifier(10, 6, 5, 3, dropout=0.5)
-    params = model.init(jax.random.key(0), tokens)["params"]
+    params = jax.jit(model.init)(jax.random.key(0), tokens)["params"]
     params["bias"] = params["bias"] + jax.random.normal(jax.random.key(1), 5)
-    ours, theirs = (lambda p: model.apply({"params": p}, tokens)), (lambda p: convolved(p, tokens, 3))
+    ours, theirs = (lambda p: jax.jit(model.apply)({"params": p}, tokens)), (lambda p: convolved(p, tokens, 3))
     np.testing.assert_allclose(ours(params), theirs(params), rtol=1e-5)
-    gradients = [jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p))))(params) for f in (ours, theirs)]
+    gradients = [jax.jit(jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p)))))(params) for f in (ours, theirs)]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7), *gradients)
 
 
@@ -140,12 +144,14 @@ def test_a_conv_classifier_equals_convolving_each_text_alone_with_gradients():
     ],
 )
 def test_padding_and_the_other_texts_of_a_batch_change_nothing(model):
-    variables = model.init(jax.random.key(0), TOKENS)
-    short = model.apply(variables, TOKENS)
+    variables = jax.jit(model.init)(jax.random.key(0), TOKENS)
+    short = jax.jit(model.apply)(variables, TOKENS)
     assert np.isfinite(short).all()
-    np.testing.assert_allclose(short, model.apply(variables, np.pad(TOKENS, ((0, 0), (0, 4)))), rtol=1e-5)
-    np.testing.assert_allclose(short[:1], model.apply(variables, TOKENS[:1]), rtol=1e-5)
-    assert not np.allclose(short[:1], model.apply(variables, TOKENS[:1, [2, 1, 0, 3, 4]]), rtol=1e-3), "order counts"
+    np.testing.assert_allclose(short, jax.jit(model.apply)(variables, np.pad(TOKENS, ((0, 0), (0, 4)))), rtol=1e-5)
+    np.testing.assert_allclose(short[:1], jax.jit(model.apply)(variables, TOKENS[:1]), rtol=1e-5)
+    assert not np.allclose(short[:1], jax.jit(model.apply)(variables, TOKENS[:1, [2, 1, 0, 3, 4]]), rtol=1e-3), (
+        "order counts"
+    )
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -162,7 +168,7 @@ def test_an_encoder_block_equals_kerass():
     )
     dense_1, dense_2 = layers.Dense(4, activation="relu"), layers.Dense(8)
     model = EncoderBlock(heads=2, head_size=3, units=4)
-    shapes = model.init(jax.random.key(0), x, mask)["params"]
+    shapes = jax.jit(model.init)(jax.random.key(0), x, mask)["params"]
     rng = np.random.default_rng(1)
     params = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(np.float32), shapes)
     with jax.numpy_rank_promotion("allow"):  # Keras adds its biases so
@@ -180,15 +186,15 @@ def test_an_encoder_block_equals_kerass():
             layer.set_weights([params[name]["kernel"], params[name]["bias"]])
         y = norm_1(x + attention(x, x, attention_mask=mask[:, None, :]))
         expected = np.asarray(norm_2(y + dense_2(dense_1(y))))
-    np.testing.assert_allclose(model.apply({"params": params}, x, mask), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(model.apply)({"params": params}, x, mask), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_dropout_acts_in_training_only():
     model = RecurrentForecaster(LSTM(8), dropout=0.5)
-    variables = model.init(jax.random.key(0), WINDOWS)
+    variables = jax.jit(model.init)(jax.random.key(0), WINDOWS)
     train = lambda seed: model.apply(variables, WINDOWS, train=True, rngs={"dropout": jax.random.key(seed)})
     assert not np.allclose(train(0), train(1))
-    np.testing.assert_array_equal(model.apply(variables, WINDOWS), model.apply(variables, WINDOWS))
+    np.testing.assert_array_equal(jax.jit(model.apply)(variables, WINDOWS), jax.jit(model.apply)(variables, WINDOWS))
 
 
 def test_embeddings_start_as_keras_does():
@@ -236,7 +242,7 @@ def test_a_senseless_dropout_rate_is_refused(rate):
 )
 def test_a_senseless_size_is_refused_by_name(model, inputs, name):
     with pytest.raises(UserError, match=f"{name} must be at least 1, not 0"):
-        model.init(jax.random.key(0), inputs)
+        jax.jit(model.init)(jax.random.key(0), inputs)
 
 
 def test_models_do_not_import_tensorflow():
@@ -271,9 +277,9 @@ def test_the_conv_forecaster_equals_keras():
     names = ["Conv_0", "Conv_1", "Conv_2", "Dense_0"]
     weights = iter(theirs.get_weights())
     params = {name: {"kernel": next(weights), "bias": next(weights)} for name in names}
-    shapes = jax.tree.map(np.shape, model.init(jax.random.key(0), windows)["params"])
+    shapes = jax.tree.map(np.shape, jax.jit(model.init)(jax.random.key(0), windows)["params"])
     assert jax.tree.map(np.shape, params) == shapes
-    ours = model.apply({"params": params}, windows)
+    ours = jax.jit(model.apply)({"params": params}, windows)
     with jax.numpy_rank_promotion("allow"):  # Keras adds its biases so
         expected = theirs.predict(windows, verbose=0)[:, 0]
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)

@@ -253,6 +253,7 @@ def test_a_stopped_set_is_gone_on_with_by_either_way_and_laggards_catch_up(folde
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
 
 
+@pytest.mark.slow
 def test_a_seed_whose_loss_is_not_finite_stops_alone(folder, capsys, monkeypatch):
     """Seed 4 starts from weights so large that its loss overflows; so does what follows from it."""
     from seqjax import fit

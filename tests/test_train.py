@@ -1,10 +1,6 @@
 """The train step against a plain loop, the compiled program against the step."""
 
 import dataclasses
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -91,39 +87,6 @@ def test_initial_values_depend_on_the_seed_alone(toy_experiment, toy_dataset):
 def test_settings_are_checked():
     with pytest.raises(UserError, match="steps_per_dispatch must be at least 1"):
         Settings(steps_per_dispatch=0)
-
-
-DEVICES = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import jax, numpy
-import conftest
-from seqjax.train import Program, Settings, create_state
-dataset = conftest.toy_dataset._get_wrapped_function()()
-experiment = conftest.toy_experiment._get_wrapped_function()()
-program = Program(experiment, dataset, Settings(4, devices=4))
-state = program.place(create_state(experiment, dataset.example()))
-for batch in program.batches("train", 0, 14, experiment.seed):
-    state, report = program.train(state, batch)
-print(jax.device_count(), float(report["loss"]), program.evaluate(state.params, "validation")["mae"])
-"""
-
-
-def test_batches_split_over_devices_give_the_same_result(toy_experiment, toy_dataset):
-    program, state, report = final_state(toy_experiment, toy_dataset, 4)
-    done = subprocess.run(
-        [sys.executable, "-c", DEVICES, str(Path(__file__).parent)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"},
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    count, loss, mae = done.stdout.split()
-    assert int(count) == 4
-    np.testing.assert_allclose(float(loss), report["loss"], rtol=1e-5)
-    np.testing.assert_allclose(float(mae), program.evaluate(state.params, "validation")["mae"], rtol=1e-5)
 
 
 def test_a_batch_that_does_not_divide_over_the_devices_is_refused(toy_experiment, toy_dataset, monkeypatch):

@@ -19,6 +19,7 @@ from types import ModuleType
 
 from absl import logging
 
+from seqjax.data.pipeline import import_tensorflow
 from seqjax.errors import UserError
 
 ARCHIVE = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -163,7 +164,7 @@ def _tensorflow_datasets() -> ModuleType:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations inside other people's packages
-            import tensorflow as tf
+            tf = import_tensorflow()
             import tensorflow_datasets as tfds
     except ImportError as error:
         raise UserError(
