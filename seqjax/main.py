@@ -145,6 +145,9 @@ def train_many() -> None:
     from seqjax import members
 
     name = asked_experiment()
+    for flag in (DEVICES, EXPLAIN):
+        if flag.value != flag.default:
+            raise UserError(f"--{flag.name} is for a single run, not for --seeds or --sweep")
     function = experiments.load(experiments.find(name))
     planned = members.plan(function, SET.value, 1 if SEEDS.value is None else SEEDS.value, SWEEP.value)
     workdir = Workdir(Path(WORKDIR.value or f"runs/{name}_many"))

@@ -2,12 +2,14 @@
 
 import ast
 import re
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 from seqjax import experiment as experiments
+from seqjax.report import runs
 from seqjax.train import count_parameters, create_state
 
 PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
@@ -82,3 +84,12 @@ def test_every_knob_is_keyword_only_with_a_default_that_reads_back(name):
     assert "seed" in defaults
     settings = [f"{knob}={value}" for knob, value in defaults.items()]
     assert experiments.options(function, settings) == defaults
+
+
+def test_results_that_are_kept_are_whole_and_real():
+    kept, _ = runs.find(Path(__file__).parents[1] / "experiments" / "results")
+    for run in kept:
+        assert run.results is not None, run.path
+        assert run.config["data"] == "real"
+        assert run.results["parameters"] == PARAMETERS[run.config["experiment"]]
+        assert len(run.rows) == run.config["options"].get("epochs", 0), run.path

@@ -56,6 +56,8 @@ def call(tmp_path, monkeypatch, capsys):
         (["--experiment=jena_lstm", "--data=sample", "--set=sequence_length=0"], "sequence_length"),
         (["--experiment=imdb_bilstm", "--data=sample", "--set=dropout=1.5"], "dropout=1.5 is not in [0, 1)"),
         (["--experiment=jena_lstm", "--steps_per_dispatch=0"], "steps_per_dispatch must be at least 1"),
+        (["--experiment=jena_lstm", "--seeds=2", "--devices=2"], "--devices is for a single run"),
+        (["--experiment=jena_lstm", "--seeds=2", "--explain"], "--explain is for a single run"),
         (["--experiment=jena_lstm", "--data=toy"], "real|sample"),
         (["--experimnt=jena_lstm"], "Unknown command line flag 'experimnt'. Did you mean: experiment"),
         (["jena_lstm"], "'jena_lstm' is not a flag"),

@@ -10,6 +10,7 @@ Legend: B batch of this host, K batches in a stack, S steps in an epoch.
 """
 
 import functools
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -123,9 +124,8 @@ def import_tensorflow() -> Any:
     Raises:
       ImportError: there is none.
     """
-    eager = (
-        "keras.src.optimizers"  # TensorFlow goes on without it if it cannot be imported, which None in its place says
-    )
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # it computes nothing here, and says less on stderr
+    eager = "keras.src.optimizers"  # None in its place cannot be imported, and TensorFlow goes on without
     hide = "keras" not in sys.modules
     if hide:
         sys.modules[eager] = None  # type: ignore[assignment]
