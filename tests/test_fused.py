@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recurrent_reference import apply, random_variables
 
 from seqjax.errors import UserError
-from seqjax.models import cudnn
+from seqjax.models import cudnn, fused
 from seqjax.models.composite import Bidirectional, Stacked, explain
 from seqjax.models.recurrent import GRU, LSTM, SimpleRNN
 from seqjax.models.tokens import Tokens
@@ -108,6 +108,17 @@ def test_equals_scan_widely(kind, config, masked, features, seed):
     """In double precision, where nothing but a mistake makes a difference."""
     with jax.enable_x64(True):
         check_against_scan(kind, config | {"param_dtype": jnp.float64}, masked, features, seed, np.float64, 1e-10)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_weights_gradient_in_one_product_equals_scan(kind, monkeypatch):
+    """As wide layers have it (W6); of a GRU it is summed step by step all the same."""
+    monkeypatch.setattr(fused, "WEIGHTS_IN_STEP", 0)
+    inputs, mask = example(4, 3, 6, 70)
+    make = lambda backend: _StateBidirectional(
+        LAYERS[kind](5, return_sequences=True, return_state=True, backend=backend)
+    )
+    compare(make, inputs, 1e-5, 4, mask=mask)
 
 
 @pytest.mark.parametrize(("kind", "sequences"), [("LSTM", True), ("GRU", False)])

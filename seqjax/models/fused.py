@@ -25,6 +25,10 @@ INPUT_PRODUCT_IN_STEP = 64
 """Up to so many features the input product is part of the step; beyond, one large product before the scan wins."""
 
 
+WEIGHTS_IN_STEP = 128 * 512
+"""Up to so many recurrent weights their gradient is summed in the scan; more no longer stay in the cache."""
+
+
 class Operands(NamedTuple):
     """All that the recurrence is differentiated with respect to, and its masks (which get no gradient)."""
 
@@ -99,6 +103,8 @@ def _backward(cell: FusedCell, reverse: bool, sequences: bool, saved: Any, gradi
     o, h_before, coefficients = saved
     dhs, dstate = gradient
     transposed = jnp.swapaxes(o.recurrent, -1, -2)
+    # The gradient of x is also that of R h, and is kept anyway.
+    bulk = o.kernel is None and o.drop is None and cell.adds and o.recurrent[0].size > WEIGHTS_IN_STEP
 
     def step(carry: Any, xs: Any) -> tuple[Any, Any]:
         dstate, dkernel, drecurrent, dinner = carry
@@ -107,7 +113,8 @@ def _backward(cell: FusedCell, reverse: bool, sequences: bool, saved: Any, gradi
             dstate = (dstate[0] + dh_out, *dstate[1:])
         dx_z, dh_z, dstate = cell.retreat(dstate, coefficients)
         dstate = (dstate[0] + _through_product(cell, transposed, o.drop, dh_z), *dstate[1:])
-        drecurrent = drecurrent + _weight_gradient(cell, dh_z, _dropped(cell, h, o.drop))
+        if drecurrent is not None:
+            drecurrent = drecurrent + _weight_gradient(cell, dh_z, _dropped(cell, h, o.drop))
         if dinner is not None:
             dinner = dinner + dh_z[:, -dinner.shape[1] :]
         if dkernel is None:
@@ -119,9 +126,12 @@ def _backward(cell: FusedCell, reverse: bool, sequences: bool, saved: Any, gradi
 
     zeros = functools.partial(jax.tree.map, jnp.zeros_like)
     inner = None if o.inner_bias is None else jnp.zeros_like(o.state[0])
-    carry = (dstate, zeros(o.kernel), zeros(o.recurrent), inner)
+    carry = (dstate, zeros(o.kernel), None if bulk else zeros(o.recurrent), inner)
     xs = (dhs, None if o.kernel is None else o.x, h_before, coefficients)
     (dstate, dkernel, drecurrent, dinner), dx = jax.lax.scan(step, carry, xs, reverse=not reverse)
+    if bulk:
+        rows = jnp.moveaxis(h_before, 3, 1)  # [T, B, K, U]
+        drecurrent = jnp.stack([jnp.einsum("tbn,tbu->nu", dx[k], rows[:, :, k]) for k in range(len(dx))])
     if dinner is not None:
         dinner = dinner.sum(axis=-1, keepdims=True)
     return (Operands(dx, dkernel, drecurrent, dinner, dstate, None, None),)

@@ -27,6 +27,8 @@ class FusedCell(NamedTuple):
     """(x_z, h_z, d, state, valid) -> (new state, coefficients); valid [K, 1, B] bool or None."""
     retreat: Callable[..., tuple[jax.Array, jax.Array, State]]
     """(gradient of the new state, coefficients) -> (gradient of x_z, of h_z, of the state but through h_z)."""
+    adds: bool
+    """x_z and h_z count by their sum alone, so that their gradients are the same."""
 
 
 def _gates(z: jax.Array, sigmoids: tuple[bool, ...]) -> list[jax.Array]:
@@ -115,6 +117,6 @@ def _gru_retreat(gradient: State, coefficients: Any) -> tuple[jax.Array, jax.Arr
     return dx_z, dh_z, (dh * z,)
 
 
-SIMPLE_RNN = FusedCell(1, 1, _simple_advance, _simple_retreat)
-LSTM = FusedCell(4, 2, _lstm_advance, _lstm_retreat)
-GRU = FusedCell(3, 1, _gru_advance, _gru_retreat)
+SIMPLE_RNN = FusedCell(1, 1, _simple_advance, _simple_retreat, True)
+LSTM = FusedCell(4, 2, _lstm_advance, _lstm_retreat, True)
+GRU = FusedCell(3, 1, _gru_advance, _gru_retreat, False)
