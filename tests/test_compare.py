@@ -85,7 +85,7 @@ def test_forecasters_follow_keras(name):
     assert found.ours[0] != found.ours[-1]
 
 
-@pytest.mark.parametrize("name", quick(TEXT, "imdb_unigram", "imdb_bigram_tfidf"))
+@pytest.mark.parametrize("name", quick(TEXT, "imdb_unigram"))
 def test_classifiers_follow_keras(name):
     found = followed(name, [*TEXT[name], "vocabulary_size=50"])
     assert found.differences.max() < 1e-4

@@ -101,7 +101,7 @@ class Killed(BaseException):
     [
         ("before", "append_row"),
         pytest.param("after", "append_row", marks=pytest.mark.slow),
-        ("after", "best"),
+        pytest.param("after", "best", marks=pytest.mark.slow),
         pytest.param("after", "latest", marks=pytest.mark.slow),
     ],
 )

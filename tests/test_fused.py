@@ -110,7 +110,7 @@ def test_equals_scan_widely(kind, config, masked, features, seed):
         check_against_scan(kind, config | {"param_dtype": jnp.float64}, masked, features, seed, np.float64, 1e-10)
 
 
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", pytest.param("SimpleRNN", marks=pytest.mark.slow)])
 def test_the_weights_gradient_in_one_product_equals_scan(kind, monkeypatch):
     """As wide layers have it (W6); of a GRU it is summed step by step all the same."""
     monkeypatch.setattr(fused, "WEIGHTS_IN_STEP", 0)

@@ -7,6 +7,14 @@ import pytest
 from seqjax.interrupt import Interrupt
 
 
+@pytest.fixture(autouse=True)
+def _as_in_the_foreground():
+    """A shell's background jobs are born deaf to SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_the_first_signal_is_noted_and_the_second_acts():
     before = signal.getsignal(signal.SIGTERM)
     with Interrupt() as interrupt:

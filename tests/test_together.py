@@ -111,6 +111,7 @@ def test_batches_side_by_side_keep_their_order_and_are_cut_to_the_longest():
     assert side_by_side([one._replace(length=None)] * 2).length is None
 
 
+@pytest.mark.slow
 def test_a_kernel_that_cannot_be_vmapped_takes_the_seeds_in_turn(toy_experiment, toy_dataset, monkeypatch):
     vmapped = trained_together(SeedsProgram(toy_experiment, toy_dataset, SETTINGS), toy_experiment, SEEDS[:2], 7)
     monkeypatch.setattr(commands, "explain", lambda model: ["LSTM(128): cudnn, because it was asked for"])

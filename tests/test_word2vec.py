@@ -176,7 +176,7 @@ def inputs(**more):
     return {"tokens": TOKENS, "keep": keep_probabilities(counts, 0), "noise": noise_table(counts, 0.75), **more}
 
 
-@pytest.mark.parametrize("width", [3, 32])
+@pytest.mark.parametrize("width", [3, pytest.param(32, marks=pytest.mark.slow)])
 def test_skip_gram_draws_what_the_equations_take(width):
     """The module's loss and gradients from its own draws of windows and negatives, against all pairs at once."""
     counts = inputs()["keep"] > 0

@@ -1,0 +1,42 @@
+"""imdb_bilstm with the padding masked: the state rests where the review has ended. 5,194,049 parameters.
+
+python -m seqjax.main --experiment=imdb_bilstm_masked
+"""
+
+import optax
+
+from seqjax import metrics
+from seqjax.data.imdb import Reviews
+from seqjax.experiment import Experiment
+from seqjax.models.classifiers import RecurrentClassifier
+from seqjax.models.composite import Bidirectional
+from seqjax.models.recurrent import LSTM
+
+
+def experiment(
+    *,
+    vocabulary_size: int = 20_000,
+    sequence_length: int | None = None,
+    group_lengths: bool = True,
+    train_fraction: float = 1.0,
+    embedding_size: int = 256,
+    units: int = 32,
+    dropout: float = 0.5,
+    learning_rate: float = 1e-3,
+    epochs: int = 10,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Experiment:
+    return Experiment(
+        source=Reviews(vocabulary_size, sequence_length, grouped=group_lengths, train_fraction=train_fraction),
+        model=RecurrentClassifier(
+            vocabulary_size, embedding_size, Bidirectional(LSTM(units)), dropout, mask_padding=True
+        ),
+        loss=metrics.binary_cross_entropy,
+        metrics={"accuracy": metrics.binary_accuracy},
+        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        lecture={"test": {"accuracy": 0.88}},
+    )
