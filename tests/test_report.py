@@ -296,6 +296,7 @@ def test_the_page_is_whole_and_needs_nothing_else(folder, tmp_path):
     assert "No temperature run" in markdown
 
 
+@pytest.mark.slow  # CI makes the report of real runs
 def test_forecasts_of_real_runs(tmp_path):
     """A run on the generated climate, made here."""
     path = Workdir(tmp_path / "runs/jena_naive")

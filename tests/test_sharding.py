@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 from jax.sharding import PartitionSpec
 
 from seqjax.models.sharding import over_devices
@@ -62,6 +63,7 @@ def on_two_devices(code, *arguments):
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_layers_on_two_devices_equal_those_on_one_with_gradients():
     assert on_two_devices(LAYERS)[-1] == "2"
 
