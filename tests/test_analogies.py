@@ -104,7 +104,8 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert "--near" in out
 
 
-@pytest.mark.parametrize("name", [pytest.param("word2vec", marks=pytest.mark.slow), "glove"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["word2vec", "glove"])
 def test_vectors_of_a_run_are_read_and_start_another(name, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     knobs = ["vocabulary_size=300", "embedding_size=8", "batch_size=64", "epochs=1"]

@@ -216,6 +216,7 @@ def steps_of(path: Path) -> int:
     return max(int(step.name) for step in (path / "checkpoints" / "latest").iterdir() if step.name.isdigit())
 
 
+@pytest.mark.slow
 def test_a_stopped_set_is_gone_on_with_by_either_way_and_laggards_catch_up(folder, monkeypatch):
     """An epoch is two dispatches of four steps."""
     with monkeypatch.context() as patch:
