@@ -74,7 +74,11 @@ def random_variables(layer, *inputs, seed=0, scale=0.5):
     return jax.tree.map(lambda s: jnp.asarray(rng.normal(size=s.shape) * scale, s.dtype), shapes)
 
 
-def apply(layer, variables, *arguments, train=False, rngs=None, **options):
-    """`layer.apply` as one compiled program: far quicker than operation by operation."""
-    call = lambda v, a, r, o: layer.apply(v, *a, train=train, rngs=r, **o)
-    return jax.jit(call)(variables, arguments, rngs, options)
+def start(layer, *inputs, seed=0):
+    """First values as the layer's initializers give them."""
+    return jax.jit(layer.init)(jax.random.key(seed), *inputs)
+
+
+def apply(layer, variables, *arguments, **options):
+    """`layer.apply` as one compiled program, kept for the next call: far quicker than operation by operation."""
+    return jax.jit(layer.apply, static_argnames="train")(variables, *arguments, **options)

@@ -93,3 +93,4 @@ def test_results_that_are_kept_are_whole_and_real():
         assert run.config["data"] == "real"
         assert run.results["parameters"] == PARAMETERS[run.config["experiment"]]
         assert len(run.rows) == run.config["options"].get("epochs", 0), run.path
+    assert "jena_lstm epochs=60" in {row.label for row in runs.group(kept)}, "knobs are told from defaults"

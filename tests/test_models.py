@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from recurrent_reference import apply, start
 
 from seqjax.errors import UserError
 from seqjax.models.classifiers import BagOfWordsClassifier, ConvClassifier, RecurrentClassifier
@@ -18,20 +19,23 @@ WINDOWS = np.random.default_rng(0).normal(size=(5, 6, 3)).astype(np.float32)
 TOKENS = np.array([[4, 2, 9, 0, 0], [1, 1, 3, 5, 7], [0, 0, 0, 0, 0]], np.int32)
 
 
+def sine_gradients(params, *functions):
+    """Of the sum of each function's sines."""
+    return [jax.jit(jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p)))))(params) for f in functions]
+
+
 def test_the_last_value_has_no_parameters():
     model = LastValue(column=1)
-    assert jax.jit(model.init)(jax.random.key(0), WINDOWS) == {}
-    np.testing.assert_array_equal(jax.jit(model.apply)({}, WINDOWS), WINDOWS[:, -1, 1])
+    assert start(model, WINDOWS) == {}
+    np.testing.assert_array_equal(apply(model, {}, WINDOWS), WINDOWS[:, -1, 1])
 
 
 def test_the_dense_forecaster():
     model = DenseForecaster(units=4)
-    variables = jax.jit(model.init)(jax.random.key(0), WINDOWS)
+    variables = start(model, WINDOWS)
     hidden, out = (jax.tree.map(np.asarray, variables["params"][name]) for name in ("Dense_0", "Dense_1"))
     x = np.maximum(WINDOWS.reshape(5, 18) @ hidden["kernel"] + hidden["bias"], 0)
-    np.testing.assert_allclose(
-        jax.jit(model.apply)(variables, WINDOWS), (x @ out["kernel"] + out["bias"])[:, 0], rtol=1e-5
-    )
+    np.testing.assert_allclose(apply(model, variables, WINDOWS), (x @ out["kernel"] + out["bias"])[:, 0], rtol=1e-5)
 
 
 def test_a_bag_of_words_equals_the_dense_product_with_gradients():
@@ -41,15 +45,15 @@ def test_a_bag_of_words_equals_the_dense_product_with_gradients():
     for row, present in enumerate(columns):
         multi_hot[row, present[present < 10]] = 1
     model = BagOfWordsClassifier(vocabulary_size=10, units=4, dropout=0.5)
-    params = jax.jit(model.init)(jax.random.key(1), columns)["params"]
+    params = start(model, columns, seed=1)["params"]
 
     def dense(params):
         x = jax.nn.relu(multi_hot @ params["kernel"] + params["bias"][None, :])
         return (x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"][None, :])[:, 0]
 
-    sparse = lambda params: jax.jit(model.apply)({"params": params}, columns)
+    sparse = lambda params: apply(model, {"params": params}, columns)
     np.testing.assert_allclose(sparse(params), dense(params), rtol=1e-6)
-    gradients = [jax.jit(jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p)))))(params) for f in (sparse, dense)]
+    gradients = sine_gradients(params, sparse, dense)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), *gradients)
 
 
@@ -60,19 +64,19 @@ def test_a_weighted_bag_equals_the_dense_product_with_gradients():
     vectors = np.zeros((3, 11), np.float32)
     np.put_along_axis(vectors, columns, weights, axis=1)
     model = BagOfWordsClassifier(vocabulary_size=10, units=4, dropout=0.5)
-    params = jax.jit(model.init)(jax.random.key(1), (columns, weights))["params"]
+    params = start(model, (columns, weights), seed=1)["params"]
 
     def dense(params):
         x = jax.nn.relu(vectors[:, :10] @ params["kernel"] + params["bias"][None, :])
         return (x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"][None, :])[:, 0]
 
-    sparse = lambda params: jax.jit(model.apply)({"params": params}, (columns, weights))
+    sparse = lambda params: apply(model, {"params": params}, (columns, weights))
     np.testing.assert_allclose(sparse(params), dense(params), rtol=1e-6)
-    gradients = [jax.jit(jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p)))))(params) for f in (sparse, dense)]
+    gradients = sine_gradients(params, sparse, dense)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), *gradients)
     ones = (columns, (columns < 10).astype(np.float32))
     np.testing.assert_allclose(
-        jax.jit(model.apply)({"params": params}, ones), jax.jit(model.apply)({"params": params}, columns), rtol=1e-6
+        apply(model, {"params": params}, ones), apply(model, {"params": params}, columns), rtol=1e-6
     )
 
 
@@ -80,33 +84,31 @@ def test_a_masked_classifier_ignores_padding_and_an_unmasked_one_does_not():
     longer = np.pad(TOKENS, ((0, 0), (0, 4)))
     for masked in (True, False):
         model = RecurrentClassifier(10, 6, Bidirectional(LSTM(3)), dropout=0.5, mask_padding=masked)
-        variables = jax.jit(model.init)(jax.random.key(0), TOKENS)
-        same = np.allclose(
-            jax.jit(model.apply)(variables, TOKENS)[:2], jax.jit(model.apply)(variables, longer)[:2], rtol=1e-5
-        )
+        variables = start(model, TOKENS)
+        same = np.allclose(apply(model, variables, TOKENS)[:2], apply(model, variables, longer)[:2], rtol=1e-5)
         assert same == masked
 
 
 def test_one_hot_vectors_that_are_built_give_the_same_with_gradients():
     model = RecurrentClassifier(10, None, Bidirectional(LSTM(3)), dropout=0.5)
-    params = jax.jit(model.init)(jax.random.key(0), TOKENS)["params"]
+    params = start(model, TOKENS)["params"]
     layer = Bidirectional(LSTM(3))
 
     def dense(params):
         x = layer.apply({"params": params["layer"]}, jax.nn.one_hot(TOKENS, 10))
         return (x @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"][None, :])[:, 0]
 
-    sparse = lambda params: jax.jit(model.apply)({"params": params}, TOKENS)
+    sparse = lambda params: apply(model, {"params": params}, TOKENS)
     np.testing.assert_allclose(sparse(params), dense(params), rtol=1e-6)
-    gradients = [jax.jit(jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p)))))(params) for f in (sparse, dense)]
+    gradients = sine_gradients(params, sparse, dense)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7), *gradients)
 
 
 def test_an_embedding_that_is_not_trained_gets_no_gradient():
     for trained in (True, False):
         model = RecurrentClassifier(10, 4, LSTM(3), 0.0, train_embedding=trained)
-        params = jax.jit(model.init)(jax.random.key(0), TOKENS)["params"]
-        gradients = jax.grad(lambda p, model=model: jax.jit(model.apply)({"params": p}, TOKENS).sum())(params)
+        params = start(model, TOKENS)["params"]
+        gradients = jax.grad(lambda p, model=model: apply(model, {"params": p}, TOKENS).sum())(params)
         assert np.any(gradients["Embedding_0"]["embedding"]) == trained
         assert np.any(gradients["Dense_0"]["kernel"])
 
@@ -128,11 +130,11 @@ def convolved(params, tokens, width):
 def test_a_conv_classifier_equals_convolving_each_text_alone_with_gradients():
     tokens = np.array([[4, 2, 9, 5, 1, 0, 0], [1, 1, 3, 5, 7, 8, 2], [3, 0, 0, 0, 0, 0, 0], [0] * 7], np.int32)
     model = ConvClassifier(10, 6, 5, 3, dropout=0.5)
-    params = jax.jit(model.init)(jax.random.key(0), tokens)["params"]
+    params = start(model, tokens)["params"]
     params["bias"] = params["bias"] + jax.random.normal(jax.random.key(1), 5)
-    ours, theirs = (lambda p: jax.jit(model.apply)({"params": p}, tokens)), (lambda p: convolved(p, tokens, 3))
+    ours, theirs = (lambda p: apply(model, {"params": p}, tokens)), (lambda p: convolved(p, tokens, 3))
     np.testing.assert_allclose(ours(params), theirs(params), rtol=1e-5)
-    gradients = [jax.jit(jax.grad(lambda p, f=f: jnp.sum(jnp.sin(f(p)))))(params) for f in (ours, theirs)]
+    gradients = sine_gradients(params, ours, theirs)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7), *gradients)
 
 
@@ -144,14 +146,12 @@ def test_a_conv_classifier_equals_convolving_each_text_alone_with_gradients():
     ],
 )
 def test_padding_and_the_other_texts_of_a_batch_change_nothing(model):
-    variables = jax.jit(model.init)(jax.random.key(0), TOKENS)
-    short = jax.jit(model.apply)(variables, TOKENS)
+    variables = start(model, TOKENS)
+    short = apply(model, variables, TOKENS)
     assert np.isfinite(short).all()
-    np.testing.assert_allclose(short, jax.jit(model.apply)(variables, np.pad(TOKENS, ((0, 0), (0, 4)))), rtol=1e-5)
-    np.testing.assert_allclose(short[:1], jax.jit(model.apply)(variables, TOKENS[:1]), rtol=1e-5)
-    assert not np.allclose(short[:1], jax.jit(model.apply)(variables, TOKENS[:1, [2, 1, 0, 3, 4]]), rtol=1e-3), (
-        "order counts"
-    )
+    np.testing.assert_allclose(short, apply(model, variables, np.pad(TOKENS, ((0, 0), (0, 4)))), rtol=1e-5)
+    np.testing.assert_allclose(short[:1], apply(model, variables, TOKENS[:1]), rtol=1e-5)
+    assert not np.allclose(short[:1], apply(model, variables, TOKENS[:1, [2, 1, 0, 3, 4]]), rtol=1e-3), "order counts"
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -168,7 +168,7 @@ def test_an_encoder_block_equals_kerass():
     )
     dense_1, dense_2 = layers.Dense(4, activation="relu"), layers.Dense(8)
     model = EncoderBlock(heads=2, head_size=3, units=4)
-    shapes = jax.jit(model.init)(jax.random.key(0), x, mask)["params"]
+    shapes = start(model, x, mask)["params"]
     rng = np.random.default_rng(1)
     params = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(np.float32), shapes)
     with jax.numpy_rank_promotion("allow"):  # Keras adds its biases so
@@ -186,15 +186,15 @@ def test_an_encoder_block_equals_kerass():
             layer.set_weights([params[name]["kernel"], params[name]["bias"]])
         y = norm_1(x + attention(x, x, attention_mask=mask[:, None, :]))
         expected = np.asarray(norm_2(y + dense_2(dense_1(y))))
-    np.testing.assert_allclose(jax.jit(model.apply)({"params": params}, x, mask), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(apply(model, {"params": params}, x, mask), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_dropout_acts_in_training_only():
     model = RecurrentForecaster(LSTM(8), dropout=0.5)
-    variables = jax.jit(model.init)(jax.random.key(0), WINDOWS)
-    train = lambda seed: model.apply(variables, WINDOWS, train=True, rngs={"dropout": jax.random.key(seed)})
+    variables = start(model, WINDOWS)
+    train = lambda seed: apply(model, variables, WINDOWS, train=True, rngs={"dropout": jax.random.key(seed)})
     assert not np.allclose(train(0), train(1))
-    np.testing.assert_array_equal(jax.jit(model.apply)(variables, WINDOWS), jax.jit(model.apply)(variables, WINDOWS))
+    np.testing.assert_array_equal(apply(model, variables, WINDOWS), apply(model, variables, WINDOWS))
 
 
 def test_embeddings_start_as_keras_does():
@@ -242,7 +242,7 @@ def test_a_senseless_dropout_rate_is_refused(rate):
 )
 def test_a_senseless_size_is_refused_by_name(model, inputs, name):
     with pytest.raises(UserError, match=f"{name} must be at least 1, not 0"):
-        jax.jit(model.init)(jax.random.key(0), inputs)
+        start(model, inputs)
 
 
 def test_models_do_not_import_tensorflow():
@@ -277,9 +277,9 @@ def test_the_conv_forecaster_equals_keras():
     names = ["Conv_0", "Conv_1", "Conv_2", "Dense_0"]
     weights = iter(theirs.get_weights())
     params = {name: {"kernel": next(weights), "bias": next(weights)} for name in names}
-    shapes = jax.tree.map(np.shape, jax.jit(model.init)(jax.random.key(0), windows)["params"])
+    shapes = jax.tree.map(np.shape, start(model, windows)["params"])
     assert jax.tree.map(np.shape, params) == shapes
-    ours = jax.jit(model.apply)({"params": params}, windows)
+    ours = apply(model, {"params": params}, windows)
     with jax.numpy_rank_promotion("allow"):  # Keras adds its biases so
         expected = theirs.predict(windows, verbose=0)[:, 0]
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
-from recurrent_reference import apply, random_variables
+from recurrent_reference import apply, random_variables, start
 
 from seqjax.errors import UserError
 from seqjax.models.cells import LSTMCell
@@ -20,11 +20,6 @@ close = functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6)
 
 def draw(seed, *shape):
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
-
-
-def start(layer, inputs, seed=0):
-    """First values as the layer's initializers give them."""
-    return jax.jit(layer.init)(jax.random.key(seed), inputs)
 
 
 def close_trees(actual, expected):

@@ -5,8 +5,8 @@ Inside, arrays are time-major and feature-major: x [T, K, D, B], h [K, U, B], W 
 
 What makes it quick (two cores, measured in PERFORMANCE.md and the lab log): feature-major steps; one tanh over all
 gates; coefficients of the backward made in the forward (`fused_cells`); weight gradients accumulated inside the reverse
-scan, where they are still in the cache; both directions in one scan; the input product inside the step when D is
-small, and in bulk when it is not.
+scan, where they are still in the cache (a wide layer's would not be: one product after it); both directions in one
+scan; the input product inside the step when D is small, and in bulk when it is not.
 """
 
 import functools
@@ -23,7 +23,6 @@ from seqjax.models.tokens import Tokens, project
 
 INPUT_PRODUCT_IN_STEP = 64
 """Up to so many features the input product is part of the step; beyond, one large product before the scan wins."""
-
 
 WEIGHTS_IN_STEP = 128 * 512
 """Up to so many recurrent weights their gradient is summed in the scan; more no longer stay in the cache."""

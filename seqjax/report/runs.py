@@ -10,6 +10,7 @@ from typing import Any
 
 from absl import logging
 
+from seqjax import experiment as experiments
 from seqjax.errors import UserError
 
 
@@ -135,12 +136,18 @@ def group(runs: Sequence[Run]) -> list[Group]:
 
 def _group(runs: Sequence[Run]) -> Group:
     config = runs[0].config
-    defaults = defaults_of(runs[0].path / "experiment.py")
+    defaults = defaults_of(_file(runs[0]))
     options = {knob: value for knob, value in config["options"].items() if knob != "seed"}
     changed = {knob: value for knob, value in options.items() if knob in defaults and defaults[knob] != value}
     words = [config["experiment"], *(f"{knob}={value}" for knob, value in changed.items())]
     words += ["[sample]"] if config["data"] == "sample" else []
     return Group(config["experiment"], " ".join(words), config["data"], changed, defaults, runs)
+
+
+def _file(run: Run) -> Path:
+    """The run's own copy of its experiment; where that was not kept, the experiment as it is now, if it still is."""
+    copy, name = run.path / "experiment.py", run.config["experiment"]
+    return copy if copy.exists() or name not in experiments.names() else experiments.find(name)
 
 
 def _told_apart(groups: list[Group]) -> list[Group]:
