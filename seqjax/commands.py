@@ -143,9 +143,7 @@ def explain(model: Any) -> list[str]:
     """One line for each recurrent layer of a model: which backend trains it, and why."""
     from seqjax.models import composite
 
-    masked = getattr(model, "mask_padding", False)
-    layers = composite.recurrent_layers(model)
-    return [line for layer in layers for line in composite.explain(layer, masked=masked, train=True)]
+    return [composite.said(*pair) for pair in composite.choices(model)]
 
 
 def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from seqjax.experiment import Experiment
 from seqjax.fit import Request, Train, Training
 from seqjax.interrupt import Interrupt
 from seqjax.members import Member, stopped
+from seqjax.models import composite
 from seqjax.progress import Progress
 from seqjax.train import Program, Settings, float_means, no_sums
 from seqjax.workdir import Row, Workdir
@@ -73,7 +74,7 @@ class SeedsProgram(Program):
 
     def _over_seeds(self, function: Callable[..., Any], *trees: Any) -> Any:
         # JAX has no rule to vmap cuDNN's LSTM: its seeds take turns within the program.
-        if any(": cudnn, " in line for line in commands.explain(self.experiment.model)):
+        if any(choice.backend == "cudnn" for _, choice in composite.choices(self.experiment.model)):
             return jax.lax.map(lambda one: function(*one), trees)
         return jax.vmap(function)(*trees)
 

@@ -1,5 +1,6 @@
 """A recurrence on two devices equals that on one: outputs, states, gradients, and a whole training."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,12 +15,12 @@ from seqjax.models.sharding import over_devices
 
 LAYERS = """
 import jax, jax.numpy as jnp, numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 from seqjax.models.composite import Bidirectional
 from seqjax.models.recurrent import GRU, LSTM, SimpleRNN
+from seqjax.models.sharding import DATA, DIRECTIONS, make_mesh
 from seqjax.models.tokens import Tokens
 
-mesh = Mesh(np.asarray(jax.devices()), ("data",))
 key = jax.random.key(0)
 x = jax.random.normal(key, (6, 5, 3))
 wide = jax.random.normal(key, (6, 5, 70))
@@ -27,11 +28,18 @@ ids = jax.random.randint(key, (6, 5), 0, 9)
 mask = jnp.arange(5)[None, :] < jnp.array([5, 3, 1, 0, 5, 2])[:, None]
 table = jax.random.normal(key, (9, 4))
 cases = [
-    (LSTM(4, return_state=True, recurrent_dropout=0.3), x, mask),
-    (GRU(4, return_sequences=True, return_state=True, reverse=True), wide, None),
-    (Bidirectional(SimpleRNN(4)), Tokens(ids, table), mask),
+    (DATA, LSTM(4, return_state=True, recurrent_dropout=0.3), x, mask),
+    (DATA, GRU(4, return_sequences=True, return_state=True, reverse=True), wide, None),
+    (DATA, Bidirectional(SimpleRNN(4)), Tokens(ids, table), mask),
+    (DIRECTIONS, Bidirectional(LSTM(4)), Tokens(ids, table), mask),
+    (DIRECTIONS, Bidirectional(SimpleRNN(4)), Tokens(ids, table[:, :3]), None),
+    (DIRECTIONS, Bidirectional(LSTM(4, return_sequences=True)), Tokens(ids, vocabulary_size=9), mask),
+    (DIRECTIONS, Bidirectional(GRU(4, return_state=True, recurrent_dropout=0.3, reverse=True)), x, mask),
+    (DIRECTIONS, Bidirectional(LSTM(4, return_sequences=True, return_state=True)), wide, mask),
+    (DIRECTIONS, LSTM(4), x, mask),
 ]
-for layer, inputs, valid in cases:
+for axis, layer, inputs, valid in cases:
+    mesh = make_mesh(jax.devices(), axis)
     params = layer.init(key, inputs, valid)
     def loss(params, inputs, valid):
         outputs = layer.apply(params, inputs, valid, train=True, rngs={"dropout": key})
@@ -39,7 +47,7 @@ for layer, inputs, valid in cases:
     floats = lambda tree: [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
     step = jax.jit(jax.value_and_grad(loss, has_aux=True, allow_int=True, argnums=(0, 1)))
     alone = step(params, inputs, valid)
-    split = NamedSharding(mesh, PartitionSpec("data"))
+    split = NamedSharding(mesh, PartitionSpec(DATA) if axis == DATA else PartitionSpec())
     place = lambda tree: jax.tree.map(lambda leaf: jax.device_put(leaf, split if leaf.shape[0] == 6 else whole), tree)
     whole = NamedSharding(mesh, PartitionSpec())
     with jax.set_mesh(mesh):
@@ -60,7 +68,7 @@ def on_two_devices(code, *arguments):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    return done.stdout.splitlines()
 
 
 @pytest.mark.slow
@@ -69,34 +77,64 @@ def test_layers_on_two_devices_equal_those_on_one_with_gradients():
 
 
 def test_without_a_mesh_the_function_just_runs():
-    assert over_devices(lambda tree: tree["x"] + 1, {"x": 1}, PartitionSpec(), PartitionSpec()) == 2
+    assert over_devices("data", lambda tree: tree["x"] + 1, {"x": 1}, PartitionSpec(), PartitionSpec()) == 2
 
 
 TRAINING = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import dataclasses, json, jax, numpy
+import dataclasses, json, pathlib, jax, jax.numpy as jnp
 import conftest
+from seqjax import train
+from seqjax.checkpoint import Checkpoints
+from seqjax.models.classifiers import RecurrentClassifier
+from seqjax.models.composite import Bidirectional
 from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.models.recurrent import GRU
+from seqjax.models.recurrent import GRU, LSTM
 from seqjax.train import Program, Settings, create_state
+train.LARGE_TABLE = 80
+found = []
 dataset = conftest.toy_dataset._get_wrapped_function()()
 gather = lambda arrays, ids: (arrays["inputs"][ids][:, :, None], arrays["targets"][ids])
 series = dataclasses.replace(dataset, gather=gather)
 line = conftest.toy_experiment._get_wrapped_function()()
 gru = dataclasses.replace(line, model=RecurrentForecaster(GRU(4, recurrent_dropout=0.3), dropout=0.3))
-for experiment, dataset, count in ((gru, series, None), (gru, series, 1), (line, dataset, 2), (line, dataset, None)):
+words = lambda arrays, ids: (abs(10 * arrays["inputs"][ids]).astype("int32") % 20, arrays["targets"][ids])
+texts = dataclasses.replace(dataset, gather=words)
+reader = dataclasses.replace(line, model=RecurrentClassifier(20, 4, Bidirectional(LSTM(4)), 0.3, mask_padding=True))
+cases = {"series": (gru, series, None), "text": (reader, texts, None), "asked": (line, dataset, 2)}
+for experiment, dataset, count in [case for name in sys.argv[3:] for case in (cases[name], (*cases[name][:2], 1))]:
     program = Program(experiment, dataset, Settings(4, devices=count))
-    state = program.place(create_state(experiment, dataset.example()))
+    alone = create_state(experiment, dataset.example())
+    state = program.place(jax.tree.map(jnp.copy, alone))
     for batch in program.batches("train", 0, 4, experiment.seed):
         state, report = program.train(state, batch)
-    print(program.mesh.size, float(report["loss"]), program.evaluate(state.params, "validation")["mae"])
+    checkpoints = Checkpoints(pathlib.Path(sys.argv[2]) / str(len(found)))
+    checkpoints.save(4, state)
+    checkpoints.wait()
+    params = [tree.params for tree in (state, *(checkpoints.restore(t)[1] for t in (program.place(alone), alone)))]
+    validation = {program.evaluate(tree, "validation")["mae"] for tree in params}
+    assert len(validation) == 1  # read on the same devices or on one
+    axes = sum(["directions" in str(leaf.sharding.spec) for leaf in jax.tree.leaves((params[1], state.opt_state))])
+    found.append([program.mesh.size, axes, float(report["loss"]), *validation])
+print(json.dumps(found))
 """
 
 
-def test_batches_split_over_devices_train_alike():
-    """A recurrence over measurements takes both cores by itself, in `shard_map`; XLA splits the rest, if asked."""
-    found = np.reshape(on_two_devices(TRAINING, str(Path(__file__).parent)), (4, 3)).astype(float)
-    assert found[:, 0].tolist() == [2, 1, 2, 1]
-    np.testing.assert_allclose(found[[0, 2], 1:], found[[1, 3], 1:], rtol=1e-5)
+def trained(folder, *cases):
+    """Rows of devices, arrays split over directions, training loss, validation error; each case, then on one device."""
+    rows = np.array(json.loads(on_two_devices(TRAINING, str(Path(__file__).parent), str(folder), *cases)[-1]))
+    np.testing.assert_allclose(rows[::2, 2:], rows[1::2, 2:], rtol=1e-5)
+    return rows[:, :2].tolist()
+
+
+def test_two_devices_train_like_one(tmp_path):
+    """A recurrence over measurements takes half a batch on each core by itself; a bidirectional one over tokens one
+    direction, with half of the table and of Adam's two moments of it."""
+    assert trained(tmp_path, "series", "text") == [[2, 0], [1, 0], [2, 3], [1, 0]]
     assert jax.device_count() == 1  # the tests themselves run on one
+
+
+@pytest.mark.slow
+def test_two_devices_are_used_for_any_model_if_asked(tmp_path):
+    assert trained(tmp_path, "asked") == [[2, 0], [1, 0]]

@@ -23,6 +23,8 @@ from seqjax.data.lengths import group_lengths
 from seqjax.data.pipeline import Batches
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
+from seqjax.models import composite
+from seqjax.models.backends import Choice
 from seqjax.models.classifiers import RecurrentClassifier
 from seqjax.models.forecasters import RecurrentForecaster
 from seqjax.models.recurrent import GRU, LSTM
@@ -114,7 +116,7 @@ def test_batches_side_by_side_keep_their_order_and_are_cut_to_the_longest():
 @pytest.mark.slow
 def test_a_kernel_that_cannot_be_vmapped_takes_the_seeds_in_turn(toy_experiment, toy_dataset, monkeypatch):
     vmapped = trained_together(SeedsProgram(toy_experiment, toy_dataset, SETTINGS), toy_experiment, SEEDS[:2], 7)
-    monkeypatch.setattr(commands, "explain", lambda model: ["LSTM(128): cudnn, because it was asked for"])
+    monkeypatch.setattr(composite, "choices", lambda model: [("LSTM(128)", Choice("cudnn", "it was asked for"))])
     monkeypatch.setattr(jax, "vmap", None)
     in_turn = trained_together(SeedsProgram(toy_experiment, toy_dataset, SETTINGS), toy_experiment, SEEDS[:2], 7)
     for a, b in zip(vmapped, in_turn, strict=True):

@@ -146,10 +146,7 @@ class CsvWindows:
         facts = series.read_facts(assets / ASSET, FACTS)
         span = windows.Span(facts["sampling_rate"], facts["sequence_length"], facts["delay"])
         form = csv_table.Form(**facts["form"])
-        try:
-            table, _ = csv_table.parse(text.read(), name, form, facts["columns"])
-        except UnicodeDecodeError as error:
-            raise UserError(f"{name}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+        table, _ = csv_table.parse(series.text_of(text, name), name, form, facts["columns"])
         count, step = series.count_requests(table, span, name), facts["step"]
         if len(table.times) > 1:
             series.check_step(weather.time_step(table, name, form.time or "time"), step, name)

@@ -139,10 +139,7 @@ class Windows:
         """
         facts = series.read_facts(assets / ASSET, FACTS)
         span = windows.Span(facts["sampling_rate"], facts["sequence_length"], facts["delay"])
-        try:
-            table = weather.parse(text.read(), name, tuple(facts["columns"]))
-        except UnicodeDecodeError as error:
-            raise UserError(f"{name}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+        table = weather.parse(series.text_of(text, name), name, tuple(facts["columns"]))
         table, _ = self._repaired(table, name)
         count, step = series.count_requests(table, span, name), facts["step"]
         if len(table.times) > 1:

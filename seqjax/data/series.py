@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -34,6 +34,14 @@ def fingerprint(values: np.ndarray, options: Mapping[str, Any]) -> str:
     content = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     content.update(np.ascontiguousarray(values, "<f8").tobytes())
     return content.hexdigest()
+
+
+def text_of(stream: TextIO, name: str) -> str:
+    """All of a stream called `name`. Raises UserError: it is not UTF-8."""
+    try:
+        return stream.read()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name}: not UTF-8 text: {error.reason} at byte {error.start}") from error
 
 
 def read_facts(path: Path, keys: Sequence[str]) -> dict[str, Any]:

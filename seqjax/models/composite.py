@@ -170,8 +170,26 @@ def recurrent_layers(model: Any) -> list[Recurrent]:
 
 def runs_fused(model: Any) -> bool:
     """Whether a model has recurrent layers and all of them run on the fused backend."""
+    found = choices(model)
+    return bool(found) and all(choice.backend == "fused" for _, choice in found)
+
+
+def runs_apart(model: Any) -> bool:
+    """Whether a model's recurrent layers are Bidirectionals over embedded tokens that each run in one fused scan.
+
+    Then each direction gains from a core of its own.
+    """
     layers = recurrent_layers(model)
-    return bool(layers) and all(": fused, " in line for layer in layers for line in explain(layer, train=True))
+    pairs = [
+        isinstance(pair, Bidirectional) and together(pair.layer, pair.backward_layer or pair.layer) for pair in layers
+    ]
+    return bool(pairs) and all(pairs) and getattr(model, "embedding_size", None) is not None
+
+
+def choices(model: Any) -> list[tuple[str, backends.Choice]]:
+    """Of each recurrent layer of a model: its name, and which backend trains it and why."""
+    masked = getattr(model, "mask_padding", False)
+    return [pair for layer in recurrent_layers(model) for pair in _choices(layer, masked, True, None)]
 
 
 def explain(layer: Any, *, masked: bool = False, train: bool = False, platform: str | None = None) -> list[str]:
@@ -183,18 +201,27 @@ def explain(layer: Any, *, masked: bool = False, train: bool = False, platform: 
       train: whether dropout acts.
       platform: cpu, gpu or tpu; None: where JAX runs.
     """
+    return [said(*pair) for pair in _choices(layer, masked, train, platform)]
+
+
+def said(name: str, choice: backends.Choice) -> str:
+    """`forward/LSTM(16): fused, because ...`."""
+    return f"{name}: {choice.backend}, because {choice.reason}"
+
+
+def _choices(layer: Any, masked: bool, train: bool, platform: str | None) -> list[tuple[str, backends.Choice]]:
     if isinstance(layer, Stacked):
         parts = {f"layers_{k}": part for k, part in enumerate(layer.layers)}
     elif isinstance(layer, Bidirectional):
         parts = {"forward": layer.layer, "backward": layer.backward_layer or layer.layer}
     elif isinstance(layer, RNN):
-        return [f"RNN of {type(layer.cell).__name__}: scan, because the cell is the user's own"]
+        return [(f"RNN of {type(layer.cell).__name__}", backends.Choice("scan", "the cell is the user's own"))]
     else:
         dropped = train and layer.recurrent_dropout > 0
         choice = backends.choose(layer, masked=masked, dropped=dropped, platform=platform)
-        return [f"{type(layer).__name__}({layer.units}): {choice.backend}, because {choice.reason}"]
+        return [(f"{type(layer).__name__}({layer.units})", choice)]
     return [
-        f"{name}/{line}"
-        for name, part in parts.items()
-        for line in explain(part, masked=masked, train=train, platform=platform)
+        (f"{part}/{name}", choice)
+        for part, inner in parts.items()
+        for name, choice in _choices(inner, masked, train, platform)
     ]
