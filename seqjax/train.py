@@ -217,7 +217,10 @@ class Program:
         self._split = NamedSharding(mesh, PartitionSpec(None, DATA) if DATA in mesh.shape else PartitionSpec())
         self.arrays = jax.device_put(dict(dataset.arrays), self._whole)
         stack, whole = (self._split, self._split), self._whole
-        train = lambda *arguments: self._kept(self.train_steps(*arguments))
+
+        def train(state: Any, stack: Stack, arrays: Arrays, length: int | None) -> tuple[Any, Any]:
+            return self._kept(self.train_steps(state, stack, arrays, length))
+
         self._train = jax.jit(train, donate_argnums=0, static_argnums=3, in_shardings=(None, stack, whole))
         shardings = {"in_shardings": (whole, stack, None, whole), "out_shardings": whole}
         self._evaluate = jax.jit(self.evaluate_steps, static_argnums=4, **shardings)

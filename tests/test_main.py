@@ -215,8 +215,8 @@ def wait_for(condition, process, seconds=120):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_killed_and_terminated_runs_end_as_the_uninterrupted_one(call, tmp_path, kills):
+@pytest.mark.slow
+def test_killed_and_terminated_runs_end_as_the_uninterrupted_one(call, tmp_path):
     environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "xla")}
     options = {"env": environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     whole = tmp_path / "whole"
@@ -232,7 +232,7 @@ def test_killed_and_terminated_runs_end_as_the_uninterrupted_one(call, tmp_path,
         (signal.SIGKILL, lambda: any(step > 0 for step in steps())),  # within the first epoch
         (signal.SIGTERM, lambda: rows.exists() and rows.read_text().count("\n") >= 1),
         (signal.SIGKILL, lambda: any(step > 137 for step in steps())),
-    )[:kills]:
+    ):
         process = subprocess.Popen(command(broken, *extra), **options)
         wait_for(ready, process)
         process.send_signal(number)

@@ -83,6 +83,7 @@ def metrics_of(path: Path):
     return [{key: row[key] for key in ("epoch", "step", "train", "validation")} for row in rows]
 
 
+@pytest.mark.slow
 def test_every_seed_is_its_own_run_bit_for_bit(folder, monkeypatch):
     done = call(folder, "--seeds=2", "--set=seed=3")
     assert done.returncode == 0, done.stdout + done.stderr
