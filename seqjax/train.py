@@ -24,7 +24,8 @@ from seqjax.models.composite import runs_apart, runs_fused
 from seqjax.models.sharding import DATA, DIRECTIONS, make_mesh
 
 LARGE_TABLE = 1 << 20
-"""So many entries and more: only an embedding has them. Two cores that each run a direction share its columns."""
+"""From so many entries on an embedding is kept by columns where two devices run a direction each, with what the
+optimizer knows of it; a smaller one is whole on both."""
 
 Tree = TypeVar("Tree")
 Sums = dict[str, jax.Array]
@@ -41,7 +42,7 @@ class Settings:
     """Between checkpoints within an epoch; each epoch also ends with one."""
 
     devices: int | None = None
-    """That share each batch; see `shared_by`."""
+    """That share the work of each batch; see `shared_by`."""
 
     def __post_init__(self):
         check_least("steps_per_dispatch", self.steps_per_dispatch, 1)
@@ -204,7 +205,7 @@ def make_evaluate_step(experiment: Experiment, gather: Callable) -> Callable[[Su
 
 
 class Program:
-    """The pure functions compiled for the devices at hand, batches split over them along B.
+    """The pure functions compiled for the devices at hand, which share the work of a batch as `shared_by` says.
 
     `seqjax.together.SeedsProgram` is the same of many seeds: it vmaps `train_steps` and `evaluate_steps`.
     """
@@ -241,19 +242,19 @@ class Program:
 
     def place(self, tree: Tree) -> Tree:
         """A tree of arrays, whole on every device; large tables by columns where each device has a direction."""
-        return jax.device_put(tree, jax.tree.map(self._share, tree))
+        return jax.device_put(tree, self._shardings(tree))
 
     def _kept(self, tree: Tree) -> Tree:
-        """The same of a result, within the program."""
-        return jax.lax.with_sharding_constraint(tree, jax.tree.map(self._share, tree))
+        """A result within the compiled program, where `place` would put it."""
+        return jax.lax.with_sharding_constraint(tree, self._shardings(tree))
 
-    def _share(self, leaf: jax.Array) -> NamedSharding:
-        table = leaf.ndim == 2 and leaf.size >= LARGE_TABLE and leaf.shape[1] % 2 == 0
-        return (
-            NamedSharding(self.mesh, PartitionSpec(None, DIRECTIONS))
-            if table and DIRECTIONS in self.mesh.shape
-            else self._whole
-        )
+    def _shardings(self, tree: Any) -> Any:
+        def sharding(path: Any, leaf: jax.Array) -> NamedSharding:
+            table = getattr(path[-1], "key", None) == "embedding" if path else False
+            apart = DIRECTIONS in self.mesh.shape and table and leaf.size >= LARGE_TABLE and leaf.shape[1] % 2 == 0
+            return NamedSharding(self.mesh, PartitionSpec(None, DIRECTIONS)) if apart else self._whole
+
+        return jax.tree_util.tree_map_with_path(sharding, tree)
 
     def batches(self, part: str, start: int, stop: int, seed: int | None = None):
         """Batches of a part, the slice of this host. Those of like length come one by one: the next has another."""

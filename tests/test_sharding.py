@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
+from seqjax.models.classifiers import RecurrentClassifier
+from seqjax.models.composite import Bidirectional, Stacked, runs_apart
+from seqjax.models.recurrent import LSTM
 from seqjax.models.sharding import over_devices
 
 LAYERS = """
@@ -18,42 +21,63 @@ import jax, jax.numpy as jnp, numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from seqjax.models.composite import Bidirectional
 from seqjax.models.recurrent import GRU, LSTM, SimpleRNN
+from seqjax.models import tokens
 from seqjax.models.sharding import DATA, DIRECTIONS, make_mesh
 from seqjax.models.tokens import Tokens
 
+tokens.CHUNK = 4  # several of them
 key = jax.random.key(0)
 x = jax.random.normal(key, (6, 5, 3))
 wide = jax.random.normal(key, (6, 5, 70))
 ids = jax.random.randint(key, (6, 5), 0, 9)
 mask = jnp.arange(5)[None, :] < jnp.array([5, 3, 1, 0, 5, 2])[:, None]
 table = jax.random.normal(key, (9, 4))
-cases = [
-    (DATA, LSTM(4, return_state=True, recurrent_dropout=0.3), x, mask),
-    (DATA, GRU(4, return_sequences=True, return_state=True, reverse=True), wide, None),
-    (DATA, Bidirectional(SimpleRNN(4)), Tokens(ids, table), mask),
-    (DIRECTIONS, Bidirectional(LSTM(4)), Tokens(ids, table), mask),
-    (DIRECTIONS, Bidirectional(SimpleRNN(4)), Tokens(ids, table[:, :3]), None),
-    (DIRECTIONS, Bidirectional(LSTM(4, return_sequences=True)), Tokens(ids, vocabulary_size=9), mask),
-    (DIRECTIONS, Bidirectional(GRU(4, return_state=True, recurrent_dropout=0.3, reverse=True)), x, mask),
-    (DIRECTIONS, Bidirectional(LSTM(4, return_sequences=True, return_state=True)), wide, mask),
-    (DIRECTIONS, LSTM(4), x, mask),
+both = Bidirectional(LSTM(4, return_sequences=True), LSTM(4, initializer="torch"))
+cases = [  # layer, inputs, mask, whether it is shared by the devices of the axis
+    (DATA, LSTM(4, recurrent_dropout=0.3), x, mask, True),
+    (DATA, GRU(4, return_sequences=True, reverse=True), wide, None, True),
+    (DATA, Bidirectional(SimpleRNN(4)), Tokens(ids, table), mask, True),
+    (DIRECTIONS, both, Tokens(ids, table), mask, True),
+    (DIRECTIONS, Bidirectional(SimpleRNN(4)), Tokens(ids, table[:, :3]), None, True),
+    (DIRECTIONS, Bidirectional(LSTM(4)), Tokens(ids, vocabulary_size=9), mask, True),
+    (DIRECTIONS, Bidirectional(GRU(4, recurrent_dropout=0.3, reverse=True)), x, mask, True),
+    (DIRECTIONS, both, wide, mask, True),
+    (DIRECTIONS, Bidirectional(LSTM(4, dropout=0.3)), Tokens(ids, table), mask, False),
+    (DIRECTIONS, LSTM(4), x, mask, False),
 ]
-for axis, layer, inputs, valid in cases:
-    mesh = make_mesh(jax.devices(), axis)
+floats = lambda tree: [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+for axis, layer, inputs, valid, shared in cases:
+    def run(params, inputs, valid, state):
+        options = {"train": True, "sequences": layer.wants()[0], "rngs": {"dropout": key}}
+        return layer.apply(params, inputs, valid, state, method=layer.run, **options)
+    def loss(*arguments):
+        results = run(*arguments)
+        return sum((k + 1) * (leaf ** 2).sum() for k, leaf in enumerate(jax.tree.leaves(results))), results
     params = layer.init(key, inputs, valid)
-    def loss(params, inputs, valid):
-        outputs = layer.apply(params, inputs, valid, train=True, rngs={"dropout": key})
-        return sum((k + 1) * (leaf ** 2).sum() for k, leaf in enumerate(jax.tree.leaves(outputs))), outputs
-    floats = lambda tree: [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-    step = jax.jit(jax.value_and_grad(loss, has_aux=True, allow_int=True, argnums=(0, 1)))
-    alone = step(params, inputs, valid)
-    split = NamedSharding(mesh, PartitionSpec(DATA) if axis == DATA else PartitionSpec())
-    place = lambda tree: jax.tree.map(lambda leaf: jax.device_put(leaf, split if leaf.shape[0] == 6 else whole), tree)
+    state = run(params, inputs, valid, None)[2]
+    step = jax.jit(jax.value_and_grad(loss, has_aux=True, allow_int=True, argnums=(0, 1, 3)))
+    alone = step(params, inputs, valid, state)
+    mesh = make_mesh(jax.devices(), axis)
     whole = NamedSharding(mesh, PartitionSpec())
+    split = NamedSharding(mesh, PartitionSpec(DATA)) if axis == DATA else whole
+    place = lambda tree: jax.tree.map(lambda leaf: jax.device_put(leaf, split if leaf.shape[0] == 6 else whole), tree)
     with jax.set_mesh(mesh):
-        both = step(jax.device_put(params, whole), place(inputs), place(valid))
-    for a, b in zip(floats(alone), floats(both), strict=True):
+        arguments = jax.device_put(params, whole), place(inputs), place(valid), place(state)
+        together = step(*arguments)
+        program = str(jax.make_jaxpr(step)(*arguments))
+    assert ("shard_map" in program) == shared
+    table_split = axis == DIRECTIONS and isinstance(inputs, Tokens) and inputs.shape[2] == 4 and shared
+    assert ("tiled=True" in program) == table_split
+    for a, b in zip(floats(alone), floats(together), strict=True):
         np.testing.assert_allclose(np.asarray(b), np.asarray(a), rtol=0, atol=1e-5 * max(1, np.abs(a).max()))
+    if table_split:  # and many seeds at once
+        two = jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf]), params)
+        gradients = jax.jit(jax.vmap(jax.grad(lambda params: loss(params, inputs, valid, state)[0])))
+        expected = gradients(two)
+        with jax.set_mesh(mesh):
+            found = gradients(jax.device_put(two, whole))
+        for a, b in zip(floats(expected), floats(found), strict=True):
+            np.testing.assert_allclose(np.asarray(b), np.asarray(a), rtol=0, atol=1e-5 * max(1, np.abs(a).max()))
 print(jax.device_count())
 """
 
@@ -78,6 +102,22 @@ def test_layers_on_two_devices_equal_those_on_one_with_gradients():
 
 def test_without_a_mesh_the_function_just_runs():
     assert over_devices("data", lambda tree: tree["x"] + 1, {"x": 1}, PartitionSpec(), PartitionSpec()) == 2
+
+
+@pytest.mark.parametrize(
+    ("layer", "embedding_size", "apart"),
+    [
+        (Bidirectional(LSTM(4, recurrent_dropout=0.3)), 4, True),
+        (Bidirectional(LSTM(4)), None, False),
+        (Bidirectional(LSTM(4, dropout=0.3)), 4, False),
+        (Bidirectional(LSTM(4, activation="relu")), 4, False),
+        (Bidirectional(LSTM(4), LSTM(5)), 4, False),
+        (Stacked([Bidirectional(LSTM(4, return_sequences=True)), LSTM(4)]), 4, False),
+        (LSTM(4), 4, False),
+    ],
+)
+def test_directions_are_run_apart_where_that_gains(layer, embedding_size, apart):
+    assert runs_apart(RecurrentClassifier(20, embedding_size, layer, 0.3)) == apart
 
 
 TRAINING = """

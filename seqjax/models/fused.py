@@ -180,7 +180,7 @@ def run(
     mask: jax.Array | None,
     sequences: bool,
 ) -> list[tuple[jax.Array | None, State]]:
-    """Run K layers of one shape over the same inputs in one scan.
+    """Run K layers of one shape over the same inputs: in one scan, or two of them on two devices.
 
     Args:
       cell: which recurrence.
@@ -208,7 +208,7 @@ def run(
         None if mask is None else _steps([mask[:, :, None]] * len(directions), flips),
     )
     function = functools.partial(recurrence, cell, one and directions[0].reverse, sequences)
-    hs, final = over_devices(DATA, function, operands, *_shares(operands))
+    hs, final = over_devices(DATA, function, operands, *_specs(operands))
     results = []
     for k, flip in enumerate(flips):
         outputs = None
@@ -222,7 +222,7 @@ def run(
 def _run_apart(
     cell: FusedCell, directions: Sequence[Direction], inputs: Any, mask: Any, sequences: bool
 ) -> list[tuple[jax.Array | None, State]]:
-    """`run` of two directions on two devices, each of which also keeps its half of the columns of a table."""
+    """`run` of two directions on two devices; each reads and changes half of the columns of a table of even width."""
 
     def own(operands: Any) -> Any:
         pairs, inputs, mask = operands
@@ -243,7 +243,7 @@ def _run_apart(
     return [jax.tree.map(lambda leaf, k=k: leaf[k], (outputs, states)) for k in range(2)]
 
 
-def _shares(operands: Operands) -> tuple[Operands, tuple[Any, Any]]:
+def _specs(operands: Operands) -> tuple[Operands, tuple[Any, Any]]:
     """Along which axis the batch of every operand and result lies, for `over_devices`."""
     steps, state = PartitionSpec(None, None, None, DATA), PartitionSpec(None, None, DATA)
     rows = steps if operands.kernel is not None else PartitionSpec(None, DATA)

@@ -31,8 +31,8 @@ class Tokens:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(B, T, D), of the vectors it stands for."""
-        width = self.vocabulary_size if self.table is None else self.table.shape[1]  # of this device's share
+        """(B, T, D), of the vectors it stands for; with `columns_over` D counts this device's columns."""
+        width = self.vocabulary_size if self.table is None else self.table.shape[1]
         return (*self.ids.shape, width)  # type: ignore[return-value]
 
     @property
@@ -46,7 +46,7 @@ class Tokens:
         return jnp.float32 if self.table is None else self.table.dtype
 
     def dense(self) -> jax.Array:
-        """Build the vectors [B, T, D]."""
+        """Build the vectors [B, T, D]; with `columns_over` this device's columns of them."""
         if self.table is None:
             return jax.nn.one_hot(self.ids, self.shape[-1], dtype=self.dtype)
         return self.table[self.ids]
@@ -120,8 +120,8 @@ def _project_tokens(
 
     def project_chunk(chunk: jax.Array, rows: jax.Array) -> jax.Array:
         tokens = jax.lax.dynamic_slice_in_dim(distinct.tokens, chunk * CHUNK, CHUNK)
-        shares = zip(_shares(table, tokens, over), _row_shares(kernel, table), strict=True)
-        products = sum((jnp.matmul(vectors, rows) for vectors, rows in shares), bias[None, :])
+        parts = zip(_vectors(table, tokens, over), _parts(kernel, table), strict=True)
+        products = sum((jnp.matmul(vectors, part) for vectors, part in parts), bias[None, :])
         return jax.lax.dynamic_update_slice_in_dim(rows, products, chunk * CHUNK, 0)
 
     rows = jnp.zeros((len(distinct.tokens), kernel.shape[1]), jnp.result_type(table, kernel))
@@ -136,14 +136,14 @@ def _columns(kernels: Weights) -> list[slice]:
     return [slice(k * width, (k + 1) * width) for k in range(len(kernels))]
 
 
-def _shares(table: jax.Array, tokens: jax.Array, over: str | None) -> list[jax.Array]:
-    """The vectors of N tokens: [N, D], or if the table's columns are split, the shares of all devices."""
+def _vectors(table: jax.Array, tokens: jax.Array, over: str | None) -> list[jax.Array]:
+    """The vectors of N tokens: one [N, D], or if the table's columns are split, those of every device."""
     own = table.at[tokens].get(mode="clip")
     return [own] if over is None else list(jax.lax.all_gather(own, over))
 
 
-def _row_shares(kernel: jax.Array, table: jax.Array) -> list[jax.Array]:
-    """The rows of a kernel [D, R] that meet each share of the table's columns."""
+def _parts(kernel: jax.Array, table: jax.Array) -> list[jax.Array]:
+    """The rows of a kernel [D, R] that meet the columns of each device's table."""
     return jnp.split(kernel, kernel.shape[0] // table.shape[1])
 
 
@@ -165,12 +165,12 @@ def _backward(
         dtable, dkernel, dbias = sums
         tokens = jax.lax.dynamic_slice_in_dim(distinct.tokens, chunk * CHUNK, CHUNK)
         dproducts = jax.lax.dynamic_slice_in_dim(drows, chunk * CHUNK, CHUNK)
-        dvectors = [jnp.matmul(dproducts, rows.T) for rows in _row_shares(kernel, table)]
-        # The products of the other devices go through the same vectors.
-        own = dvectors[0] if over is None else jax.lax.psum_scatter(jnp.stack(dvectors), over)
-        dtable = dtable.at[tokens].set(own, mode="drop")
-        dshares = [jnp.matmul(vectors.T, dproducts) for vectors in _shares(table, tokens, over)]
-        return dtable, dkernel + jnp.concatenate(dshares), dbias + dproducts.sum(axis=0)
+        dvectors = jnp.concatenate([jnp.matmul(dproducts, part.T) for part in _parts(kernel, table)])
+        if over is not None:  # the products of the other devices went through the same vectors
+            dvectors = jax.lax.psum_scatter(dvectors, over, tiled=True)
+        dtable = dtable.at[tokens].set(dvectors, mode="drop")
+        dparts = [jnp.matmul(vectors.T, dproducts) for vectors in _vectors(table, tokens, over)]
+        return dtable, dkernel + jnp.concatenate(dparts), dbias + dproducts.sum(axis=0)
 
     start = (jnp.zeros_like(table), jnp.zeros_like(kernel), jnp.zeros(kernel.shape[1], kernel.dtype))
     dtable, dkernel, dbias = jax.lax.fori_loop(0, distinct.chunks, pull_back_chunk, start)
