@@ -104,8 +104,10 @@ def load(path: Path) -> Callable[..., Experiment]:
     """Run an experiment file and return its `experiment` function.
 
     Raises:
-      UserError: the file does not run, or defines no such function.
+      UserError: there is no such file, it does not run, or it defines no such function.
     """
+    if not path.is_file():
+        raise UserError(f"there is no file {path}")
     try:
         function = runpy.run_path(str(path)).get("experiment")
     except (SyntaxError, ImportError, NameError) as error:

@@ -67,6 +67,11 @@ def test_a_file_that_does_not_run_is_named(folder, text):
     assert experiments.listing("broken").name == "broken"
 
 
+def test_a_file_that_is_missing_is_named(folder):
+    with pytest.raises(UserError, match=r"there is no file .*gone\.py"):
+        experiments.load(folder / "gone.py")
+
+
 def test_a_file_without_the_function_is_named(folder):
     (folder / "empty.py").write_text("x = 1")
     with pytest.raises(UserError, match="defines no function experiment"):
