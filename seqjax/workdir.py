@@ -121,7 +121,8 @@ class Workdir:
         except filelock.Timeout as error:
             raise UserError(f"another process is training in workdir {self.path}; choose another --workdir") from error
         except OSError as error:
-            raise UserError(f"workdir {self.path} cannot be written: {error.strerror}") from error
+            # Without strerror: a TimeoutError of those who write checkpoints.
+            raise UserError(f"workdir {self.path} cannot be written: {error.strerror or error}") from error
 
     def rows(self) -> list[Row]:
         """The complete rows of metrics.jsonl, in order of epoch."""

@@ -120,6 +120,12 @@ def test_two_processes_cannot_train_in_one_folder(workdir):
         workdir.claim(CONFIG, {})
 
 
+def test_a_checkpoint_that_took_too_long_says_so(workdir):
+    """As after a suspension of the machine in the middle of one."""
+    with pytest.raises(UserError, match=r"cannot be written: .*timed out after 1333 seconds"), workdir.lock():
+        raise TimeoutError("2/3 futures, but timed out after 1333 seconds")
+
+
 def test_results_come_back(workdir):
     workdir.claim(CONFIG, {})
     assert workdir.results() is None
