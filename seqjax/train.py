@@ -266,7 +266,9 @@ class Program:
         sums = self.place(sums)
         for batch in self.batches(part, 0, steps):
             with jax.set_mesh(self.mesh):
-                sums = self._evaluate(sums, self._stack(batch), params, self.arrays, batch.length)
+                before, sums = sums, self._evaluate(sums, self._stack(batch), params, self.arrays, batch.length)
+            # Two CPU devices wait for each other for ever once more than 32 dispatches are on their way.
+            jax.block_until_ready(before)
         return jax.device_get(sums)
 
     def _stack(self, batch: Batches) -> Stack:

@@ -129,3 +129,25 @@ def test_a_recurrence_over_measurements_takes_both_devices_and_trains_like_one(t
 @pytest.mark.slow
 def test_two_devices_are_used_for_any_model_if_asked(tmp_path):
     assert trained(tmp_path, "asked") == [2, 1]
+
+
+MANY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import dataclasses, jax, jax.numpy as jnp, numpy as np
+import conftest
+from seqjax.train import Program, Settings, create_state
+dataset = conftest.toy_dataset._get_wrapped_function()()
+def gather(arrays, ids):  # takes longer than its dispatch
+    inputs = arrays["inputs"][ids]
+    return jax.lax.fori_loop(0, 100000, lambda _, x: x + 0 * jnp.sin(x), inputs), arrays["targets"][ids]
+dataset = dataclasses.replace(dataset, gather=gather, parts={"train": np.arange(8), "validation": np.arange(800) % 100})
+experiment = conftest.toy_experiment._get_wrapped_function()()
+program = Program(experiment, dataset, Settings(1, devices=2))
+state = program.place(create_state(experiment, dataset.example()))
+print(program.evaluate(state.params, "validation"), len(list(program.batches("validation", 0, 100))))
+"""
+
+
+def test_two_devices_evaluate_more_batches_than_may_be_on_their_way_at_once():
+    assert on_two_devices(MANY, str(Path(__file__).parent))[-1].endswith(" 100")
