@@ -39,6 +39,12 @@ def _sealed(tree: Any) -> dict[str, Any]:
     return {"tree": jax.tree.map(jnp.copy, tree), "checksum": total}
 
 
+def _on_one_device(leaf: jax.Array) -> jax.Array:
+    """The array whole: a device's copy where every one has it."""
+    share = leaf.addressable_data(0)
+    return share if leaf.is_fully_replicated else jax.device_put(leaf, share.device)
+
+
 class Checkpoints:
     """A folder of checkpoints by step, of which the newest two are kept."""
 
@@ -62,8 +68,8 @@ class Checkpoints:
                 self.wait()
                 self._manager.delete(later)
         sealed = _sealed(tree)
-        if jax.process_count() == 1:  # every device has it whole; one device's copy can be read on any machine
-            sealed = jax.tree.map(lambda leaf: leaf.addressable_data(0), sealed)
+        if jax.process_count() == 1:  # what lies on one device can be read on any machine
+            sealed = jax.tree.map(_on_one_device, sealed)
         self._manager.save(step, args=ocp.args.Composite(state=ocp.args.StandardSave(sealed)), force=True)
 
     def wait(self) -> None:

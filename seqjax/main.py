@@ -60,7 +60,7 @@ PROCESSES = flags.DEFINE_integer(
 STEPS = flags.DEFINE_integer("steps_per_dispatch", 8, "Training steps in one call of the compiled program.")
 CHECKPOINT_SECONDS = flags.DEFINE_float("checkpoint_seconds", 30.0, "Between checkpoints within an epoch.")
 DEVICES = flags.DEFINE_integer(
-    "devices", None, "Devices that share each batch (default: all accelerators; of CPU cores as many as gain)."
+    "devices", None, "Devices that share each batch's work (default: all accelerators; of CPU cores as many as gain)."
 )
 TUNE = flags.DEFINE_bool("tune", True, "Apply memory and vector settings that make CPU steps faster.")
 

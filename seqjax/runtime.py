@@ -2,7 +2,7 @@
 
 Measured (`../shared/PERFORMANCE.md`, lab log): returning large temporaries to the system at every step costs up to half
 of a step in page faults; 512-bit vectors are worth 10-18 % where the processor has them; a recurrence on two cores,
-half a batch on each, is 1.7 times as fast as on one.
+half a batch or one direction of a Bidirectional on each, is up to 1.7 times as fast as on one.
 """
 
 import ctypes

@@ -7,13 +7,11 @@ Legend: B batch, K steps in one dispatch.
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import struct, traverse_util
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -22,8 +20,12 @@ from seqjax.data.dataset import Arrays, Dataset
 from seqjax.data.pipeline import Batches, batches, steps_per_epoch
 from seqjax.errors import UserError, check_least
 from seqjax.experiment import Experiment
-from seqjax.models.composite import runs_fused
-from seqjax.models.sharding import AXIS
+from seqjax.models.composite import runs_apart, runs_fused
+from seqjax.models.sharding import DATA, DIRECTIONS, make_mesh
+
+LARGE_TABLE = 1 << 20
+"""From so many entries on an embedding is kept by columns where two devices run a direction each, with what the
+optimizer knows of it; a smaller one is whole on both."""
 
 Tree = TypeVar("Tree")
 Sums = dict[str, jax.Array]
@@ -40,7 +42,10 @@ class Settings:
     """Between checkpoints within an epoch; each epoch also ends with one."""
 
     devices: int | None = None
-    """That share each batch; see `shared_by`."""
+    """That share the work of each batch; see `shared_by`."""
+    apart: bool = False
+    """Two CPU devices run one direction each of a Bidirectional over embedded tokens. No command turns this on:
+    evaluating many batches was seen to hang."""
 
     def __post_init__(self):
         check_least("steps_per_dispatch", self.steps_per_dispatch, 1)
@@ -129,8 +134,8 @@ def float_means(sums: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in means(sums).items()}
 
 
-def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None) -> list[Any]:
-    """The devices that share each batch.
+def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None, apart: bool = False) -> Mesh:
+    """The devices that share the work of each batch, as a mesh.
 
     Args:
       experiment: whose batches they are.
@@ -138,13 +143,17 @@ def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None
       count: how many; None is all accelerators, or as many CPU devices (`seqjax.runtime` makes one for each of two
         cores) as gain. These are all for a recurrence over measurements: its steps are too small for XLA to share
         out, so half a batch on each core is 1.7 times as fast (W1, W2). They are one for the rest, whose large
-        products and tables XLA shares out itself (W3, W5: a loss or nothing).
+        products and tables XLA shares out itself (W5, W3b: a loss or nothing).
+      apart: whether two CPU devices may each run one direction of a bidirectional recurrence over embedded tokens (W3).
 
     Raises:
       UserError: there are not so many, or the batch does not divide over them.
     """
     found = jax.devices()
-    if count is None and found[0].platform == "cpu" and jax.process_count() == 1:
+    cpu = found[0].platform == "cpu" and jax.process_count() == 1
+    if apart and cpu and len(found) >= 2 and runs_apart(experiment.model):
+        return make_mesh(found[:2], DIRECTIONS)
+    if count is None and cpu:
         measured = all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(dataset.example()))
         gains = measured and runs_fused(experiment.model) and experiment.batch_size % len(found) == 0
         count = len(found) if gains else 1
@@ -153,7 +162,7 @@ def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None
         raise UserError(f"devices={count}: there are only {len(found)}")
     if experiment.batch_size % count:
         raise UserError(f"batch_size {experiment.batch_size} does not divide over {count} devices")
-    return found[:count]
+    return make_mesh(found[:count], DATA)
 
 
 def make_train_step(
@@ -198,25 +207,26 @@ def make_evaluate_step(experiment: Experiment, gather: Callable) -> Callable[[Su
 
 
 class Program:
-    """The pure functions compiled for the devices at hand, batches split over them along B.
+    """The pure functions compiled for the devices at hand, which share the work of a batch as `shared_by` says.
 
     `seqjax.together.SeedsProgram` is the same of many seeds: it vmaps `train_steps` and `evaluate_steps`.
     """
 
-    split = PartitionSpec(None, AXIS)
-    """Of a stack's arrays [K, B]."""
-
     def __init__(self, experiment: Experiment, dataset: Dataset, settings: Settings):
         """Puts the arrays on every device; compiles at first use."""
         self.experiment, self.dataset, self.settings = experiment, dataset, settings
-        self.mesh = mesh = Mesh(np.asarray(shared_by(experiment, dataset, settings.devices)), (AXIS,))
+        self.mesh = mesh = shared_by(experiment, dataset, settings.devices, settings.apart)
         self._whole = NamedSharding(mesh, PartitionSpec())
-        self._split = NamedSharding(mesh, self.split)
+        self._split = NamedSharding(mesh, PartitionSpec(None, DATA) if DATA in mesh.shape else PartitionSpec())
         self.arrays = jax.device_put(dict(dataset.arrays), self._whole)
         stack, whole = (self._split, self._split), self._whole
-        compiled = functools.partial(jax.jit, out_shardings=whole)
-        self._train = compiled(self.train_steps, donate_argnums=0, static_argnums=3, in_shardings=(whole, stack, whole))
-        self._evaluate = compiled(self.evaluate_steps, static_argnums=4, in_shardings=(whole, stack, whole, whole))
+
+        def train(state: Any, stack: Stack, arrays: Arrays, length: int | None) -> tuple[Any, Any]:
+            return self._kept(self.train_steps(state, stack, arrays, length))
+
+        self._train = jax.jit(train, donate_argnums=0, static_argnums=3, in_shardings=(None, stack, whole))
+        shardings = {"in_shardings": (whole, stack, None, whole), "out_shardings": whole}
+        self._evaluate = jax.jit(self.evaluate_steps, static_argnums=4, **shardings)
 
     def train_steps(
         self, state: TrainState, stack: Stack, arrays: Arrays, length: int | None
@@ -233,8 +243,20 @@ class Program:
         return jax.lax.scan(add, sums, stack)[0]
 
     def place(self, tree: Tree) -> Tree:
-        """A tree of arrays, whole on every device."""
-        return jax.device_put(tree, self._whole)
+        """A tree of arrays, whole on every device; large tables by columns where each device has a direction."""
+        return jax.device_put(tree, self._shardings(tree))
+
+    def _kept(self, tree: Tree) -> Tree:
+        """A result within the compiled program, where `place` would put it."""
+        return jax.lax.with_sharding_constraint(tree, self._shardings(tree))
+
+    def _shardings(self, tree: Any) -> Any:
+        def sharding(path: Any, leaf: jax.Array) -> NamedSharding:
+            table = getattr(path[-1], "key", None) == "embedding" if path else False
+            apart = DIRECTIONS in self.mesh.shape and table and leaf.size >= LARGE_TABLE and leaf.shape[1] % 2 == 0
+            return NamedSharding(self.mesh, PartitionSpec(None, DIRECTIONS)) if apart else self._whole
+
+        return jax.tree_util.tree_map_with_path(sharding, tree)
 
     def batches(self, part: str, start: int, stop: int, seed: int | None = None):
         """Batches of a part, the slice of this host. Those of like length come one by one: the next has another."""
@@ -263,7 +285,7 @@ class Program:
     def sums(self, params: Any, part: str, sums: Tree) -> Tree:
         """`evaluate_steps` over a part, added to `sums`; on the host."""
         steps = steps_per_epoch(len(self.dataset.parts[part]), self.experiment.batch_size)
-        sums = self.place(sums)
+        sums, params = self.place(sums), self.place(params)
         for batch in self.batches(part, 0, steps):
             with jax.set_mesh(self.mesh):
                 before, sums = sums, self._evaluate(sums, self._stack(batch), params, self.arrays, batch.length)

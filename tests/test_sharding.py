@@ -11,14 +11,18 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
+from seqjax.models.classifiers import RecurrentClassifier
+from seqjax.models.composite import Bidirectional, Stacked, runs_apart
+from seqjax.models.recurrent import LSTM
 from seqjax.models.sharding import over_devices
 
 LAYERS = """
 import jax, jax.numpy as jnp, numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from seqjax.models import tokens
+from jax.sharding import NamedSharding, PartitionSpec
 from seqjax.models.composite import Bidirectional
 from seqjax.models.recurrent import GRU, LSTM, SimpleRNN
+from seqjax.models import tokens
+from seqjax.models.sharding import DATA, DIRECTIONS, make_mesh
 from seqjax.models.tokens import Tokens
 
 tokens.CHUNK = 4  # several of them
@@ -28,15 +32,21 @@ wide = jax.random.normal(key, (6, 5, 70))
 ids = jax.random.randint(key, (6, 5), 0, 9)
 mask = jnp.arange(5)[None, :] < jnp.array([5, 3, 1, 0, 5, 2])[:, None]
 table = jax.random.normal(key, (9, 4))
-cases = [
-    (LSTM(4, recurrent_dropout=0.3), x, mask),
-    (GRU(4, return_sequences=True, reverse=True), wide, None),
-    (Bidirectional(SimpleRNN(4)), Tokens(ids, table), mask),
+both = Bidirectional(LSTM(4, return_sequences=True), LSTM(4, initializer="torch"))
+cases = [  # layer, inputs, mask, whether it is shared by the devices of the axis
+    (DATA, LSTM(4, recurrent_dropout=0.3), x, mask, True),
+    (DATA, GRU(4, return_sequences=True, reverse=True), wide, None, True),
+    (DATA, Bidirectional(SimpleRNN(4)), Tokens(ids, table), mask, True),
+    (DIRECTIONS, both, Tokens(ids, table), mask, True),
+    (DIRECTIONS, Bidirectional(SimpleRNN(4)), Tokens(ids, table[:, :3]), None, True),
+    (DIRECTIONS, Bidirectional(LSTM(4)), Tokens(ids, vocabulary_size=9), mask, True),
+    (DIRECTIONS, Bidirectional(GRU(4, recurrent_dropout=0.3, reverse=True)), x, mask, True),
+    (DIRECTIONS, both, wide, mask, True),
+    (DIRECTIONS, Bidirectional(LSTM(4, dropout=0.3)), Tokens(ids, table), mask, False),
+    (DIRECTIONS, LSTM(4), x, mask, False),
 ]
-mesh = Mesh(np.asarray(jax.devices()), ("data",))
-whole, split = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
 floats = lambda tree: [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-for layer, inputs, valid in cases:
+for axis, layer, inputs, valid, shared in cases:
     def run(params, inputs, valid, state):
         options = {"train": True, "sequences": layer.wants()[0], "rngs": {"dropout": key}}
         return layer.apply(params, inputs, valid, state, method=layer.run, **options)
@@ -47,14 +57,27 @@ for layer, inputs, valid in cases:
     state = run(params, inputs, valid, None)[2]
     step = jax.jit(jax.value_and_grad(loss, has_aux=True, allow_int=True, argnums=(0, 1, 3)))
     alone = step(params, inputs, valid, state)
+    mesh = make_mesh(jax.devices(), axis)
+    whole = NamedSharding(mesh, PartitionSpec())
+    split = NamedSharding(mesh, PartitionSpec(DATA)) if axis == DATA else whole
     place = lambda tree: jax.tree.map(lambda leaf: jax.device_put(leaf, split if leaf.shape[0] == 6 else whole), tree)
     with jax.set_mesh(mesh):
         arguments = jax.device_put(params, whole), place(inputs), place(valid), place(state)
         together = step(*arguments)
         program = str(jax.make_jaxpr(step)(*arguments))
-    assert "shard_map" in program
+    assert ("shard_map" in program) == shared
+    table_split = axis == DIRECTIONS and isinstance(inputs, Tokens) and inputs.shape[2] == 4 and shared
+    assert ("tiled=True" in program) == table_split
     for a, b in zip(floats(alone), floats(together), strict=True):
         np.testing.assert_allclose(np.asarray(b), np.asarray(a), rtol=0, atol=1e-5 * max(1, np.abs(a).max()))
+    if table_split:  # and many seeds at once
+        two = jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf]), params)
+        gradients = jax.jit(jax.vmap(jax.grad(lambda params: loss(params, inputs, valid, state)[0])))
+        expected = gradients(two)
+        with jax.set_mesh(mesh):
+            found = gradients(jax.device_put(two, whole))
+        for a, b in zip(floats(expected), floats(found), strict=True):
+            np.testing.assert_allclose(np.asarray(b), np.asarray(a), rtol=0, atol=1e-5 * max(1, np.abs(a).max()))
 print(jax.device_count())
 """
 
@@ -78,7 +101,23 @@ def test_layers_on_two_devices_equal_those_on_one_with_gradients():
 
 
 def test_without_a_mesh_the_function_just_runs():
-    assert over_devices(lambda tree: tree["x"] + 1, {"x": 1}, PartitionSpec(), PartitionSpec()) == 2
+    assert over_devices("data", lambda tree: tree["x"] + 1, {"x": 1}, PartitionSpec(), PartitionSpec()) == 2
+
+
+@pytest.mark.parametrize(
+    ("layer", "embedding_size", "apart"),
+    [
+        (Bidirectional(LSTM(4, recurrent_dropout=0.3)), 4, True),
+        (Bidirectional(LSTM(4)), None, False),
+        (Bidirectional(LSTM(4, dropout=0.3)), 4, False),
+        (Bidirectional(LSTM(4, activation="relu")), 4, False),
+        (Bidirectional(LSTM(4), LSTM(5)), 4, False),
+        (Stacked([Bidirectional(LSTM(4, return_sequences=True)), LSTM(4)]), 4, False),
+        (LSTM(4), 4, False),
+    ],
+)
+def test_directions_are_run_apart_where_that_gains(layer, embedding_size, apart):
+    assert runs_apart(RecurrentClassifier(20, embedding_size, layer, 0.3)) == apart
 
 
 TRAINING = """
@@ -86,19 +125,26 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import dataclasses, json, pathlib, jax, jax.numpy as jnp
 import conftest
+from seqjax import train
 from seqjax.checkpoint import Checkpoints
+from seqjax.models.classifiers import RecurrentClassifier
+from seqjax.models.composite import Bidirectional
 from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.models.recurrent import GRU
+from seqjax.models.recurrent import GRU, LSTM
 from seqjax.train import Program, Settings, create_state
+train.LARGE_TABLE = 80
 found = []
 dataset = conftest.toy_dataset._get_wrapped_function()()
 gather = lambda arrays, ids: (arrays["inputs"][ids][:, :, None], arrays["targets"][ids])
 series = dataclasses.replace(dataset, gather=gather)
 line = conftest.toy_experiment._get_wrapped_function()()
 gru = dataclasses.replace(line, model=RecurrentForecaster(GRU(4, recurrent_dropout=0.3), dropout=0.3))
-cases = {"series": (gru, series, None), "asked": (line, dataset, 2)}
+words = lambda arrays, ids: (abs(10 * arrays["inputs"][ids]).astype("int32") % 20, arrays["targets"][ids])
+texts = dataclasses.replace(dataset, gather=words)
+reader = dataclasses.replace(line, model=RecurrentClassifier(20, 4, Bidirectional(LSTM(4)), 0.3, mask_padding=True))
+cases = {"series": (gru, series, None), "text": (reader, texts, None), "asked": (line, dataset, 2)}
 for experiment, dataset, count in [case for name in sys.argv[3:] for case in (cases[name], (*cases[name][:2], 1))]:
-    program = Program(experiment, dataset, Settings(4, devices=count))
+    program = Program(experiment, dataset, Settings(4, devices=count, apart=count is None))
     alone = create_state(experiment, dataset.example())
     state = program.place(jax.tree.map(jnp.copy, alone))
     for batch in program.batches("train", 0, 4, experiment.seed):
@@ -109,26 +155,29 @@ for experiment, dataset, count in [case for name in sys.argv[3:] for case in (ca
     params = [tree.params for tree in (state, *(checkpoints.restore(t)[1] for t in (program.place(alone), alone)))]
     validation = {program.evaluate(tree, "validation")["mae"] for tree in params}
     assert len(validation) == 1  # read on the same devices or on one
-    found.append([program.mesh.size, float(report["loss"]), *validation])
+    axes = sum(["directions" in str(leaf.sharding.spec) for leaf in jax.tree.leaves((params[1], state.opt_state))])
+    found.append([program.mesh.size, axes, float(report["loss"]), *validation])
 print(json.dumps(found))
 """
 
 
 def trained(folder, *cases):
-    """Devices that trained; each case by itself, then on one device, with the same loss and validation error."""
+    """Rows of devices, arrays split over directions, training loss, validation error; each case, then on one device."""
     rows = np.array(json.loads(on_two_devices(TRAINING, str(Path(__file__).parent), str(folder), *cases)[-1]))
-    np.testing.assert_allclose(rows[::2, 1:], rows[1::2, 1:], rtol=1e-5)
-    return rows[:, 0].tolist()
+    np.testing.assert_allclose(rows[::2, 2:], rows[1::2, 2:], rtol=1e-5)
+    return rows[:, :2].tolist()
 
 
-def test_a_recurrence_over_measurements_takes_both_devices_and_trains_like_one(tmp_path):
-    assert trained(tmp_path, "series") == [2, 1]
+def test_two_devices_train_like_one(tmp_path):
+    """A recurrence over measurements takes half a batch on each core by itself; a bidirectional one over tokens, if
+    asked, one direction, with half of the table and of Adam's two moments of it."""
+    assert trained(tmp_path, "series", "text") == [[2, 0], [1, 0], [2, 3], [1, 0]]
     assert jax.device_count() == 1  # the tests themselves run on one
 
 
 @pytest.mark.slow
 def test_two_devices_are_used_for_any_model_if_asked(tmp_path):
-    assert trained(tmp_path, "asked") == [2, 1]
+    assert trained(tmp_path, "asked") == [[2, 0], [1, 0]]
 
 
 MANY = """

@@ -53,7 +53,7 @@ class Bidirectional(Recurrent):
         """As in `Recurrent`: [B, T, 2U] and [B, 2U] when concatenated, else [B, T, U] and [B, U]."""
         states = (None, None) if initial_state is None else initial_state
         layers = (self.forward, self.backward)
-        if together(*layers) and not (train and max(layer.dropout for layer in layers) > 0):
+        if together(*layers, train=train):
             first, second = self._run_together(inputs, mask, states, train, sequences, **options)
         else:
             first, second = (
@@ -66,7 +66,7 @@ class Bidirectional(Recurrent):
     def _run_together(
         self, inputs: Any, mask: Any, states: Any, train: bool, sequences: bool, recurrent_mask: Any = None
     ) -> Any:
-        """Both directions in one fused scan."""
+        """Both directions by one call of the fused backend."""
         layers = (self.forward, self.backward)
         prepared = [
             layer.prepare(inputs, mask, state, train, recurrent_mask)
@@ -149,13 +149,15 @@ def _fresh(layer: Any, **changes: Any) -> Any:
     return layer.clone(parent=None, name=None, **changes)
 
 
-def together(forward: Any, backward: Any) -> bool:
-    """Whether two layers run in one fused scan: the same kind and width, alike masks, and both fused."""
+def together(forward: Any, backward: Any, *, train: bool = True) -> bool:
+    """Whether the fused backend runs two layers in one call: the same kind and width, alike masks, the same inputs."""
     if not (isinstance(forward, RecurrentLayer) and isinstance(backward, RecurrentLayer)):
         return False
     alike = ("fused_cell", "units", "recurrent_dropout", "tied")
     if any(getattr(forward, name) != getattr(backward, name) for name in alike):
         return False
+    if train and max(forward.dropout, backward.dropout) > 0:
+        return False  # each draws its own mask of the inputs
     dropped = forward.recurrent_dropout > 0
     return all(backends.choose(layer, masked=True, dropped=dropped).backend == "fused" for layer in (forward, backward))
 
@@ -172,6 +174,18 @@ def runs_fused(model: Any) -> bool:
     """Whether a model has recurrent layers and all of them run on the fused backend."""
     found = choices(model)
     return bool(found) and all(choice.backend == "fused" for _, choice in found)
+
+
+def runs_apart(model: Any) -> bool:
+    """Whether two devices would each run one direction of a model over embedded tokens, and gain from it.
+
+    Its recurrent layers are Bidirectionals that the fused backend runs, and its field `embedding_size` is set.
+    """
+    layers = recurrent_layers(model)
+    able = [
+        isinstance(both, Bidirectional) and together(both.layer, both.backward_layer or both.layer) for both in layers
+    ]
+    return bool(able) and all(able) and getattr(model, "embedding_size", None) is not None
 
 
 def choices(model: Any) -> list[tuple[str, backends.Choice]]:

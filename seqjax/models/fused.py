@@ -6,9 +6,10 @@ Inside, arrays are time-major and feature-major: x [T, K, D, B], h [K, U, B], W 
 What makes it quick (two cores, measured in PERFORMANCE.md and the lab log): feature-major steps; one tanh over all
 gates; coefficients of the backward made in the forward (`fused_cells`); weight gradients accumulated inside the reverse
 scan, where they are still in the cache (a wide layer's would not be: one product after it); both directions in one
-scan; the input product inside the step when D is small, and in bulk when it is not.
+scan, or each on a core of its own; the input product inside the step when D is small, and in bulk when it is not.
 """
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 from seqjax.models.fused_cells import FusedCell, State
-from seqjax.models.sharding import AXIS, over_devices
+from seqjax.models.sharding import DATA, DIRECTIONS, devices_along, over_devices
 from seqjax.models.tokens import Tokens, project
 
 INPUT_PRODUCT_IN_STEP = 64
@@ -179,7 +180,7 @@ def run(
     mask: jax.Array | None,
     sequences: bool,
 ) -> list[tuple[jax.Array | None, State]]:
-    """Run K layers of one shape over the same inputs in one scan.
+    """Run K layers of one shape over the same inputs: in one scan, or two of them on two devices.
 
     Args:
       cell: which recurrence.
@@ -191,6 +192,8 @@ def run(
     Returns:
       for each direction (outputs [B, T, U] or None, final state of arrays [B, U]).
     """
+    if len(directions) == devices_along(DIRECTIONS) == 2:
+        return _run_apart(cell, directions, inputs, mask, sequences)
     one = len(directions) == 1
     flips = [not one and direction.reverse for direction in directions]
     dtype = jnp.result_type(inputs.dtype, *directions[0].parameters.values())
@@ -205,7 +208,7 @@ def run(
         None if mask is None else _steps([mask[:, :, None]] * len(directions), flips),
     )
     function = functools.partial(recurrence, cell, one and directions[0].reverse, sequences)
-    hs, final = over_devices(function, operands, *_shares(operands))
+    hs, final = over_devices(DATA, function, operands, *_specs(operands))
     results = []
     for k, flip in enumerate(flips):
         outputs = None
@@ -216,10 +219,34 @@ def run(
     return results
 
 
-def _shares(operands: Operands) -> tuple[Operands, tuple[Any, Any]]:
+def _run_apart(
+    cell: FusedCell, directions: Sequence[Direction], inputs: Any, mask: Any, sequences: bool
+) -> list[tuple[jax.Array | None, State]]:
+    """`run` of two directions on two devices; each reads and changes half of the columns of a table of even width."""
+
+    def own(operands: Any) -> Any:
+        pairs, inputs, mask = operands
+        first = jax.lax.axis_index(DIRECTIONS) == 0
+        parameters, state, drop = jax.tree.map(functools.partial(jnp.where, first), *pairs)
+        backwards = jnp.where(first, directions[0].reverse, directions[1].reverse)
+        turn = functools.partial(jax.tree.map, lambda steps: jnp.where(backwards, jnp.flip(steps, axis=1), steps))
+        inputs = dataclasses.replace(inputs, ids=turn(inputs.ids)) if isinstance(inputs, Tokens) else turn(inputs)
+        ((outputs, state),) = run(cell, [Direction(parameters, state, drop, False)], inputs, turn(mask), sequences)
+        return jax.lax.all_gather((turn(outputs), state), DIRECTIONS)
+
+    whole = shares = PartitionSpec()
+    if isinstance(inputs, Tokens) and inputs.table is not None and inputs.table.shape[1] % 2 == 0:
+        inputs = dataclasses.replace(inputs, columns_over=DIRECTIONS)
+        shares = dataclasses.replace(inputs, ids=whole, table=PartitionSpec(None, DIRECTIONS))
+    pairs = [direction[:3] for direction in directions]
+    outputs, states = over_devices(DIRECTIONS, own, (pairs, inputs, mask), (whole, shares, whole), whole)
+    return [jax.tree.map(lambda leaf, k=k: leaf[k], (outputs, states)) for k in range(2)]
+
+
+def _specs(operands: Operands) -> tuple[Operands, tuple[Any, Any]]:
     """Along which axis the batch of every operand and result lies, for `over_devices`."""
-    steps, state = PartitionSpec(None, None, None, AXIS), PartitionSpec(None, None, AXIS)
-    rows = steps if operands.kernel is not None else PartitionSpec(None, AXIS)
+    steps, state = PartitionSpec(None, None, None, DATA), PartitionSpec(None, None, DATA)
+    rows = steps if operands.kernel is not None else PartitionSpec(None, DATA)
     weights = PartitionSpec()
     return Operands(rows, weights, weights, weights, state, steps, steps), (steps, state)  # type: ignore[arg-type]
 

@@ -7,6 +7,7 @@ therefore computed for the different tokens only, and its rows are gathered; the
 One-hot input needs no product at all: `one_hot(ids) @ kernel` is `kernel[ids]`, exactly.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -25,10 +26,12 @@ class Tokens:
     """[V, D] embeddings; None: one-hot vectors."""
     vocabulary_size: int | None = struct.field(pytree_node=False, default=None)
     """V, for one-hot vectors."""
+    columns_over: str | None = struct.field(pytree_node=False, default=None)
+    """Inside `jax.shard_map`: the mesh's axis over which the columns of the table are split."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(B, T, D), of the vectors it stands for."""
+        """(B, T, D), of the vectors it stands for; with `columns_over` D counts this device's columns."""
         width = self.vocabulary_size if self.table is None else self.table.shape[1]
         return (*self.ids.shape, width)  # type: ignore[return-value]
 
@@ -43,7 +46,7 @@ class Tokens:
         return jnp.float32 if self.table is None else self.table.dtype
 
     def dense(self) -> jax.Array:
-        """Build the vectors [B, T, D]."""
+        """Build the vectors [B, T, D]; with `columns_over` this device's columns of them."""
         if self.table is None:
             return jax.nn.one_hot(self.ids, self.shape[-1], dtype=self.dtype)
         return self.table[self.ids]
@@ -74,7 +77,7 @@ def project(
     if inputs.table is None:
         tables = (kernel + bias[None, :] for kernel, bias in zip(kernels, biases, strict=True))
         return tuple(table[i] for table, i in zip(tables, ids, strict=True))
-    return _project_tokens(inputs.table, ids, tuple(kernels), tuple(biases))
+    return _project_tokens(inputs.table, ids, tuple(kernels), tuple(biases), inputs.columns_over)
 
 
 CHUNK = 512
@@ -107,15 +110,18 @@ def _distinct(ids: jax.Array, vocabulary_size: int) -> _Distinct:
     return _Distinct(rank, tokens, -(-(rank[-1] + 1) // CHUNK))
 
 
-@jax.custom_vjp
-def _project_tokens(table: jax.Array, ids: Ids, kernels: Weights, biases: Weights) -> tuple[jax.Array, ...]:
-    """table [V, D], kernels [D, R], biases [R] -> K arrays [T, B, R]."""
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
+def _project_tokens(
+    table: jax.Array, ids: Ids, kernels: Weights, biases: Weights, over: str | None
+) -> tuple[jax.Array, ...]:
+    """table [V, D], kernels [D, R], biases [R] -> K arrays [T, B, R]. `over`: `Tokens.columns_over`."""
     distinct = _distinct(ids[0], table.shape[0])
     kernel, bias = jnp.concatenate(kernels, axis=1), jnp.concatenate(biases)
 
     def project_chunk(chunk: jax.Array, rows: jax.Array) -> jax.Array:
         tokens = jax.lax.dynamic_slice_in_dim(distinct.tokens, chunk * CHUNK, CHUNK)
-        products = jnp.matmul(table.at[tokens].get(mode="clip"), kernel) + bias[None, :]
+        parts = zip(_vectors(table, tokens, over), _parts(kernel, table), strict=True)
+        products = sum((jnp.matmul(vectors, part) for vectors, part in parts), bias[None, :])
         return jax.lax.dynamic_update_slice_in_dim(rows, products, chunk * CHUNK, 0)
 
     rows = jnp.zeros((len(distinct.tokens), kernel.shape[1]), jnp.result_type(table, kernel))
@@ -130,11 +136,24 @@ def _columns(kernels: Weights) -> list[slice]:
     return [slice(k * width, (k + 1) * width) for k in range(len(kernels))]
 
 
-def _forward(table: jax.Array, ids: Ids, kernels: Weights, biases: Weights) -> tuple[Any, Any]:
-    return _project_tokens(table, ids, kernels, biases), (table, ids, kernels)
+def _vectors(table: jax.Array, tokens: jax.Array, over: str | None) -> list[jax.Array]:
+    """The vectors of N tokens: one [N, D], or if the table's columns are split, those of every device."""
+    own = table.at[tokens].get(mode="clip")
+    return [own] if over is None else list(jax.lax.all_gather(own, over))
 
 
-def _backward(saved: Any, gradients: tuple[jax.Array, ...]) -> tuple[jax.Array, None, Weights, Weights]:
+def _parts(kernel: jax.Array, table: jax.Array) -> list[jax.Array]:
+    """The rows of a kernel [D, R] that meet the columns of each device's table."""
+    return jnp.split(kernel, kernel.shape[0] // table.shape[1])
+
+
+def _forward(table: jax.Array, ids: Ids, kernels: Weights, biases: Weights, over: str | None) -> tuple[Any, Any]:
+    return _project_tokens(table, ids, kernels, biases, over), (table, ids, kernels)
+
+
+def _backward(
+    over: str | None, saved: Any, gradients: tuple[jax.Array, ...]
+) -> tuple[jax.Array, None, Weights, Weights]:
     table, ids, kernels = saved
     distinct = _distinct(ids[0], table.shape[0])
     kernel = jnp.concatenate(kernels, axis=1)
@@ -146,9 +165,12 @@ def _backward(saved: Any, gradients: tuple[jax.Array, ...]) -> tuple[jax.Array, 
         dtable, dkernel, dbias = sums
         tokens = jax.lax.dynamic_slice_in_dim(distinct.tokens, chunk * CHUNK, CHUNK)
         dproducts = jax.lax.dynamic_slice_in_dim(drows, chunk * CHUNK, CHUNK)
-        vectors = table.at[tokens].get(mode="clip")
-        dtable = dtable.at[tokens].set(jnp.matmul(dproducts, kernel.T), mode="drop")
-        return dtable, dkernel + jnp.matmul(vectors.T, dproducts), dbias + dproducts.sum(axis=0)
+        dvectors = jnp.concatenate([jnp.matmul(dproducts, part.T) for part in _parts(kernel, table)])
+        if over is not None:  # the products of the other devices went through the same vectors
+            dvectors = jax.lax.psum_scatter(dvectors, over, tiled=True)
+        dtable = dtable.at[tokens].set(dvectors, mode="drop")
+        dparts = [jnp.matmul(vectors.T, dproducts) for vectors in _vectors(table, tokens, over)]
+        return dtable, dkernel + jnp.concatenate(dparts), dbias + dproducts.sum(axis=0)
 
     start = (jnp.zeros_like(table), jnp.zeros_like(kernel), jnp.zeros(kernel.shape[1], kernel.dtype))
     dtable, dkernel, dbias = jax.lax.fori_loop(0, distinct.chunks, pull_back_chunk, start)
