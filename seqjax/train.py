@@ -43,9 +43,6 @@ class Settings:
 
     devices: int | None = None
     """That share the work of each batch; see `shared_by`."""
-    apart: bool = False
-    """Two CPU devices run one direction each of a Bidirectional over embedded tokens. No command turns this on:
-    evaluating many batches was seen to hang."""
 
     def __post_init__(self):
         check_least("steps_per_dispatch", self.steps_per_dispatch, 1)
@@ -134,7 +131,7 @@ def float_means(sums: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in means(sums).items()}
 
 
-def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None, apart: bool = False) -> Mesh:
+def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None) -> Mesh:
     """The devices that share the work of each batch, as a mesh.
 
     Args:
@@ -143,15 +140,17 @@ def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None
       count: how many; None is all accelerators, or as many CPU devices (`seqjax.runtime` makes one for each of two
         cores) as gain. These are all for a recurrence over measurements: its steps are too small for XLA to share
         out, so half a batch on each core is 1.7 times as fast (W1, W2). They are one for the rest, whose large
-        products and tables XLA shares out itself (W5, W3b: a loss or nothing).
-      apart: whether two CPU devices may each run one direction of a bidirectional recurrence over embedded tokens (W3).
+        products and tables XLA shares out itself (W5, W3b: a loss or nothing). Two CPU devices, if asked for, each
+        run one direction of a bidirectional recurrence over embedded tokens (W3).
 
     Raises:
       UserError: there are not so many, or the batch does not divide over them.
     """
     found = jax.devices()
     cpu = found[0].platform == "cpu" and jax.process_count() == 1
-    if apart and cpu and len(found) >= 2 and runs_apart(experiment.model):
+    # Only if asked: under load two CPU devices that exchange within loops were seen to wait for each other for ever.
+    apart = cpu and len(found) >= 2 and count == 2 and runs_apart(experiment.model)
+    if apart:
         return make_mesh(found[:2], DIRECTIONS)
     if count is None and cpu:
         measured = all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(dataset.example()))
@@ -215,7 +214,7 @@ class Program:
     def __init__(self, experiment: Experiment, dataset: Dataset, settings: Settings):
         """Puts the arrays on every device; compiles at first use."""
         self.experiment, self.dataset, self.settings = experiment, dataset, settings
-        self.mesh = mesh = shared_by(experiment, dataset, settings.devices, settings.apart)
+        self.mesh = mesh = shared_by(experiment, dataset, settings.devices)
         self._whole = NamedSharding(mesh, PartitionSpec())
         self._split = NamedSharding(mesh, PartitionSpec(None, DATA) if DATA in mesh.shape else PartitionSpec())
         self.arrays = jax.device_put(dict(dataset.arrays), self._whole)

@@ -142,9 +142,9 @@ gru = dataclasses.replace(line, model=RecurrentForecaster(GRU(4, recurrent_dropo
 words = lambda arrays, ids: (abs(10 * arrays["inputs"][ids]).astype("int32") % 20, arrays["targets"][ids])
 texts = dataclasses.replace(dataset, gather=words)
 reader = dataclasses.replace(line, model=RecurrentClassifier(20, 4, Bidirectional(LSTM(4)), 0.3, mask_padding=True))
-cases = {"series": (gru, series, None), "text": (reader, texts, None), "asked": (line, dataset, 2)}
+cases = {"series": (gru, series, None), "text": (reader, texts, 2), "asked": (line, dataset, 2)}
 for experiment, dataset, count in [case for name in sys.argv[3:] for case in (cases[name], (*cases[name][:2], 1))]:
-    program = Program(experiment, dataset, Settings(4, devices=count, apart=count is None))
+    program = Program(experiment, dataset, Settings(4, devices=count))
     alone = create_state(experiment, dataset.example())
     state = program.place(jax.tree.map(jnp.copy, alone))
     for batch in program.batches("train", 0, 4, experiment.seed):
