@@ -139,17 +139,16 @@ def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None
       dataset: for the kind of inputs.
       count: how many; None is all accelerators, or as many CPU devices (`seqjax.runtime` makes one for each of two
         cores) as gain. These are all for a recurrence over measurements: its steps are too small for XLA to share
-        out, so half a batch on each core is 1.7 times as fast (W1, W2). They are one for the rest, whose large
-        products and tables XLA shares out itself (W5, W3b: a loss or nothing). Two CPU devices, if asked for, each
-        run one direction of a bidirectional recurrence over embedded tokens (W3).
+        out, so half a batch on each core is 1.7 times as fast (W1, W2). They are two for a bidirectional recurrence
+        over embedded tokens, each with one direction (W3). They are one for the rest, whose large products and tables
+        XLA shares out itself (W5, W3b: a loss or nothing).
 
     Raises:
       UserError: there are not so many, or the batch does not divide over them.
     """
     found = jax.devices()
     cpu = found[0].platform == "cpu" and jax.process_count() == 1
-    # Only if asked: under load two CPU devices that exchange within loops were seen to wait for each other for ever.
-    apart = cpu and len(found) >= 2 and count == 2 and runs_apart(experiment.model)
+    apart = cpu and len(found) >= 2 and count in (None, 2) and runs_apart(experiment.model)
     if apart:
         return make_mesh(found[:2], DIRECTIONS)
     if count is None and cpu:
