@@ -130,8 +130,9 @@ def _backward(cell: FusedCell, reverse: bool, sequences: bool, saved: Any, gradi
     xs = (dhs, None if o.kernel is None else o.x, h_before, coefficients)
     (dstate, dkernel, drecurrent, dinner), dx = jax.lax.scan(step, carry, xs, reverse=not reverse)
     if bulk:
-        rows = jnp.moveaxis(h_before, 3, 1)  # [T, B, K, U]
-        drecurrent = jnp.stack([jnp.einsum("tbn,tbu->nu", dx[k], rows[:, :, k]) for k in range(len(dx))])
+        # The left factor is the one that XLA:CPU turns, so h, the smaller; the barrier keeps it left.
+        products = [jnp.einsum("tub,tbn->un", h_before[:, k], dx[k]) for k in range(len(dx))]
+        drecurrent = jnp.swapaxes(jax.lax.optimization_barrier(jnp.stack(products)), 1, 2)
     if dinner is not None:
         dinner = dinner.sum(axis=-1, keepdims=True)
     return (Operands(dx, dkernel, drecurrent, dinner, dstate, None, None),)

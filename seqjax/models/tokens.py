@@ -70,14 +70,28 @@ def project(
       K arrays [T, B, R].
     """
     if not isinstance(inputs, Tokens):
-        steps = jnp.swapaxes(inputs, 0, 1)
-        rows = (jnp.matmul(steps, kernel) + bias[None, None, :] for kernel, bias in zip(kernels, biases, strict=True))
+        steps = jnp.swapaxes(inputs, 0, 1).astype(jnp.result_type(inputs, *kernels))
+        rows = (_product(steps, kernel) + bias[None, None, :] for kernel, bias in zip(kernels, biases, strict=True))
         return tuple(jnp.flip(row, axis=0) if flip else row for row, flip in zip(rows, flips, strict=True))
     ids = tuple(jnp.flip(inputs.ids.T, axis=0) if flip else inputs.ids.T for flip in flips)
     if inputs.table is None:
         tables = (kernel + bias[None, :] for kernel, bias in zip(kernels, biases, strict=True))
         return tuple(table[i] for table, i in zip(tables, ids, strict=True))
     return _project_tokens(inputs.table, ids, tuple(kernels), tuple(biases), inputs.columns_over)
+
+
+@jax.custom_vjp
+def _product(steps: jax.Array, kernel: jax.Array) -> jax.Array:
+    """steps [T, B, D] @ kernel [D, R], whose gradient has the steps as its left factor, which XLA:CPU has to turn."""
+    return jnp.matmul(steps, kernel)
+
+
+def _product_backward(operands: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+    steps, kernel = operands
+    return jnp.matmul(gradient, kernel.T), jnp.einsum("tbd,tbr->dr", steps, gradient)
+
+
+_product.defvjp(lambda steps, kernel: (jnp.matmul(steps, kernel), (steps, kernel)), _product_backward)
 
 
 CHUNK = 512
