@@ -94,7 +94,7 @@ def _product_backward(operands: tuple[jax.Array, jax.Array], gradient: jax.Array
 _product.defvjp(lambda steps, kernel: (jnp.matmul(steps, kernel), (steps, kernel)), _product_backward)
 
 
-CHUNK = 512
+CHUNK = 1024
 """Distinct tokens projected at once: their vectors, products and gradients stay in the cache."""
 
 Ids = tuple[jax.Array, ...]
