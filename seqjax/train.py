@@ -217,6 +217,7 @@ class Program:
         self._whole = NamedSharding(mesh, PartitionSpec())
         self._split = NamedSharding(mesh, PartitionSpec(None, DATA) if DATA in mesh.shape else PartitionSpec())
         self.arrays = jax.device_put(dict(dataset.arrays), self._whole)
+        self._before: Any = None
         stack, whole = (self._split, self._split), self._whole
 
         def train(state: Any, stack: Stack, arrays: Arrays, length: int | None) -> tuple[Any, Any]:
@@ -274,7 +275,9 @@ class Program:
     def train(self, state: Tree, batch: Batches) -> tuple[Tree, Any]:
         """`train_steps` in one dispatch; the state's buffers are donated."""
         with jax.set_mesh(self.mesh):
-            return self._train(state, self._stack(batch), self.arrays, batch.length)
+            state, report = self._train(state, self._stack(batch), self.arrays, batch.length)
+        self._follow(report)
+        return state, report
 
     def evaluate(self, params: Any, part: str) -> dict[str, float]:
         """Means of the loss and the metrics over a part, every example once."""
@@ -286,10 +289,17 @@ class Program:
         sums, params = self.place(sums), self.place(params)
         for batch in self.batches(part, 0, steps):
             with jax.set_mesh(self.mesh):
-                before, sums = sums, self._evaluate(sums, self._stack(batch), params, self.arrays, batch.length)
-            # Two CPU devices wait for each other for ever once more than 32 dispatches are on their way.
-            jax.block_until_ready(before)
+                sums = self._evaluate(sums, self._stack(batch), params, self.arrays, batch.length)
+            self._follow(sums)
         return jax.device_get(sums)
+
+    def _follow(self, result: Any) -> None:
+        """Wait for the dispatch before, while the device is busy with that of `result`.
+
+        Two CPU devices wait for each other for ever once more than 32 dispatches are on their way (jaxlib 0.10).
+        """
+        jax.block_until_ready(self._before)
+        self._before = result
 
     def _stack(self, batch: Batches) -> Stack:
         if jax.process_count() == 1:
