@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import json
 import os
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,8 @@ class Run:
 
     @property
     def seconds_per_epoch(self) -> float | None:
-        """Of a finished run; None where nothing was trained."""
-        return self.results["seconds"] / len(self.rows) if self.results and self.rows else None
+        """Of a finished run, the median, which a pause or compiling does not change. None where nothing was trained."""
+        return statistics.median(row["seconds"] for row in self.rows) if self.results and self.rows else None
 
 
 @dataclasses.dataclass(frozen=True)
