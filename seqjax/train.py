@@ -296,7 +296,7 @@ class Program:
     def _follow(self, result: Any) -> None:
         """Wait for the dispatch before, while the device is busy with that of `result`.
 
-        Two CPU devices wait for each other for ever once more than 32 dispatches are on their way (jaxlib 0.10).
+        With 40 dispatches on their way two CPU devices were seen to wait for each other for ever (jaxlib 0.10).
         """
         jax.block_until_ready(self._before)
         self._before = result

@@ -120,24 +120,27 @@ def test_directions_are_run_apart_where_that_gains(layer, embedding_size, apart)
     assert runs_apart(RecurrentClassifier(20, embedding_size, layer, 0.3)) == apart
 
 
-TRAINING = """
+TOYS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import dataclasses, json, pathlib, jax, jax.numpy as jnp
+import dataclasses, json, pathlib, jax, jax.numpy as jnp, numpy as np
 import conftest
+from seqjax.train import Program, Settings, create_state
+dataset = conftest.toy_dataset._get_wrapped_function()()
+line = conftest.toy_experiment._get_wrapped_function()()
+"""
+
+TRAINING = """
 from seqjax import train
 from seqjax.checkpoint import Checkpoints
 from seqjax.models.classifiers import RecurrentClassifier
 from seqjax.models.composite import Bidirectional
 from seqjax.models.forecasters import RecurrentForecaster
 from seqjax.models.recurrent import GRU, LSTM
-from seqjax.train import Program, Settings, create_state
 train.LARGE_TABLE = 80
 found = []
-dataset = conftest.toy_dataset._get_wrapped_function()()
 gather = lambda arrays, ids: (arrays["inputs"][ids][:, :, None], arrays["targets"][ids])
 series = dataclasses.replace(dataset, gather=gather)
-line = conftest.toy_experiment._get_wrapped_function()()
 gru = dataclasses.replace(line, model=RecurrentForecaster(GRU(4, recurrent_dropout=0.3), dropout=0.3))
 words = lambda arrays, ids: (abs(10 * arrays["inputs"][ids]).astype("int32") % 20, arrays["targets"][ids])
 texts = dataclasses.replace(dataset, gather=words)
@@ -163,7 +166,7 @@ print(json.dumps(found))
 
 def trained(folder, *cases):
     """Rows of devices, arrays split over directions, training loss, validation error; each case, then on one device."""
-    rows = np.array(json.loads(on_two_devices(TRAINING, str(Path(__file__).parent), str(folder), *cases)[-1]))
+    rows = np.array(json.loads(on_two_devices(TOYS + TRAINING, str(Path(__file__).parent), str(folder), *cases)[-1]))
     np.testing.assert_allclose(rows[::2, 2:], rows[1::2, 2:], rtol=1e-5)
     return rows[:, :2].tolist()
 
@@ -181,22 +184,15 @@ def test_two_devices_are_used_for_any_model_if_asked(tmp_path):
 
 
 MANY = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import dataclasses, jax, jax.numpy as jnp, numpy as np
-import conftest
-from seqjax.train import Program, Settings, create_state
-dataset = conftest.toy_dataset._get_wrapped_function()()
 def gather(arrays, ids):  # takes longer than its dispatch
     inputs = arrays["inputs"][ids]
     return jax.lax.fori_loop(0, 100000, lambda _, x: x + 0 * jnp.sin(x), inputs), arrays["targets"][ids]
 dataset = dataclasses.replace(dataset, gather=gather, parts={"train": np.arange(8), "validation": np.arange(800) % 100})
-experiment = conftest.toy_experiment._get_wrapped_function()()
-program = Program(experiment, dataset, Settings(1, devices=2))
-state = program.place(create_state(experiment, dataset.example()))
+program = Program(line, dataset, Settings(1, devices=2))
+state = program.place(create_state(line, dataset.example()))
 print(program.evaluate(state.params, "validation"), len(list(program.batches("validation", 0, 100))))
 """
 
 
 def test_two_devices_evaluate_more_batches_than_may_be_on_their_way_at_once():
-    assert on_two_devices(MANY, str(Path(__file__).parent))[-1].endswith(" 100")
+    assert on_two_devices(TOYS + MANY, str(Path(__file__).parent))[-1].endswith(" 100")

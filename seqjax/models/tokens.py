@@ -91,7 +91,7 @@ def _product_backward(operands: tuple[jax.Array, jax.Array], gradient: jax.Array
     return jnp.matmul(gradient, kernel.T), jnp.einsum("tbd,tbr->dr", steps, gradient)
 
 
-_product.defvjp(lambda steps, kernel: (jnp.matmul(steps, kernel), (steps, kernel)), _product_backward)
+_product.defvjp(lambda steps, kernel: (_product(steps, kernel), (steps, kernel)), _product_backward)
 
 
 CHUNK = 1024
