@@ -58,6 +58,9 @@ def train(
     experiment = function(**config["options"])
     dataset = experiment.source.load(data, data_dir)
     check_model(experiment, dataset)
+    from seqjax.train import shared_by
+
+    shared_by(experiment, dataset, settings.devices)  # refuses a number of devices before the folder is claimed
     config |= found(experiment, dataset, tuned or {})
     if explained:
         print("\n".join(config["backends"]) or "no recurrent layer")

@@ -71,6 +71,7 @@ def call(tmp_path, monkeypatch, capsys):
         (["--experiment=jena_lstm", "--sweep=units=1,2,1"], "has a value twice"),
         (["--experiment=jena_lstm", "--sweep=seed=1,2"], "give --seeds=N instead"),
         (["--experiment=jena_lstm", "--devices=0"], "devices must be at least 1"),
+        (["--experiment=jena_lstm", "--data=sample", "--devices=4096"], "devices=4096: there are only"),
         (["--mode=evaluate", "--workdir=nowhere"], "holds no run; train one first"),
         (["--mode=evaluate", "--experiment=jena_lstm", "--input=-"], "--input is for --mode=predict"),
     ],

@@ -139,6 +139,13 @@ def test_a_line_that_is_not_wanted_must_have_its_numbers_too(tmp_path):
         read(write(tmp_path / "v", b"the 1 2\na 1\nb 1 2\n"), ["b"])
 
 
+@pytest.mark.parametrize("wanted", [None, ["king"]])
+def test_an_empty_file_is_named(tmp_path, wanted):
+    (tmp_path / "v.txt").write_text("")
+    with pytest.raises(UserError, match=r"v\.txt holds no vectors"):
+        read(tmp_path / "v.txt", wanted)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=f"^{tmp_path}/none: No such file"):
         read(tmp_path / "none")

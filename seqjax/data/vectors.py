@@ -90,7 +90,7 @@ def read(path: Path, wanted: Collection[str] | None = None) -> Vectors:
         raise UserError(f"{path}, {error}") from None
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: {getattr(error, 'strerror', None) or error or 'cut off'}") from error
-    if not found and keep is None:
+    if not found and (keep is None or not first.strip()):
         raise UserError(f"{path} holds no vectors")
     size = len(next(iter(found.values()))) if found else (header[1] if header else len(first.split()) - 1)
     table = np.stack(list(found.values())) if found else np.zeros((0, size), np.float32)
