@@ -110,11 +110,12 @@ def test_equals_scan_widely(kind, config, masked, features, seed):
         check_against_scan(kind, config | {"param_dtype": jnp.float64}, masked, features, seed, np.float64, 1e-10)
 
 
+@pytest.mark.parametrize("features", [3, 70])
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", pytest.param("SimpleRNN", marks=pytest.mark.slow)])
-def test_the_weights_gradient_in_one_product_equals_scan(kind, monkeypatch):
-    """As wide layers have it (W6); of a GRU it is summed step by step all the same."""
+def test_a_wide_layer_equals_scan(kind, features, monkeypatch):
+    """As W6 has it; of a GRU the weights' gradient is summed step by step all the same."""
     monkeypatch.setattr(fused, "WEIGHTS_IN_STEP", 0)
-    inputs, mask = example(4, 3, 6, 70)
+    inputs, mask = example(4, 3, 6, features)
     make = lambda backend: _StateBidirectional(
         LAYERS[kind](5, return_sequences=True, return_state=True, backend=backend)
     )

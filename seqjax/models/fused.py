@@ -64,9 +64,31 @@ def _recurrent_product(cell: FusedCell, recurrent: jax.Array, h: jax.Array) -> j
     return product.reshape(directions, cell.gates * units, batch)
 
 
+def _wide(cell: FusedCell, o: "Operands | Direction") -> bool:
+    """Whether the input's products come before the scan and those of the weights' gradients after it.
+
+    The gates' gradient is one for x and for R h (`adds`), and is kept for both.
+    """
+    units = o.state[0].shape[1]
+    return o.drop is None and cell.adds and cell.gates * units**2 > WEIGHTS_IN_STEP
+
+
+def _inputs(cell: FusedCell, o: Operands) -> Any:
+    """What the scan reads of x; a wide layer's gates, as two large matrices in turn would not stay in the cache."""
+    if o.kernel is None or not _wide(cell, o):
+        return o.x
+    return jax.lax.map(functools.partial(jnp.matmul, o.kernel), o.x)
+
+
+def _gates(cell: FusedCell, o: Operands, x: Any) -> jax.Array:
+    """The input's part of the gates [K, G*U, B], from what `_inputs` gives for one step."""
+    if o.kernel is None:  # batch-major rows as a gather leaves them are turned here, in the cache, at no cost
+        return jnp.swapaxes(jnp.stack(x), 1, 2)
+    return x if _wide(cell, o) else jnp.matmul(o.kernel, x)
+
+
 def _step(cell: FusedCell, o: Operands, state: State, x: Any, valid: Any) -> tuple[State, Any]:
-    # Batch-major rows as a large product or a gather leaves them are turned here, in the cache, at no cost.
-    x_z = jnp.swapaxes(jnp.stack(x), 1, 2) if o.kernel is None else jnp.matmul(o.kernel, x)
+    x_z = _gates(cell, o, x)
     h_z = _recurrent_product(cell, o.recurrent, _dropped(cell, state[0], o.drop))
     return cell.advance(x_z, h_z, o.inner_bias, state, valid)
 
@@ -82,7 +104,7 @@ def recurrence(cell: FusedCell, reverse: bool, sequences: bool, o: Operands) -> 
         state, _ = _step(cell, o, state, *xs)
         return state, state[0] if sequences else None
 
-    state, hs = jax.lax.scan(step, o.state, (o.x, o.mask), reverse=reverse)
+    state, hs = jax.lax.scan(step, o.state, (_inputs(cell, o), o.mask), reverse=reverse)
     return hs, state
 
 
@@ -91,7 +113,7 @@ def _forward(cell: FusedCell, reverse: bool, sequences: bool, o: Operands) -> tu
         new, coefficients = _step(cell, o, state, *xs)
         return new, (state[0], coefficients)
 
-    state, (h_before, coefficients) = jax.lax.scan(step, o.state, (o.x, o.mask), reverse=reverse)
+    state, (h_before, coefficients) = jax.lax.scan(step, o.state, (_inputs(cell, o), o.mask), reverse=reverse)
     hs = None
     if sequences:
         last = state[0][None]
@@ -103,8 +125,7 @@ def _backward(cell: FusedCell, reverse: bool, sequences: bool, saved: Any, gradi
     o, h_before, coefficients = saved
     dhs, dstate = gradient
     transposed = jnp.swapaxes(o.recurrent, -1, -2)
-    # The gradient of x is also that of R h, and is kept anyway.
-    bulk = o.kernel is None and o.drop is None and cell.adds and o.recurrent[0].size > WEIGHTS_IN_STEP
+    wide = _wide(cell, o)
 
     def step(carry: Any, xs: Any) -> tuple[Any, Any]:
         dstate, dkernel, drecurrent, dinner = carry
@@ -112,6 +133,8 @@ def _backward(cell: FusedCell, reverse: bool, sequences: bool, saved: Any, gradi
         if dh_out is not None:
             dstate = (dstate[0] + dh_out, *dstate[1:])
         dx_z, dh_z, dstate = cell.retreat(dstate, coefficients)
+        if wide:
+            dx_z = dh_z = jax.lax.optimization_barrier(dx_z)  # or it is computed twice
         dstate = (dstate[0] + _through_product(cell, transposed, o.drop, dh_z), *dstate[1:])
         if drecurrent is not None:
             drecurrent = drecurrent + _weight_gradient(cell, dh_z, _dropped(cell, h, o.drop))
@@ -126,19 +149,34 @@ def _backward(cell: FusedCell, reverse: bool, sequences: bool, saved: Any, gradi
 
     zeros = functools.partial(jax.tree.map, jnp.zeros_like)
     inner = None if o.inner_bias is None else jnp.zeros_like(o.state[0])
-    carry = (dstate, zeros(o.kernel), None if bulk else zeros(o.recurrent), inner)
-    xs = (dhs, None if o.kernel is None else o.x, h_before, coefficients)
+    dkernel, drecurrent = (None, None) if wide else zeros((o.kernel, o.recurrent))
+    xs = (dhs, None if dkernel is None else o.x, h_before, coefficients)
+    carry = (dstate, dkernel, drecurrent, inner)
     (dstate, dkernel, drecurrent, dinner), dx = jax.lax.scan(step, carry, xs, reverse=not reverse)
-    if bulk:
-        # The left factor is the one that XLA:CPU turns, so h, the smaller; the barrier keeps it left.
-        products = [jnp.einsum("tub,tbn->un", h_before[:, k], dx[k]) for k in range(len(dx))]
-        drecurrent = jnp.swapaxes(jax.lax.optimization_barrier(jnp.stack(products)), 1, 2)
+    if wide:
+        dx, dkernel, drecurrent = _after(o, h_before, dx)
     if dinner is not None:
         dinner = dinner.sum(axis=-1, keepdims=True)
     return (Operands(dx, dkernel, drecurrent, dinner, dstate, None, None),)
 
 
 recurrence.defvjp(_forward, _backward)
+
+
+def _after(o: Operands, h_before: jax.Array, rows: tuple[jax.Array, ...]) -> tuple[Any, Any, jax.Array]:
+    """Gradients of x, kernel and recurrent of a wide layer, from that of the gates: K arrays [T, B, G*U]."""
+    inputs: Any = () if o.kernel is None else (o.x,)
+    products = []
+    for k, row in enumerate(rows):
+        # The left factor is the one that XLA:CPU turns, so the narrower; the barrier keeps it left.
+        left = jnp.concatenate([jnp.swapaxes(factor[:, k], 0, 1) for factor in (*inputs, h_before)])
+        products.append(jax.lax.dot_general(left, row, (((1, 2), (0, 1)), ((), ()))))
+    weights = jnp.swapaxes(jax.lax.optimization_barrier(jnp.stack(products)), 1, 2)
+    if o.kernel is None:
+        return rows, None, weights
+    dx = [jnp.einsum("nd,tbn->tdb", kernel, row) for kernel, row in zip(o.kernel, rows, strict=True)]
+    dkernel, drecurrent = jnp.split(weights, [o.kernel.shape[2]], axis=2)
+    return jnp.stack(dx, axis=1), dkernel, drecurrent
 
 
 def _through_product(cell: FusedCell, transposed: jax.Array, drop: Any, dh_z: jax.Array) -> jax.Array:
@@ -264,7 +302,7 @@ def _input_part(
     """`Operands.x` and `Operands.kernel`; the bias is the kernel's last column, for an input that is always 1."""
     kernels = [d.parameters["kernel"].astype(dtype) for d in directions]
     biases = [_input_bias(cell, d.parameters["bias"]).astype(dtype) for d in directions]
-    if isinstance(inputs, Tokens) or inputs.shape[-1] > INPUT_PRODUCT_IN_STEP:
+    if isinstance(inputs, Tokens) or not (inputs.shape[-1] <= INPUT_PRODUCT_IN_STEP or _wide(cell, directions[0])):
         rows = project(inputs, kernels, biases, flips)
         return tuple(row.astype(dtype) for row in rows), None
     steps = _steps([inputs.astype(dtype)] * len(directions), flips)

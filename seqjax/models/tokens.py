@@ -88,7 +88,7 @@ def _product(steps: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def _product_backward(operands: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
     steps, kernel = operands
-    return jnp.matmul(gradient, kernel.T), jnp.einsum("tbd,tbr->dr", steps, gradient)
+    return jnp.matmul(gradient, kernel.T), jax.lax.dot_general(steps, gradient, (((0, 1), (0, 1)), ((), ())))
 
 
 _product.defvjp(lambda steps, kernel: (_product(steps, kernel), (steps, kernel)), _product_backward)
