@@ -10,6 +10,7 @@ Legend: W words, E numbers of a vector.
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -106,10 +107,7 @@ def _place(known: Vectors, word: str) -> int:
 
 
 def draw(known: Vectors, path: Path) -> dict[str, int]:
-    """A picture for each of `RELATIONS`: its words in the plane in which they differ most, pairs joined by a line.
-
-    Returns:
-      the number of pairs drawn of each; words without a vector are left out.
+    """Write the picture of `relations` into a file, and return what that returns.
 
     Raises:
       UserError: there is no pair of some relation, or the file cannot be written.
@@ -117,6 +115,27 @@ def draw(known: Vectors, path: Path) -> dict[str, int]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 4), layout="constrained")
+    drawn = relations(known, figure)
+    try:
+        figure.savefig(path, dpi=130)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--picture={path} cannot be written: {error}") from error
+    return drawn
+
+
+def relations(known: Vectors, figure: Any) -> dict[str, int]:
+    """A picture for each of `RELATIONS`: its words in the plane in which they differ most, pairs joined by a line.
+
+    Args:
+      known: the vectors.
+      figure: of Matplotlib, empty.
+
+    Returns:
+      the number of pairs drawn of each; words without a vector are left out.
+
+    Raises:
+      UserError: there is no pair of some relation.
+    """
     drawn = {}
     for axes, (name, pairs) in zip(figure.subplots(1, len(RELATIONS)), RELATIONS.items(), strict=True):
         pairs = [pair for pair in pairs if all(word in known.places for word in pair)]
@@ -132,10 +151,6 @@ def draw(known: Vectors, path: Path) -> dict[str, int]:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.margins(0.2)
-    try:
-        figure.savefig(path, dpi=130)
-    except (OSError, ValueError) as error:
-        raise UserError(f"--picture={path} cannot be written: {error}") from error
     return drawn
 
 

@@ -219,9 +219,9 @@ def test_initial_values_that_keras_has_not_are_refused(tmp_path):
 
 def test_the_report_finds_what_is_written(free_run, tmp_path):
     free_run(seeds=[0])
-    found, keras = runs.find(tmp_path)
-    assert (len(found), [entry["experiment"] for entry in keras]) == (0, ["jena_dense"])
-    assert table.rows(runs.group(found), keras) == []
+    found = runs.find(tmp_path)
+    assert (len(found.runs), [entry["experiment"] for entry in found.keras]) == (0, ["jena_dense"])
+    assert table.rows(runs.group(found.runs), found.keras) == []
 
 
 # The command

@@ -87,7 +87,7 @@ def test_every_knob_is_keyword_only_with_a_default_that_reads_back(name):
 
 
 def test_results_that_are_kept_are_whole_and_real():
-    kept, _ = runs.find(Path(__file__).parents[1] / "experiments" / "results")
+    kept = runs.find(Path(__file__).parents[1] / "experiments" / "results").runs
     for run in kept:
         assert run.results is not None, run.path
         assert run.config["data"] == "real"

@@ -13,7 +13,7 @@ from matplotlib.image import imread
 
 from seqjax import commands
 from seqjax.errors import UserError
-from seqjax.report import comparisons, curves, forecasts, runs, statistics, table, verdicts
+from seqjax.report import comparisons, curves, forecasts, gallery, runs, statistics, table, verdicts
 from seqjax.report.claims import CLAIMS, Claim
 from seqjax.train import Settings
 from seqjax.workdir import Workdir
@@ -51,7 +51,7 @@ def folder(tmp_path):
 
 
 def grouped(root):
-    return {found.label: found for found in runs.group(runs.find(root)[0])}
+    return {found.label: found for found in runs.group(runs.find(root).runs)}
 
 
 # Runs and rows
@@ -77,7 +77,7 @@ def test_a_seed_counts_once_and_sample_and_other_data_are_rows_of_their_own(fold
 
 
 def test_the_table_has_mean_interval_and_what_is_unfinished(folder):
-    found, _ = runs.find(folder)
+    found = runs.find(folder).runs
     lstm = next(row for row in table.rows(runs.group(found), []) if row["label"] == "jena_lstm")
     values = np.array([2.4, 2.5, 2.45, 2.42, 2.48])
     assert lstm["ours"]["test"]["mean"] == pytest.approx(values.mean())
@@ -108,8 +108,8 @@ def test_damaged_files_are_left_out_with_a_warning(folder, caplog):
 def test_keras_stands_beside_the_same_knobs(folder):
     report_runs.keras(folder / "keras.json", "jena_lstm", [2.5, 2.6, 2.7])
     report_runs.keras(folder / "keras_wide.json", "jena_lstm", [2.5], units=64)
-    found, keras = runs.find(folder)
-    rows = {row["label"]: row for row in table.rows(runs.group(found), keras)}
+    found = runs.find(folder)
+    rows = {row["label"]: row for row in table.rows(runs.group(found.runs), found.keras)}
     assert rows["jena_lstm units=32"]["keras"] is None
     assert rows["jena_lstm"]["keras"]["test"]["mean"] == pytest.approx(2.6)
     apart = rows["jena_lstm"]["keras"]["test"]["ours_minus_keras"]
@@ -218,16 +218,45 @@ def test_comparisons_are_filled_with_plain_runs_on_real_data(tmp_path):
         report_runs.write(tmp_path / f"b{seed}", "imdb_bilstm", seed, score, metric="accuracy")
         report_runs.write(tmp_path / f"few{seed}", "imdb_glove", seed, 0.6, metric="accuracy", units=8)
         report_runs.write(tmp_path / f"s{seed}", "imdb_conv1d", seed, 0.5, metric="accuracy", data="sample")
-    groups = list(grouped(tmp_path).values())
-    found = dict(comparisons.tables(groups, table.rows(groups, [])))
+    pipeline = [{"experiment": "imdb_bilstm", "together": 694.4, "infer": 1234.5, "share": 1.0, "step": 700.0}]
+    steps = {"seqjax": 46.2, "torch": 8000.0, "keras-jax": 4288.4}
+    benchmark = [
+        {"workload": workload, "implementation": name, "mode": mode, "milliseconds": milliseconds, "tuned": True}
+        for workload, mode in (("W3b", "infer"), ("W3b", "train"), ("W1", "train"))
+        for name, milliseconds in steps.items()
+    ]
+    (tmp_path / "pipeline.json").write_text(json.dumps(pipeline))
+    (tmp_path / "benchmark.json").write_text(json.dumps(benchmark))
+    groups, speeds = list(grouped(tmp_path).values()), runs.find(tmp_path).speeds
+    found = dict(comparisons.tables(groups, table.rows(groups, []), speeds))
+    assert len(found) == 2
     for title, (head, *lines) in found.items():
         assert {len(line) for line in lines} == {len(head)}, title
         cells = {line[0]: dict(zip(head, line, strict=True)) for line in lines}
         assert cells["imdb_bilstm"]["test accuracy, ours"] == "87.00 ± 12.71 % (2)"
-        assert cells["imdb_bilstm"]["seconds an epoch"] == "2.0"
+        assert cells["imdb_bilstm"]["reviews a second, training"] == "694"
+        assert cells["imdb_bilstm"]["reviews a second, inference"] == "1,234"
+        assert cells["imdb_bilstm"]["numbers that are not zero"] == "100 %"
+        assert cells["imdb_onehot_bilstm"]["reviews a second, inference"] == "-"
         others = [cell for name, cell in cells.items() if name != "imdb_bilstm"]
         assert {cell["test accuracy, ours"] for cell in others} == {"not run"}
-    assert not comparisons.tables([], [])
+    _, *lines = found["One-hot or word embedding"]
+    assert [line[-1] for line in lines] == ["46 / 4,288 (keras-jax)", "-", "-", "-"]
+    assert not comparisons.tables([], [], speeds)
+
+
+def test_time_to_train_counts_the_epochs_and_not_a_pause(tmp_path):
+    for seed in range(3):
+        report_runs.write(tmp_path / f"v{seed}", "word2vec", seed, 5.0, losses=[3.0, 2.0])
+        slow = report_runs.write(tmp_path / f"g{seed}", "glove", seed, 5.0, losses=[2.0] * 5)
+        file = slow / "metrics.jsonl"
+        file.write_text(file.read_text().replace('"seconds": 2.0', f'"seconds": {900 + seed}', 1))
+        results = json.loads((slow / "results.json").read_text())
+        (slow / "results.json").write_text(json.dumps(results | {"best_epoch": 1}))
+    claims = [claim for claim in CLAIMS if claim.better == "word2vec"]
+    whole, until_best = verdicts.judge(list(grouped(tmp_path).values()), claims)
+    assert (whole.verdict, whole.difference and whole.difference.mean) == (verdicts.HELD, 6.0)
+    assert (until_best.verdict, until_best.difference and until_best.difference.mean) == (verdicts.NOT_HELD, -2.0)
 
 
 def test_claims_without_runs_and_generated_data_are_not_run(tmp_path):
@@ -293,7 +322,20 @@ def test_the_page_is_whole_and_needs_nothing_else(folder, tmp_path):
     markdown = (tmp_path / "out/report.md").read_text()
     assert "| jena_lstm | test mae | 2.53 | 2.450 ± 0.051 (5) | - | 2,001 | 6 s |" in markdown
     assert "| Finally beat the naïve forecaster. | jena_lstm better than jena_naive, test mae | **held** |" in markdown
-    assert "No temperature run" in markdown
+    assert "The Jena file is not in" in markdown
+
+
+def test_relations_of_vectors_are_drawn_and_what_is_not_kept_is_said(tmp_path):
+    for name in ("word2vec", "imdb_glove"):
+        (report_runs.write(tmp_path / "runs" / name, name, 0, 0.8, metric="accuracy") / "experiment.py").unlink()
+    words = sorted(gallery.WORDS)
+    lines = [f"{word} {' '.join(map(str, row))}\n" for word, row in zip(words, np.eye(100), strict=False)]
+    (tmp_path / "glove.6B.100d.txt").write_text("".join(lines))
+    made, notes = gallery.figures(list(grouped(tmp_path / "runs").values()), [], tmp_path)
+    assert "Relations: glove.6B.100d.txt" in [figure.title for figure in made]
+    picture = next(figure.svg for figure in made if figure.title.startswith("Relations"))
+    assert all(f"<!-- {word} -->" in picture for word in ("queen", "madrid", "swam"))
+    assert any(note.startswith("No picture of the relations of word2vec") for note in notes)
 
 
 @pytest.mark.slow  # CI makes the report of real runs
@@ -306,7 +348,7 @@ def test_forecasts_of_real_runs(tmp_path):
     for title in ("Temperature in the first 10 days", "Forecasts against truth", "Error by hour of day and by season"):
         assert f"<h3>{title}</h3>" in text
     assert "generated climate (not the lecture's data)" in (tmp_path / "out/report.md").read_text()
-    (naive,) = (row for row in runs.group(runs.find(tmp_path / "runs")[0]) if row.experiment == "jena_naive")
+    (naive,) = (row for row in runs.group(runs.find(tmp_path / "runs").runs) if row.experiment == "jena_naive")
     found = forecasts.of(naive, tmp_path)
     assert found.error.mean() == pytest.approx(naive.first["test"]["mae"], abs=1e-5)
     # What is forecast is what was measured a day before.

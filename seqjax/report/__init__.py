@@ -2,9 +2,9 @@
 
 python -m seqjax.report --runs=DIR --output=DIR [--data_dir=DIR]
 
-finds every run below DIR (and what `seqjax.compare --free` has written there), and writes report.md, report.json and
-index.html, one page without anything outside it. Runs that differ only in their seed are one row: mean +- half the
-95 % interval of the mean (Student's t), and the number of seeds.
+finds every run below DIR, and what `seqjax.compare --free` and `seqjax.benchmark` wrote there with --output, and
+writes report.md, report.json and index.html, one page without anything outside it. Runs that differ only in their
+seed are one row: mean +- half the 95 % interval of the mean (Student's t), and the number of seeds.
 
     main -> runs.find -> table.rows -> verdicts.judge, comparisons.tables -> plots, forecasts -> page.write
 """

@@ -30,16 +30,17 @@ def main(arguments: Sequence[str]) -> None:
     output = Path(OUTPUT.value)
     if output.exists() and not output.is_dir():
         raise UserError(f"--output={output} is not a folder")
-    found, keras = runs.find(Path(RUNS.value))
-    groups = runs.group(found)
-    rows, waiting = table.rows(groups, keras), table.unfinished(found)
+    found = runs.find(Path(RUNS.value))
+    groups = runs.group(found.runs)
+    rows, waiting = table.rows(groups, found.keras), table.unfinished(found.runs)
     figures, notes = [], []
     if PICTURES.value:
         from seqjax.report import gallery
 
         folder = Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
         figures, notes = gallery.figures(groups, rows, folder)
-    findings = table.Findings(rows, verdicts.judge(groups), comparisons.tables(groups, rows), waiting, notes)
+    compared = comparisons.tables(groups, rows, found.speeds)
+    findings = table.Findings(rows, verdicts.judge(groups), compared, waiting, notes)
     files = {
         "report.json": table.as_json(findings),
         "report.md": table.markdown(findings),
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> None:
         table.write(output, files)
     except OSError as error:
         raise UserError(f"--output={output} cannot be written: {error.strerror}") from error
-    print(f"{len(found) - len(waiting)} finished runs, {len(waiting)} unfinished: {output / 'index.html'}")
+    print(f"{len(found.runs) - len(waiting)} finished runs, {len(waiting)} unfinished: {output / 'index.html'}")
 
 
 def run() -> None:

@@ -40,7 +40,7 @@ class Forecasts:
 
 def is_temperature(row: Group) -> bool:
     """Whether a row forecasts the Jena temperature."""
-    return (row.runs[0].path / jena.ASSET).exists() and row.experiment.startswith("jena")
+    return row.experiment.startswith("jena")
 
 
 def weather(rows: Sequence[Group], data_dir: Path) -> tuple[Weather | None, str]:
@@ -64,11 +64,14 @@ def of(row: Group, data_dir: Path) -> Forecasts:
     """The best checkpoint's forecasts of a row's first seed.
 
     Raises:
-      UserError: no checkpoint, an experiment that does not run any more, or other data than it was trained on.
+      UserError: the folder was not kept whole, the experiment does not run any more, or the data are not those that it
+        was trained on.
     """
     from seqjax.fit import predictions
 
     run = row.runs[0]
+    if not (run.path / jena.ASSET).exists():
+        raise UserError(f"{run.path} has no {jena.ASSET}")
     experiment = experiments.load(run.path / "experiment.py")(**run.config["options"])
     source: Any = experiment.source
     table, name, optimum = source.table(row.data, data_dir)

@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from seqjax import analogies
+from seqjax.data import glove
 from seqjax.data.jena import TEMPERATURE
 from seqjax.errors import UserError
 from seqjax.report import forecasts, plots
 from seqjax.report.plots import Figure
 from seqjax.report.runs import Group
+
+SIZE = 100  # of the vectors that imdb_glove takes
+WORDS = {word for pairs in analogies.RELATIONS.values() for pair in pairs for word in pair}
 
 
 def figures(groups: Sequence[Group], rows: Sequence[dict[str, Any]], data_dir: Path) -> tuple[list[Figure], list[str]]:
@@ -25,8 +30,23 @@ def figures(groups: Sequence[Group], rows: Sequence[dict[str, Any]], data_dir: P
         notes += left_out
         if made:
             found += [plots.stretches(made), plots.errors(made)]
-    found += [figure for row in groups if (figure := plots.curves(row))]
-    return found, notes
+    made, left_out = _relations(groups, data_dir)
+    found += [*made, *(figure for row in groups if (figure := plots.curves(row)))]
+    return found, notes + left_out
+
+
+def _relations(groups: Sequence[Group], data_dir: Path) -> tuple[list[Figure], list[str]]:
+    """Among the vectors of the first run of each row of vectors, and among GloVe's own."""
+    sources = {row.label: row.runs[0].path for row in groups if row.experiment in ("word2vec", "glove")}
+    file = glove.find(data_dir, SIZE) if any(row.experiment == "imdb_glove" for row in groups) else None
+    sources |= {file.name: file} if file else {}
+    made, notes = [], []
+    for name, path in sources.items():
+        try:
+            made.append(plots.relations(name, analogies.read(path, WORDS)))
+        except UserError as error:
+            notes.append(f"No picture of the relations of {name}: {error}")
+    return made, notes
 
 
 def _forecasts(groups: Sequence[Group], data_dir: Path) -> tuple[list[forecasts.Forecasts], list[str]]:

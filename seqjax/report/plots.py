@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from seqjax import analogies
+from seqjax.data.vectors import Vectors
 from seqjax.data.weather import Weather
 from seqjax.report.forecasts import Forecasts
 from seqjax.report.runs import Group
@@ -32,7 +34,7 @@ class Figure:
     svg: str
 
 
-def _draw(height: float, draw: Callable[[Any], None]) -> str:
+def _draw(height: float, draw: Callable[[Any], object]) -> str:
     from matplotlib import rc_context
     from matplotlib.figure import Figure as Canvas
 
@@ -76,6 +78,12 @@ def curves(row: Group) -> Figure | None:
 
     seeds = f"mean and range of {len(row.runs)} seeds" if len(row.runs) > 1 else "one seed"
     return Figure(f"Learning curves: {row.label}", f"Train and validation, {seeds}.", _draw(3.4, draw))
+
+
+def relations(name: str, known: Vectors) -> Figure:
+    """The lecture's three relations among word vectors. Raises UserError: the words of one are not there."""
+    caption = "Words in the plane in which they differ most; a line joins a word and its counterpart."
+    return Figure(f"Relations: {name}", caption, _draw(3.6, lambda canvas: analogies.relations(known, canvas)))
 
 
 def overview(table: Weather, column: int) -> list[Figure]:

@@ -36,6 +36,11 @@ class Run:
         """Of a finished run, the median, which a pause or compiling does not change. None where nothing was trained."""
         return statistics.median(row["seconds"] for row in self.rows) if self.results and self.rows else None
 
+    def seconds(self, *, until_best: bool = False) -> float | None:
+        """So many for each epoch, or for each up to the best one."""
+        each = self.seconds_per_epoch
+        return each and each * (self.results["best_epoch"] if until_best and self.results else len(self.rows))
+
 
 @dataclasses.dataclass(frozen=True)
 class Group:
@@ -71,8 +76,19 @@ class Group:
         return {knob: value for knob, value in self.runs[0].config["options"].items() if knob != "seed"}
 
 
-def find(folder: Path) -> tuple[list[Run], list[Mapping[str, Any]]]:
-    """Every run below a folder, and every Keras result (`seqjax.compare --free`), by path.
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """All that lies below a folder, by path."""
+
+    runs: Sequence[Run] = ()
+    keras: Sequence[Mapping[str, Any]] = ()
+    """What `seqjax.compare --free` has written."""
+    speeds: Sequence[Mapping[str, Any]] = ()
+    """The rows of every file that `seqjax.benchmark --output` has written."""
+
+
+def find(folder: Path) -> Found:
+    """Every run below a folder, every Keras result and every row of a benchmark.
 
     A folder without metrics.jsonl, such as that above the seeds of `--seeds`, is no run.
 
@@ -81,17 +97,21 @@ def find(folder: Path) -> tuple[list[Run], list[Mapping[str, Any]]]:
     """
     if not folder.is_dir():
         raise UserError(f"--runs={folder} is not a folder" if folder.exists() else f"--runs={folder} does not exist")
-    runs, keras = [], []
+    runs, keras, speeds = [], [], []
     for path, folders, files in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if name != "checkpoints" and not name.startswith("."))
         if {"config.json", "metrics.jsonl"} <= set(files):
             runs += _run(Path(path))
         elif "config.json" not in files:
-            candidates = (_read(Path(path) / name) for name in sorted(files) if name.endswith(".json"))
-            keras += [found for found in candidates if found and found.get("kind") == "keras"]
+            for name in sorted(name for name in files if name.endswith(".json")):
+                found = _json(Path(path) / name)
+                if isinstance(found, list):
+                    speeds += [row for row in found if isinstance(row, dict)]
+                elif isinstance(found, dict) and found.get("kind") == "keras":
+                    keras.append(found)
     if not runs and not keras:
         raise UserError(f"--runs={folder} holds no run; train one first: python -m seqjax.main --workdir={folder}/NAME")
-    return runs, keras
+    return Found(runs, keras, speeds)
 
 
 def _run(path: Path) -> Iterator[Run]:
@@ -108,15 +128,20 @@ def _run(path: Path) -> Iterator[Run]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """A JSON object, or None where there is none that can be read (a warning says so)."""
+    """A JSON object; None for anything else."""
+    found = _json(path)
+    return found if isinstance(found, dict) else None
+
+
+def _json(path: Path) -> Any:
+    """What a file holds, or None where it cannot be read (a warning says so)."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         logging.warning("%s cannot be read: %s", path, error)
         return None
-    return found if isinstance(found, dict) else None
 
 
 def group(runs: Sequence[Run]) -> list[Group]:

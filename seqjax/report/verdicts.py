@@ -52,6 +52,8 @@ def _value(run: Run, claim: Claim) -> float | None:
         return rise(run)
     if claim.metric == "seconds_per_epoch":
         return run.seconds_per_epoch
+    if claim.metric in ("seconds", "seconds_until_best"):
+        return run.seconds(until_best=claim.metric == "seconds_until_best")
     if claim.part == "last":
         return (run.rows[-1] if run.rows else results)["validation"].get(claim.metric)
     return results[claim.part].get(claim.metric)
