@@ -1,0 +1,36 @@
+"""Bidirectional LSTM 16 on five days of hourly weather. 4,001 parameters.
+
+python -m seqjax.main --experiment=jena_bilstm
+"""
+
+import optax
+
+from seqjax import metrics
+from seqjax.data.jena import Windows
+from seqjax.experiment import Experiment
+from seqjax.models.composite import Bidirectional
+from seqjax.models.forecasters import RecurrentForecaster
+from seqjax.models.recurrent import LSTM
+
+
+def experiment(
+    *,
+    units: int = 16,
+    sampling_rate: int | None = None,
+    sequence_length: int | None = None,
+    delay: int | None = None,
+    learning_rate: float = 1e-3,
+    epochs: int = 10,
+    batch_size: int = 256,
+    seed: int = 0,
+) -> Experiment:
+    return Experiment(
+        source=Windows(sampling_rate, sequence_length, delay),
+        model=RecurrentForecaster(Bidirectional(LSTM(units))),
+        loss=metrics.squared_error,
+        metrics={"mae": metrics.absolute_error},
+        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+    )
