@@ -207,7 +207,7 @@ def make_evaluate_step(experiment: Experiment, gather: Callable) -> Callable[[Su
 class Program:
     """The pure functions compiled for the devices at hand, which share the work of a batch as `shared_by` says.
 
-    `seqjax.together.SeedsProgram` is the same of many seeds: it vmaps `train_steps` and `evaluate_steps`.
+    `seqjax.together.ManyProgram` is the same of many runs: it vmaps `train_steps` and `evaluate_steps`.
     """
 
     def __init__(self, experiment: Experiment, dataset: Dataset, settings: Settings):
@@ -228,16 +228,24 @@ class Program:
         self._evaluate = jax.jit(self.evaluate_steps, static_argnums=4, **shardings)
 
     def train_steps(
-        self, state: TrainState, stack: Stack, arrays: Arrays, length: int | None
+        self, state: TrainState, stack: Stack, arrays: Arrays, length: int | None, experiment: Experiment | None = None
     ) -> tuple[TrainState, dict[str, jax.Array]]:
-        """K steps, pure: -> (state, means of the epoch so far and `bad_step`)."""
-        train_step = make_train_step(self.experiment, self.dataset.cut(length))
+        """K steps, pure: -> (state, means of the epoch so far and `bad_step`). experiment: if not the program's own."""
+        train_step = make_train_step(experiment or self.experiment, self.dataset.cut(length))
         state, _ = jax.lax.scan(lambda carry, batch: train_step(carry, batch, arrays), state, stack)
         return state, means(state.sums) | {"bad_step": state.bad_step}
 
-    def evaluate_steps(self, sums: Sums, stack: Stack, params: Any, arrays: Arrays, length: int | None) -> Sums:
-        """K batches, pure: -> the sums with them added."""
-        evaluate_step = make_evaluate_step(self.experiment, self.dataset.cut(length))
+    def evaluate_steps(
+        self,
+        sums: Sums,
+        stack: Stack,
+        params: Any,
+        arrays: Arrays,
+        length: int | None,
+        experiment: Experiment | None = None,
+    ) -> Sums:
+        """K batches, pure: -> the sums with them added. experiment: if not the program's own."""
+        evaluate_step = make_evaluate_step(experiment or self.experiment, self.dataset.cut(length))
         add = lambda carry, batch: (evaluate_step(carry, batch, params, arrays), None)
         return jax.lax.scan(add, sums, stack)[0]
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -28,7 +29,7 @@ from seqjax.models.backends import Choice
 from seqjax.models.classifiers import RecurrentClassifier
 from seqjax.models.forecasters import RecurrentForecaster
 from seqjax.models.recurrent import GRU, LSTM
-from seqjax.together import SeedsProgram, Together, side_by_side
+from seqjax.together import ManyProgram, Together, side_by_side
 from seqjax.train import Program, Settings, create_state
 from seqjax.workdir import Workdir
 
@@ -70,12 +71,12 @@ def trained(program: Program, experiment: Experiment, steps: int):
     return state
 
 
-def trained_together(program: SeedsProgram, experiment: Experiment, seeds, steps: int):
+def trained_together(program: ManyProgram, experiment: Experiment, seeds, steps: int):
     own = [dataclasses.replace(experiment, seed=seed) for seed in seeds]
-    states = [program.place(create_state(one, program.dataset.example())) for one in own]
+    pairs = [(program.place(create_state(one, program.dataset.example())), jnp.zeros(())) for one in own]
     for batches in zip(*(program.batches("train", 0, steps, seed) for seed in seeds), strict=True):
-        states, _ = program.train(states, side_by_side(batches))
-    return states
+        pairs, _ = program.train(pairs, side_by_side(batches))
+    return [state for state, _ in pairs]
 
 
 def assert_close(found, expected):
@@ -93,7 +94,7 @@ def test_states_after_two_epochs_are_those_of_single_runs(case):
     make, model = CASES[case]
     loss = metrics.binary_cross_entropy if make is reviews else metrics.squared_error
     experiment, dataset = value(model, loss), make()
-    states = trained_together(SeedsProgram(experiment, dataset, SETTINGS), experiment, SEEDS, 8)
+    states = trained_together(ManyProgram(experiment, dataset, SETTINGS), experiment, SEEDS, 8)
     program = Program(experiment, dataset, SETTINGS)
     for seed, state in zip(SEEDS, states, strict=True):
         assert_close(state, trained(program, dataclasses.replace(experiment, seed=seed), 8))
@@ -115,10 +116,10 @@ def test_batches_side_by_side_keep_their_order_and_are_cut_to_the_longest():
 
 @pytest.mark.slow
 def test_a_kernel_that_cannot_be_vmapped_takes_the_seeds_in_turn(toy_experiment, toy_dataset, monkeypatch):
-    vmapped = trained_together(SeedsProgram(toy_experiment, toy_dataset, SETTINGS), toy_experiment, SEEDS[:2], 7)
+    vmapped = trained_together(ManyProgram(toy_experiment, toy_dataset, SETTINGS), toy_experiment, SEEDS[:2], 7)
     monkeypatch.setattr(composite, "choices", lambda model: [("LSTM(128)", Choice("cudnn", "it was asked for"))])
     monkeypatch.setattr(jax, "vmap", None)
-    in_turn = trained_together(SeedsProgram(toy_experiment, toy_dataset, SETTINGS), toy_experiment, SEEDS[:2], 7)
+    in_turn = trained_together(ManyProgram(toy_experiment, toy_dataset, SETTINGS), toy_experiment, SEEDS[:2], 7)
     for a, b in zip(vmapped, in_turn, strict=True):
         assert_close(a, b)
 
@@ -222,7 +223,7 @@ def steps_of(path: Path) -> int:
 def test_a_stopped_set_is_gone_on_with_by_either_way_and_laggards_catch_up(folder, monkeypatch):
     """An epoch is two dispatches of four steps."""
     with monkeypatch.context() as patch:
-        stop_at(patch, SeedsProgram, "answer", 4)  # train, train, evaluate, train
+        stop_at(patch, ManyProgram, "answer", 4)  # train, train, evaluate, train
         with pytest.raises(RunStoppedError, match="every run saved; the same command resumes") as stopped:
             many(folder, 2)
     assert stopped.value.exit_code == 128 + signal.SIGTERM
@@ -232,11 +233,11 @@ def test_a_stopped_set_is_gone_on_with_by_either_way_and_laggards_catch_up(folde
         with pytest.raises(RunStoppedError, match="saved at step 20"):
             single(folder, 3, "many/seed_3")
     together_at = []
-    answer = SeedsProgram.answer
+    answer = ManyProgram.answer
     monkeypatch.setattr(
-        SeedsProgram,
+        ManyProgram,
         "answer",
-        lambda self, requests: together_at.append((len(requests), requests[0].place)) or answer(self, requests),
+        lambda self, wanted, values: together_at.append((len(wanted), wanted[0].place)) or answer(self, wanted, values),
     )
     many(folder, 2)
     assert together_at == [
@@ -338,7 +339,7 @@ def test_the_way_follows_the_device_and_flags_force_it(monkeypatch):
 
 @pytest.mark.slow
 def test_a_real_signal_stops_the_command_and_processes_go_on(folder):
-    """The set's command, stopped within its first value, resumed by processes."""
+    """The set's command, resumed by processes."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-m", "seqjax.main", "--experiment=tiny", "--data=sample", "--data_dir=."]
     command += ["--seeds=2", "--sweep=learning_rate=0.1,0.01", "--set=epochs=60", "--workdir=many"]
@@ -351,10 +352,10 @@ def test_a_real_signal_stops_the_command_and_processes_go_on(folder):
     _, error = process.communicate(timeout=200)
     assert process.returncode == 128 + signal.SIGINT, error
     assert error.count("\n") == 1
-    assert not (folder / "many" / "learning_rate=0.01").exists()
     done = subprocess.run(
         [*command, "--members=processes"], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "learning_rate=0.1/seed_1: resuming at step" in done.stdout
+    for value in ("0.1", "0.01"):
+        assert f"learning_rate={value}/seed_1: resuming at step" in done.stdout
     assert len(done.stdout.splitlines()[-2:]) == 2

@@ -19,6 +19,7 @@ table { border-collapse: collapse; font-size: .9rem; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; }
 th { border-bottom: 2px solid #999; white-space: nowrap; }
 tr.first td { border-top: 1px solid #ddd; }
+table.facts th { white-space: normal; vertical-align: bottom; }
 td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 td.name { font-family: ui-monospace, monospace; }
 .verdict { white-space: nowrap; font-weight: 600; padding: .1rem .5rem; border-radius: .3rem; }
@@ -95,12 +96,13 @@ def _claims(verdicts: Sequence[Verdict]) -> str:
 def _comparison(texts: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{_text(text)}</th>" for text in texts[0])
     lines = ["".join(f"<td>{_text(text)}</td>" for text in line) for line in texts[1:]]
-    return _wide(head, [f'<tr class="first">{line}</tr>' for line in lines])
+    return _wide(head, [f'<tr class="first">{line}</tr>' for line in lines], "facts")
 
 
-def _wide(head: str, lines: Sequence[str]) -> str:
+def _wide(head: str, lines: Sequence[str], kind: str = "") -> str:
     body = "\n".join(lines)
-    return f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>'
+    rows = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>"
+    return f'<div class="wide"><table class="{kind}">\n{rows}\n</table></div>'
 
 
 def _figure(figure: Figure) -> str:
