@@ -2,9 +2,12 @@
 # Train rows of the results table on the real data, several seeds of each, then write the report; run it again to resume
 # after any stop, or with more seeds.
 #
-#   launch/reproduce.sh [jena|imdb|few_labels|NAME ...]    all of it by default; the data as for local.sh (SEQJAX_DATA_DIR)
+#   launch/reproduce.sh [jena|imdb|few_labels|keras|NAME ...]    by default jena and imdb (with few_labels); the data as
+#                                                                for local.sh (SEQJAX_DATA_DIR)
 #
-# few_labels    the masked rows with random and with pretrained vectors, on 1, 5 and 20 % of the training labels
+# few_labels    the masked rows with random and with pretrained vectors, on 1, 5 and 20 % of the training labels, and
+#               once more with many more epochs on 1 and 5 %
+# keras         three seeds of Keras beside the rows that it can train, which the report then compares
 #
 # SEQJAX_RUNS   where the runs land, a folder a row (default: runs/real); the report in its report/
 # SEEDS         of each row (default: 5); rows without parameters are run once
@@ -12,22 +15,36 @@
 #               lecture's number of updates
 
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-set_up
+extras=()
+[[ " $* " != *" keras "* ]] || extras=(interop)
+set_up "${extras[@]}"
 runs=${SEQJAX_RUNS:-runs/real}
 seqjax() { "$venv/bin/python" -m seqjax.main "$@"; }
 epochs_of() { "$venv/bin/python" -c 'import sys, inspect; from seqjax import experiment as e
 print(inspect.signature(e.load(e.find(sys.argv[1]))).parameters["epochs"].default)' "$1"; }
 
+# longer NAME: the option for JENA_EPOCHS, if it says anything of this row
+longer() {
+  case $1 in
+    *_naive | *_drift) ;;
+    jena_*) [[ -z ${JENA_EPOCHS:-} ]] || echo "--set=epochs=$(($(epochs_of "$1") * JENA_EPOCHS))" ;;
+  esac
+}
+
 # train NAME FOLDER OPTION...: one row, or what the options make of it
 train() {
   local name=$1 folder=$2 options=("${@:3}")
+  options+=($(longer "$name"))
   if [[ $name != *_naive && $name != *_drift ]]; then
     options+=(--seeds="${SEEDS:-5}")
-    [[ $name != jena_* || -z ${JENA_EPOCHS:-} ]] || options+=(--set="epochs=$(($(epochs_of "$name") * JENA_EPOCHS))")
   fi
   if [[ $name == imdb_word2vec ]]; then
     [[ -n ${vectors:-} ]] || train word2vec word2vec
     vectors=$runs/word2vec/seed_0
+    if [[ ! -d $vectors/checkpoints ]]; then
+      echo "$folder is left out: of $vectors only the scores were kept; delete $runs/word2vec to train it anew" >&2
+      return
+    fi
     options+=(--set="vectors=$vectors")
   fi
   seqjax --experiment="$name" --workdir="$runs/$folder" "${options[@]}"
@@ -43,6 +60,16 @@ half() {
 few_labels() {
   for name in imdb_bilstm_masked imdb_glove imdb_word2vec; do
     train "$name" "${name}_few_labels" --sweep=train_fraction=0.01,0.05,0.2
+    train "$name" "${name}_1_percent" --set=train_fraction=0.01 --set=epochs=200
+    train "$name" "${name}_5_percent" --set=train_fraction=0.05 --set=epochs=60
+  done
+}
+
+keras() {
+  local names=(jena_{dense,conv1d,simple_rnn,lstm,lstm_dropout,stacked_gru,lstm_reversed,bilstm})
+  for name in "${names[@]}" imdb_{unigram,bigram,bigram_tfidf,bilstm_masked}; do
+    "$venv/bin/python" -m seqjax.compare --free --experiment="$name" --seeds=0,1,2 --output="$runs/keras/$name.json" \
+      $(longer "$name")
   done
 }
 
@@ -52,6 +79,7 @@ for asked in "$@"; do
     jena) half jena ;;
     imdb) half imdb; train glove glove; few_labels ;;
     few_labels) few_labels ;;
+    keras) keras ;;
     *) train "$asked" "$asked" ;;
   esac
 done

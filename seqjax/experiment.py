@@ -23,6 +23,8 @@ from typing import Any
 from seqjax.errors import UserError, check_least
 
 Knob = bool | int | float | str | None
+FILE_KNOBS = ("vectors",)
+"""Knobs that name a file. What is in it belongs to a run, as part of the data's fingerprint; where it lies does not."""
 
 
 @dataclasses.dataclass(frozen=True)

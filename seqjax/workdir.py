@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from seqjax.errors import UserError
+from seqjax.experiment import FILE_KNOBS
 
 IDENTITY = ("experiment", "data", "swept", "options", "fingerprint", "settings")
 KINDS = {"run": "a single run", "members": "the runs of --seeds or --sweep"}
@@ -31,6 +32,10 @@ def write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def _without_files(value: Any) -> Any:
+    return {k: v for k, v in value.items() if k not in FILE_KNOBS} if isinstance(value, dict) else value
 
 
 class Workdir:
@@ -75,9 +80,9 @@ class Workdir:
         if before != now:
             raise UserError(f"workdir {self.path} holds {KINDS[before]}, not {KINDS[now]}; choose another --workdir")
         for name in IDENTITY:
-            if name not in config or old.get(name) == config[name]:
+            before, now = _without_files(old.get(name)), _without_files(config.get(name))
+            if name not in config or before == now:
                 continue
-            before, now = old.get(name), config[name]
             if isinstance(before, dict) and isinstance(now, dict):
                 key = next(k for k in {**before, **now} if before.get(k) != now.get(k))
                 name, before, now = key, before.get(key), now.get(key)

@@ -205,9 +205,11 @@ def test_where_a_file_of_vectors_lies_does_not_decide_a_claim(tmp_path):
     for seed, (better, worse) in enumerate(((0.88, 0.87), (0.89, 0.87), (0.88, 0.86))):
         report_runs.write(tmp_path / f"m{seed}", "imdb_bilstm_masked", seed, worse, metric="accuracy")
         report_runs.write(
-            tmp_path / f"w{seed}", "imdb_word2vec", seed, better, metric="accuracy", vectors="/elsewhere/word2vec"
+            tmp_path / f"w{seed}", "imdb_word2vec", seed, better, metric="accuracy", vectors=f"/{seed}/word2vec"
         )
-    (verdict,) = verdicts.judge(list(grouped(tmp_path).values()), [claim])
+    groups = grouped(tmp_path)
+    assert set(groups) == {"imdb_bilstm_masked", "imdb_word2vec"}
+    (verdict,) = verdicts.judge(list(groups.values()), [claim])
     assert verdict.verdict == verdicts.HELD
     assert verdict.difference is not None
     assert verdict.difference.count == 3

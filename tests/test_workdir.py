@@ -55,6 +55,14 @@ def test_a_folder_of_another_run_is_refused_untouched(workdir, change, message):
     assert {file: file.read_bytes() for file in workdir.path.iterdir()} == before
 
 
+def test_where_a_file_lies_does_not_tell_runs_apart(workdir):
+    before, after = ({**CONFIG, "options": {**CONFIG["options"], "vectors": path}} for path in ("here", "/there"))
+    workdir.claim(before, {})
+    workdir.check(after)
+    with pytest.raises(UserError, match="a run with data=.*, not"):
+        workdir.check({**after, "fingerprint": "of what is in another file"})
+
+
 def test_what_is_not_given_is_not_checked(workdir):
     workdir.claim(CONFIG, {})
     workdir.check({"data": "real"})

@@ -10,8 +10,8 @@ from typing import Any
 HIGHER_IS_BETTER = ("accuracy",)
 OTHER_METRICS = ("rise", "seconds_per_epoch", "seconds", "seconds_until_best")
 """Those that are no score of a part."""
-FREE_KNOBS = ("epochs", "vectors")
-"""Knobs that may have any value in a run that a claim is judged by: how long it was trained, where a file lies."""
+FREE_KNOBS = ("epochs",)
+"""Knobs that may have any value in a run that a claim is judged by: how long it was trained."""
 
 
 @dataclasses.dataclass(frozen=True)

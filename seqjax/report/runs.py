@@ -13,6 +13,7 @@ from absl import logging
 
 from seqjax import experiment as experiments
 from seqjax.errors import UserError
+from seqjax.experiment import FILE_KNOBS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +73,8 @@ class Group:
         return self.first["parameters"] == 0
 
     def options(self) -> dict[str, Any]:
-        """The knobs without the seed."""
-        return {knob: value for knob, value in self.runs[0].config["options"].items() if knob != "seed"}
+        """The knobs without the seed and without those that name a file."""
+        return _options(self.runs[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +151,7 @@ def group(runs: Sequence[Run]) -> list[Group]:
     for run in runs:
         if run.results is None:
             continue
-        options = {knob: value for knob, value in run.config["options"].items() if knob != "seed"}
+        options = _options(run)
         identity = [run.config["experiment"], run.config["data"], options, run.config.get("fingerprint")]
         seeds = found.setdefault(json.dumps(identity, sort_keys=True), {})
         if run.seed in seeds:
@@ -163,11 +164,14 @@ def group(runs: Sequence[Run]) -> list[Group]:
 def _group(runs: Sequence[Run]) -> Group:
     config = runs[0].config
     defaults = defaults_of(_file(runs[0]))
-    options = {knob: value for knob, value in config["options"].items() if knob != "seed"}
-    changed = {knob: value for knob, value in options.items() if knob in defaults and defaults[knob] != value}
+    changed = {knob: value for knob, value in _options(runs[0]).items() if knob in defaults and defaults[knob] != value}
     words = [config["experiment"], *(f"{knob}={value}" for knob, value in changed.items())]
     words += ["[sample]"] if config["data"] == "sample" else []
     return Group(config["experiment"], " ".join(words), config["data"], changed, defaults, runs)
+
+
+def _options(run: Run) -> dict[str, Any]:
+    return {knob: value for knob, value in run.config["options"].items() if knob not in ("seed", *FILE_KNOBS)}
 
 
 def _file(run: Run) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqjax.experiment import FILE_KNOBS
 from seqjax.report import statistics
 from seqjax.report.claims import FREE_KNOBS
 from seqjax.report.runs import Group, Run
@@ -64,7 +65,8 @@ def _keras_of(group: Group, keras: Sequence[Mapping[str, Any]]) -> Mapping[str, 
     same = lambda found: (
         found["experiment"] == group.experiment
         and found.get("data", "real") == group.data
-        and {knob: value for knob, value in found["options"].items() if knob != "seed"} == group.options()
+        and {knob: value for knob, value in found["options"].items() if knob not in ("seed", *FILE_KNOBS)}
+        == group.options()
         and found["seeds"]
     )
     return max(filter(same, keras), key=lambda found: len(found["seeds"]), default=None)
