@@ -4,7 +4,8 @@
 #   launch/gpu_check.sh [--workloads=W1,W3 ...]     more flags go to python -m seqjax.benchmark
 #
 # Makes its own environment in .venv-gpu (or SEQJAX_VENV), or uses the Python in SEQJAX_PYTHON_READY as it is. Writes
-# gpu_check.json (the benchmark's rows) into $OUT or the current folder. Products are computed in full float32 (no TF32).
+# gpu_check.json (the benchmark's rows) into $OUT or the current folder; measures also where tests have failed, and fails
+# at the end. Products are computed in full float32 (no TF32).
 
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -23,5 +24,7 @@ export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} JAX_PLATFORMS=${JAX_PLATFORMS
 out=${OUT:-$PWD}
 cd "$root"
 "$ready" -c 'import jax; print(jax.devices())'
-"$ready" -m pytest -q tests/test_accelerator.py tests/test_cells.py tests/test_recurrent.py tests/test_fused.py
-"$ready" -m seqjax.benchmark --peers=torch,flax --output="$out/gpu_check.json" "$@"
+failed=0
+"$ready" -m pytest -q tests/test_accelerator.py tests/test_cells.py tests/test_recurrent.py tests/test_fused.py || failed=$?
+"$ready" -m seqjax.benchmark --peers=torch,flax --output="$out/gpu_check.json" "$@" || failed=$?
+exit "$failed"

@@ -51,7 +51,9 @@ def train(
       UserError: wrong name, option, data or workdir; nothing has been touched.
       RunStoppedError: a signal, or a loss that is not finite.
     """
-    source_file = own_copy(workdir, experiments.find(name))
+    current = experiments.find(name)
+    workdir.check({"experiment": name, "data": data})
+    source_file = own_copy(workdir, current)
     function = experiments.load(source_file)
     config = asked(name, experiments.options(function, options), data, settings)
     workdir.check(config)

@@ -13,6 +13,7 @@ import ast
 import dataclasses
 import difflib
 import inspect
+import math
 import runpy
 import types
 import typing
@@ -23,6 +24,8 @@ from typing import Any
 from seqjax.errors import UserError, check_least
 
 Knob = bool | int | float | str | None
+RANGES = {"learning_rate": (0, math.inf), "dropout": (0, 1), "recurrent_dropout": (0, 1), "layers": (1, math.inf)}
+"""Knobs that mean the same in every experiment: from the first number on, and below the second."""
 FILE_KNOBS = ("vectors",)
 """Knobs that name a file. What is in it belongs to a run, as part of the data's fingerprint; where it lies does not."""
 
@@ -126,7 +129,7 @@ def options(function: Callable[..., Experiment], settings: Iterable[str]) -> dic
     of them `| None` (the word none).
 
     Raises:
-      UserError: not of that form, an unknown knob, or a value of the wrong type.
+      UserError: not of that form, an unknown knob, or a value of the wrong type or outside its `RANGES`.
     """
     parameters = inspect.signature(function).parameters
     hints = typing.get_type_hints(function)
@@ -137,7 +140,11 @@ def options(function: Callable[..., Experiment], settings: Iterable[str]) -> dic
             raise UserError(f"--set={setting} is not of the form --set=knob=value")
         if knob not in values:
             raise UserError(f"there is no knob {knob!r}{_choices(knob, list(values))}")
-        values[knob] = _parse(knob, text, hints[knob])
+        values[knob] = value = _parse(knob, text, hints[knob])
+        if knob in RANGES and isinstance(value, int | float):
+            least, bound = RANGES[knob]
+            if not least <= value < bound:
+                raise UserError(f"{knob}={text} is not in [{least}, {bound})")
     return values
 
 

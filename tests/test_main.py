@@ -14,6 +14,7 @@ import pytest
 from absl.testing import flagsaver
 
 from seqjax import main
+from seqjax.workdir import Workdir
 
 RESULT_KEYS = {
     "experiment", "options", "parameters", "best_epoch", "validation", "test", "lecture", "data", "seconds",
@@ -55,6 +56,10 @@ def call(tmp_path, monkeypatch, capsys):
         (["--experiment=jena_lstm", "--data=sample", "--set=units=0"], "units must be at least 1"),
         (["--experiment=jena_lstm", "--data=sample", "--set=sequence_length=0"], "sequence_length"),
         (["--experiment=imdb_bilstm", "--data=sample", "--set=dropout=1.5"], "dropout=1.5 is not in [0, 1)"),
+        (["--experiment=jena_lstm", "--set=learning_rate=-1"], "learning_rate=-1 is not in [0, inf)"),
+        (["--experiment=jena_lstm", "--set=learning_rate=nan"], "learning_rate=nan is not in [0, inf)"),
+        (["--experiment=jena_stacked_gru", "--set=layers=0"], "layers=0 is not in [1, inf)"),
+        (["--experiment=jena_lstm_dropout", "--sweep=dropout=0.1,2"], "dropout=2 is not in [0, 1)"),
         (["--experiment=jena_lstm", "--steps_per_dispatch=0"], "steps_per_dispatch must be at least 1"),
         (["--experiment=jena_lstm", "--seeds=2", "--devices=2"], "--devices is for a single run"),
         (["--experiment=jena_lstm", "--seeds=2", "--explain"], "--explain is for a single run"),
@@ -83,6 +88,14 @@ def test_a_wrong_call_is_one_clear_line_and_exit_code_2(call, tmp_path, argument
     assert error.count("\n") == 1
     assert "Traceback" not in error + out
     assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_of_another_experiment_is_refused_in_one_line(call, tmp_path):
+    workdir = Workdir(tmp_path / "taken")
+    workdir.claim({"experiment": "jena_gru", "options": {}, "data": "sample"}, {"experiment.py": "another = 1"})
+    code, _, error = call("--experiment=jena_lstm", "--data=sample", f"--workdir={workdir.path}")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "holds a run with experiment=jena_gru, not jena_lstm; choose another --workdir" in error
 
 
 def test_help_and_list_need_neither_jax_nor_tensorflow():
