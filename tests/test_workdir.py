@@ -59,7 +59,7 @@ def test_where_a_file_lies_does_not_tell_runs_apart(workdir):
     before, after = ({**CONFIG, "options": {**CONFIG["options"], "vectors": path}} for path in ("here", "/there"))
     workdir.claim(before, {})
     workdir.check(after)
-    with pytest.raises(UserError, match="a run with data=.*, not"):
+    with pytest.raises(UserError, match=r"a run with data=.*, not"):
         workdir.check({**after, "fingerprint": "of what is in another file"})
 
 
