@@ -48,6 +48,8 @@ class Group:
     changed: Mapping[str, Any]
     """The knobs that are not the experiment's defaults, with their values."""
     defaults: Mapping[str, Any]
+    options: Mapping[str, Any]
+    """As `completed`."""
     runs: Sequence[Run]
     """By seed."""
 
@@ -65,10 +67,6 @@ class Group:
     def deterministic(self) -> bool:
         """Nothing is trained, so nothing depends on the seed."""
         return self.first["parameters"] == 0
-
-    def options(self) -> dict[str, Any]:
-        """The knobs without the seed."""
-        return {knob: value for knob, value in self.runs[0].config["options"].items() if knob != "seed"}
 
 
 def find(folder: Path) -> tuple[list[Run], list[Mapping[str, Any]]]:
@@ -88,7 +86,8 @@ def find(folder: Path) -> tuple[list[Run], list[Mapping[str, Any]]]:
             runs += _run(Path(path))
         elif "config.json" not in files:
             candidates = (_read(Path(path) / name) for name in sorted(files) if name.endswith(".json"))
-            keras += [found for found in candidates if found and found.get("kind") == "keras"]
+            found = [found for found in candidates if found and found.get("kind") == "keras"]
+            keras += [one | {"options": completed(one["experiment"], one["options"])} for one in found]
     if not runs and not keras:
         raise UserError(f"--runs={folder} holds no run; train one first: python -m seqjax.main --workdir={folder}/NAME")
     return runs, keras
@@ -125,7 +124,7 @@ def group(runs: Sequence[Run]) -> list[Group]:
     for run in runs:
         if run.results is None:
             continue
-        options = {knob: value for knob, value in run.config["options"].items() if knob != "seed"}
+        options = completed(run.config["experiment"], run.config["options"])
         identity = [run.config["experiment"], run.config["data"], options, run.config.get("fingerprint")]
         seeds = found.setdefault(json.dumps(identity, sort_keys=True), {})
         if run.seed in seeds:
@@ -135,14 +134,20 @@ def group(runs: Sequence[Run]) -> list[Group]:
     return _told_apart(sorted(groups, key=lambda row: (row.data, row.experiment, row.label)))
 
 
+def completed(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The knobs without the seed, and those that have come to the experiment since, at their default."""
+    defaults = defaults_of(experiments.find(name)) if name in experiments.names() else {}
+    return {knob: value for knob, value in {**defaults, **options}.items() if knob != "seed"}
+
+
 def _group(runs: Sequence[Run]) -> Group:
     config = runs[0].config
     defaults = defaults_of(_file(runs[0]))
-    options = {knob: value for knob, value in config["options"].items() if knob != "seed"}
+    options = completed(config["experiment"], config["options"])
     changed = {knob: value for knob, value in options.items() if knob in defaults and defaults[knob] != value}
     words = [config["experiment"], *(f"{knob}={value}" for knob, value in changed.items())]
     words += ["[sample]"] if config["data"] == "sample" else []
-    return Group(config["experiment"], " ".join(words), config["data"], changed, defaults, runs)
+    return Group(config["experiment"], " ".join(words), config["data"], changed, defaults, options, runs)
 
 
 def _file(run: Run) -> Path:

@@ -42,7 +42,7 @@ def _row(group: Group, keras: Mapping[str, Any] | None) -> Row:
         "label": group.label,
         "experiment": group.experiment,
         "data": group.data,
-        "options": group.options(),
+        "options": dict(group.options),
         "metric": group.metric,
         "lecture": first.get("lecture", {}),
         "optimum": first.get("optimum", {}),
@@ -62,7 +62,7 @@ def _keras_of(group: Group, keras: Sequence[Mapping[str, Any]]) -> Mapping[str, 
     same = lambda found: (
         found["experiment"] == group.experiment
         and found.get("data", "real") == group.data
-        and {knob: value for knob, value in found["options"].items() if knob != "seed"} == group.options()
+        and found["options"] == group.options
         and found["seeds"]
     )
     return max(filter(same, keras), key=lambda found: len(found["seeds"]), default=None)
