@@ -26,6 +26,7 @@ def experiment(
     sampling: int = 1,
     sequence_length: int = 120,
     horizon: int = 24,
+    purge: bool = False,
     units: int = 32,
     learning_rate: float = 1e-3,
     epochs: int = 20,
@@ -34,7 +35,7 @@ def experiment(
 ) -> Experiment:
     form = Form(time, format or None, missing)
     return Experiment(
-        source=CsvWindows(file, target, features, form, sampling, sequence_length, horizon),
+        source=CsvWindows(file, target, features, form, sampling, sequence_length, horizon, purge),
         model=Rescaled(RecurrentForecaster(LSTM(units))),
         loss=metrics.squared_error,
         metrics={"mae": metrics.absolute_error},

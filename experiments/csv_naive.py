@@ -22,6 +22,7 @@ def experiment(
     sampling: int = 1,
     sequence_length: int = 120,
     horizon: int = 24,
+    purge: bool = False,
     season: int | None = None,
     batch_size: int = 256,
     seed: int = 0,
@@ -29,7 +30,7 @@ def experiment(
     form = Form(time, format or None, missing)
     seasonal = season and SeasonalNaive(0, ahead=-(-horizon // sampling), season=season)
     return Experiment(
-        source=CsvWindows(file, target, "", form, sampling, sequence_length, horizon),
+        source=CsvWindows(file, target, "", form, sampling, sequence_length, horizon, purge),
         model=Rescaled(seasonal or LastValue(column=0)),
         loss=metrics.squared_error,
         metrics={"mae": metrics.absolute_error},

@@ -3,6 +3,8 @@
 python -m seqjax.main --experiment=imdb_bilstm
 """
 
+from typing import Any
+
 import optax
 
 from seqjax import metrics
@@ -17,6 +19,9 @@ def experiment(
     *,
     vocabulary_size: int = 20_000,
     sequence_length: int | None = None,
+    stem: str | None = None,
+    fold_accents: bool = False,
+    strip_special: bool = False,
     embedding_size: int = 256,
     units: int = 32,
     dropout: float = 0.5,
@@ -25,8 +30,9 @@ def experiment(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
+    words: dict[str, Any] = {"stem": stem, "fold_accents": fold_accents, "strip_special": strip_special}
     return Experiment(
-        source=Reviews(vocabulary_size, sequence_length),
+        source=Reviews(vocabulary_size, sequence_length, **words),
         model=RecurrentClassifier(vocabulary_size, embedding_size, Bidirectional(LSTM(units)), dropout),
         loss=metrics.binary_cross_entropy,
         metrics={"accuracy": metrics.binary_accuracy},

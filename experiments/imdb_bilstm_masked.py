@@ -3,6 +3,8 @@
 python -m seqjax.main --experiment=imdb_bilstm_masked
 """
 
+from typing import Any
+
 import optax
 
 from seqjax import metrics
@@ -17,6 +19,9 @@ def experiment(
     *,
     vocabulary_size: int = 20_000,
     sequence_length: int | None = None,
+    stem: str | None = None,
+    fold_accents: bool = False,
+    strip_special: bool = False,
     group_lengths: bool = True,
     train_fraction: float = 1.0,
     embedding_size: int = 256,
@@ -27,8 +32,9 @@ def experiment(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
+    words: dict[str, Any] = {"stem": stem, "fold_accents": fold_accents, "strip_special": strip_special}
     return Experiment(
-        source=Reviews(vocabulary_size, sequence_length, grouped=group_lengths, train_fraction=train_fraction),
+        source=Reviews(vocabulary_size, sequence_length, grouped=group_lengths, train_fraction=train_fraction, **words),
         model=RecurrentClassifier(
             vocabulary_size, embedding_size, Bidirectional(LSTM(units)), dropout, mask_padding=True
         ),

@@ -3,6 +3,8 @@
 python -m seqjax.main --experiment=imdb_conv1d
 """
 
+from typing import Any
+
 import optax
 
 from seqjax import metrics
@@ -15,6 +17,9 @@ def experiment(
     *,
     vocabulary_size: int = 20_000,
     sequence_length: int | None = None,
+    stem: str | None = None,
+    fold_accents: bool = False,
+    strip_special: bool = False,
     embedding_size: int = 256,
     filters: int = 32,
     width: int = 7,
@@ -24,8 +29,9 @@ def experiment(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
+    words: dict[str, Any] = {"stem": stem, "fold_accents": fold_accents, "strip_special": strip_special}
     return Experiment(
-        source=Reviews(vocabulary_size, sequence_length),
+        source=Reviews(vocabulary_size, sequence_length, **words),
         model=ConvClassifier(vocabulary_size, embedding_size, filters, width, dropout),
         loss=metrics.binary_cross_entropy,
         metrics={"accuracy": metrics.binary_accuracy},

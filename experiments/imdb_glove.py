@@ -3,6 +3,8 @@
 python -m seqjax.main --experiment=imdb_glove
 """
 
+from typing import Any
+
 import optax
 
 from seqjax import metrics
@@ -20,6 +22,8 @@ def experiment(
     fine_tune: bool = False,
     vocabulary_size: int = 20_000,
     sequence_length: int | None = None,
+    fold_accents: bool = False,
+    strip_special: bool = False,
     group_lengths: bool = True,
     train_fraction: float = 1.0,
     embedding_size: int = 100,
@@ -30,7 +34,8 @@ def experiment(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
-    reviews = Reviews(vocabulary_size, sequence_length, grouped=group_lengths, train_fraction=train_fraction)
+    words: dict[str, Any] = {"fold_accents": fold_accents, "strip_special": strip_special}
+    reviews = Reviews(vocabulary_size, sequence_length, grouped=group_lengths, train_fraction=train_fraction, **words)
     layer = Bidirectional(LSTM(units))
     return Experiment(
         source=PretrainedReviews(reviews, embedding_size, None if vectors == "glove" else vectors),

@@ -3,6 +3,8 @@
 python -m seqjax.main --experiment=imdb_onehot_bilstm
 """
 
+from typing import Any
+
 import optax
 
 from seqjax import metrics
@@ -17,6 +19,9 @@ def experiment(
     *,
     vocabulary_size: int = 20_000,
     sequence_length: int | None = None,
+    stem: str | None = None,
+    fold_accents: bool = False,
+    strip_special: bool = False,
     units: int = 32,
     dropout: float = 0.5,
     learning_rate: float = 1e-3,
@@ -24,8 +29,9 @@ def experiment(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
+    words: dict[str, Any] = {"stem": stem, "fold_accents": fold_accents, "strip_special": strip_special}
     return Experiment(
-        source=Reviews(vocabulary_size, sequence_length, encoding="one_hot"),
+        source=Reviews(vocabulary_size, sequence_length, encoding="one_hot", **words),
         model=RecurrentClassifier(vocabulary_size, None, Bidirectional(LSTM(units)), dropout),
         loss=metrics.binary_cross_entropy,
         metrics={"accuracy": metrics.binary_accuracy},

@@ -3,6 +3,8 @@
 python -m seqjax.main --experiment=imdb_transformer
 """
 
+from typing import Any
+
 import optax
 
 from seqjax import metrics
@@ -15,6 +17,9 @@ def experiment(
     *,
     vocabulary_size: int = 20_000,
     sequence_length: int | None = None,
+    stem: str | None = None,
+    fold_accents: bool = False,
+    strip_special: bool = False,
     group_lengths: bool = True,
     embedding_size: int = 64,
     heads: int = 2,
@@ -26,8 +31,9 @@ def experiment(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
+    words: dict[str, Any] = {"stem": stem, "fold_accents": fold_accents, "strip_special": strip_special}
     return Experiment(
-        source=Reviews(vocabulary_size, sequence_length, grouped=group_lengths),
+        source=Reviews(vocabulary_size, sequence_length, grouped=group_lengths, **words),
         model=TransformerClassifier(
             vocabulary_size, embedding_size, sequence_length or LENGTH, heads, head_size, units, dropout
         ),

@@ -3,6 +3,8 @@
 python -m seqjax.main --experiment=imdb_unigram
 """
 
+from typing import Any
+
 import optax
 
 from seqjax import metrics
@@ -14,6 +16,9 @@ from seqjax.models.classifiers import BagOfWordsClassifier
 def experiment(
     *,
     vocabulary_size: int = 20_000,
+    stem: str | None = None,
+    fold_accents: bool = False,
+    strip_special: bool = False,
     units: int = 16,
     dropout: float = 0.5,
     learning_rate: float = 1e-3,
@@ -21,8 +26,9 @@ def experiment(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
+    words: dict[str, Any] = {"stem": stem, "fold_accents": fold_accents, "strip_special": strip_special}
     return Experiment(
-        source=Reviews(vocabulary_size, encoding="multi_hot"),
+        source=Reviews(vocabulary_size, encoding="multi_hot", **words),
         model=BagOfWordsClassifier(vocabulary_size, units, dropout),
         loss=metrics.binary_cross_entropy,
         metrics={"accuracy": metrics.binary_accuracy},

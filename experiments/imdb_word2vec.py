@@ -4,6 +4,8 @@ python -m seqjax.main --experiment=word2vec
 python -m seqjax.main --experiment=imdb_word2vec
 """
 
+from typing import Any
+
 import optax
 
 from seqjax import analogies, metrics
@@ -21,6 +23,9 @@ def experiment(
     fine_tune: bool = True,
     vocabulary_size: int = 20_000,
     sequence_length: int | None = None,
+    stem: str | None = None,
+    fold_accents: bool = False,
+    strip_special: bool = False,
     group_lengths: bool = True,
     train_fraction: float = 1.0,
     embedding_size: int = 256,
@@ -31,7 +36,8 @@ def experiment(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
-    reviews = Reviews(vocabulary_size, sequence_length, grouped=group_lengths, train_fraction=train_fraction)
+    words: dict[str, Any] = {"stem": stem, "fold_accents": fold_accents, "strip_special": strip_special}
+    reviews = Reviews(vocabulary_size, sequence_length, grouped=group_lengths, train_fraction=train_fraction, **words)
     layer = Bidirectional(LSTM(units))
     return Experiment(
         source=PretrainedReviews(reviews, embedding_size, vectors, read=analogies.read),

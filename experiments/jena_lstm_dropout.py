@@ -20,13 +20,15 @@ def experiment(
     sampling_rate: int | None = None,
     sequence_length: int | None = None,
     delay: int | None = None,
+    purge: bool = False,
+    repair: bool = True,
     learning_rate: float = 1e-3,
     epochs: int = 50,
     batch_size: int = 256,
     seed: int = 0,
 ) -> Experiment:
     return Experiment(
-        source=Windows(sampling_rate, sequence_length, delay),
+        source=Windows(sampling_rate, sequence_length, delay, purge=purge, repair=repair),
         model=RecurrentForecaster(LSTM(units, recurrent_dropout=recurrent_dropout), dropout),
         loss=metrics.squared_error,
         metrics={"mae": metrics.absolute_error},

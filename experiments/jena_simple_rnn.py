@@ -25,6 +25,8 @@ def experiment(
     sampling_rate: int | None = None,
     sequence_length: int | None = None,
     delay: int | None = None,
+    purge: bool = False,
+    repair: bool = True,
     optimizer: Literal["rmsprop", "adam", "adamw", "adagrad", "sgd"] = "rmsprop",
     learning_rate: float = 1e-3,
     clip_norm: float | None = None,
@@ -33,7 +35,7 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     return Experiment(
-        source=Windows(sampling_rate, sequence_length, delay),
+        source=Windows(sampling_rate, sequence_length, delay, purge=purge, repair=repair),
         model=RecurrentForecaster(SimpleRNN(units, activation=activation, initializer=initializer)),
         loss=metrics.squared_error,
         metrics={"mae": metrics.absolute_error},

@@ -22,13 +22,15 @@ def experiment(
     sampling_rate: int | None = None,
     sequence_length: int | None = None,
     delay: int | None = None,
+    purge: bool = False,
+    repair: bool = True,
     learning_rate: float = 1e-3,
     epochs: int = 50,
     batch_size: int = 256,
     seed: int = 0,
 ) -> Experiment:
     return Experiment(
-        source=Windows(sampling_rate, sequence_length, delay),
+        source=Windows(sampling_rate, sequence_length, delay, purge=purge, repair=repair),
         model=RecurrentForecaster(
             Stacked([GRU(units, recurrent_dropout=recurrent_dropout) for _ in range(layers)]), dropout
         ),

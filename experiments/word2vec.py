@@ -4,6 +4,8 @@ python -m seqjax.main --experiment=word2vec
 python -m seqjax.analogies runs/word2vec --near=film,dreadful
 """
 
+from typing import Any
+
 from seqjax.data.blocks import Blocks
 from seqjax.data.imdb import Reviews
 from seqjax.experiment import Experiment
@@ -17,16 +19,21 @@ def experiment(
     negatives: int = 5,
     window: int = 5,
     sample: float = 1e-3,
+    power: float = 0.75,
     vocabulary_size: int = 20_000,
+    stem: str | None = None,
+    fold_accents: bool = False,
+    strip_special: bool = False,
     embedding_size: int = 256,
     learning_rate: float = 0.15,
     epochs: int = 5,
     batch_size: int = 256,
     seed: int = 0,
 ) -> Experiment:
+    words: dict[str, Any] = {"stem": stem, "fold_accents": fold_accents, "strip_special": strip_special}
     room = 0.72 if 0 < sample <= 1e-3 else 1.0  # 0.63 of the reviews' tokens are left at 1e-3; batches differ by 0.01
     return Experiment(
-        source=Blocks(Reviews(vocabulary_size, 1024), sample=sample, hierarchical=negatives == 0),
+        source=Blocks(Reviews(vocabulary_size, 1024, **words), sample=sample, power=power, hierarchical=negatives == 0),
         model=Word2Vec(vocabulary_size, embedding_size, method, window, negatives, room=room),
         loss=lambda outputs, targets: outputs[:, 0],
         metrics={"true_pairs": lambda outputs, targets: outputs[:, 1]},

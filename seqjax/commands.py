@@ -55,7 +55,7 @@ def train(
     workdir.check({"experiment": name, "data": data})
     source_file = own_copy(workdir, current)
     function = experiments.load(source_file)
-    config = asked(name, experiments.options(function, options), data, settings)
+    config = asked(name, function, options, data, settings)
     workdir.check(config)
     experiment = function(**config["options"])
     dataset = experiment.source.load(data, data_dir)
@@ -78,10 +78,10 @@ def train(
         return finish(experiment, dataset, workdir, config, fit(experiment, dataset, workdir, settings))
 
 
-def asked(name: str, knobs: Mapping[str, Any], data: str, settings: "Settings") -> dict[str, Any]:
+def asked(name: str, function: Any, options: Sequence[str], data: str, settings: "Settings") -> dict[str, Any]:
     """What config.json says before the data are read; see `train` for the arguments."""
-    kept = {"steps_per_dispatch": settings.steps_per_dispatch}
-    return {"experiment": name, "options": dict(knobs), "data": data, "settings": kept}
+    knobs = {"options": experiments.options(function, options), "defaults": experiments.options(function, [])}
+    return {"experiment": name, **knobs, "data": data, "settings": {"steps_per_dispatch": settings.steps_per_dispatch}}
 
 
 def found(experiment: Experiment, dataset: "Dataset", tuned: Mapping[str, str]) -> dict[str, Any]:

@@ -151,9 +151,9 @@ def options(function: Callable[..., Experiment], settings: Iterable[str]) -> dic
 def _parse(knob: str, text: str, hint: Any) -> Knob:
     origin = typing.get_origin(hint)
     kinds = typing.get_args(hint) if origin in (typing.Union, types.UnionType) else (hint,)
+    if types.NoneType in kinds and text.lower() == "none":
+        return None
     for kind in kinds:
-        if kind is types.NoneType and text.lower() == "none":
-            return None
         if kind is bool and text.lower() in ("true", "false"):
             return text.lower() == "true"
         if typing.get_origin(kind) is typing.Literal and text in typing.get_args(kind):

@@ -141,7 +141,8 @@ def train(
     """
     knobs = experiments.options(function, options)
     shared = {knob: value for knob, value in knobs.items() if knob not in ("seed", members[0].knob)}
-    config = {"kind": "members", "experiment": name, "data": data, "options": shared}
+    defaults = {knob: value for knob, value in experiments.options(function, []).items() if knob in shared}
+    config = {"kind": "members", "experiment": name, "data": data, "options": shared, "defaults": defaults}
     config["swept"] = members[0].knob
     workdir.check(config)
     with workdir.lock():

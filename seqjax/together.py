@@ -228,8 +228,9 @@ class Together:
         with contextlib.ExitStack() as stack:
             try:
                 function = experiments.load(source_file)
-                knobs = {m.folder: experiments.options(function, [*self.options, *m.settings]) for m in members}
-                found = {folder: function(**knobs[folder]) for folder in codes}
+                each = {m.folder: [*self.options, *m.settings] for m in members}
+                asked = {f: commands.asked(self.name, function, each[f], self.data, self.settings) for f in codes}
+                found = {folder: function(**asked[folder]["options"]) for folder in codes}
                 for alike in _by_value(members):
                     _check_seeds([found[member.folder] for member in alike])
                 dataset = found[members[0].folder].source.load(self.data, self.data_dir)
@@ -240,9 +241,8 @@ class Together:
             configs = {}
             for member in members:
                 try:
-                    config = self._claim(
-                        member, found[member.folder], knobs[member.folder], dataset, source_file, stack
-                    )
+                    config = asked[member.folder] | commands.found(found[member.folder], dataset, self.tuned)
+                    self._claim(member, config, dataset, source_file, stack)
                 except UserError as error:
                     codes[member.folder] = _failed(member.folder, error)
                     continue
@@ -252,17 +252,12 @@ class Together:
                     print(f"{member.folder}: is finished already", flush=True)
             return codes | self._fit({folder: found[folder] for folder in configs}, configs, dataset, sweep, interrupt)
 
-    def _claim(
-        self, member: Member, experiment: Experiment, knobs: Any, dataset: Dataset, source_file: Path, stack: Any
-    ) -> dict[str, Any]:
-        """Make the member's folder its own and hold it until `stack` is closed; returns its config.json."""
+    def _claim(self, member: Member, config: Any, dataset: Dataset, source_file: Path, stack: Any) -> None:
+        """Make the member's folder its own and hold it until `stack` is closed."""
         workdir = self._workdir(member)
-        config = commands.asked(self.name, knobs, self.data, self.settings)
-        config |= commands.found(experiment, dataset, self.tuned)
         workdir.check(config)
         stack.enter_context(workdir.lock())
         commands.claim(workdir, config, dataset, source_file)
-        return config
 
     def _fit(
         self,

@@ -1,6 +1,6 @@
 """A run's folder: all that evaluate, predict and the report need, and what a rerun must agree with.
 
-config.json     experiment, options, data and their fingerprint, settings, versions, device
+config.json     experiment, options and their defaults, data and their fingerprint, settings, versions, device
 experiment.py   a copy of the file that defined it
 metrics.jsonl   one row per epoch
 results.json    when finished
@@ -32,10 +32,6 @@ def write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-
-
-def _without_files(value: Any) -> Any:
-    return {k: v for k, v in value.items() if k not in FILE_KNOBS} if isinstance(value, dict) else value
 
 
 class Workdir:
@@ -70,6 +66,8 @@ class Workdir:
     def check(self, config: Mapping[str, Any]) -> None:
         """Does nothing if the folder is free or belongs to the same run.
 
+        Options that came after the folder's run count as if it had them at the `defaults` of `config`.
+
         Raises:
           UserError: it belongs to another run; the message names the first thing that differs.
         """
@@ -80,12 +78,18 @@ class Workdir:
         if before != now:
             raise UserError(f"workdir {self.path} holds {KINDS[before]}, not {KINDS[now]}; choose another --workdir")
         for name in IDENTITY:
-            before, now = _without_files(old.get(name)), _without_files(config.get(name))
-            if name not in config or before == now:
+            if name not in config:
+                continue
+            before, now = old.get(name), config[name]
+            if name == "options" and before is not None:
+                whole = ({**config.get("defaults", {}), **knobs} for knobs in (before, now))
+                before, now = ({knob: v for knob, v in knobs.items() if knob not in FILE_KNOBS} for knobs in whole)
+            if before == now:
                 continue
             if isinstance(before, dict) and isinstance(now, dict):
-                key = next(k for k in {**before, **now} if before.get(k) != now.get(k))
-                name, before, now = key, before.get(key), now.get(key)
+                before, now = ({key: mine.get(key, "unknown") for key in {**before, **now}} for mine in (before, now))
+                name = next(key for key in now if before[key] != now[key])
+                before, now = before[name], now[name]
             if name == "fingerprint":
                 name, before, now = "data", old.get("description"), config.get("description")
             raise UserError(

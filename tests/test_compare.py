@@ -186,6 +186,10 @@ def test_free_runs_differ_by_seed_repeat_themselves_and_resume(free_run, tmp_pat
     assert again["seeds"][0]["test"] == pytest.approx(first["seeds"][0]["test"], rel=1e-6)
     with pytest.raises(UserError, match=r"is of options=.* choose another"):
         free_run("units=3")
+    older = json.loads((tmp_path / "k/d.json").read_text())
+    del older["options"]["purge"]
+    (tmp_path / "k/d.json").write_text(json.dumps(older))
+    assert free_run(seeds=[1])[0]["seeds"] == older["seeds"]
     (tmp_path / "k/d.json").write_text("[]")
     with pytest.raises(UserError, match="is no result of a comparison"):
         free_run()

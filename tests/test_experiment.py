@@ -86,12 +86,13 @@ def knobs(
     length: int | None = None,
     merge: Literal["sum", "mul"] = "sum",
     title: str = "a",
+    stem: str | None = None,
 ):
     raise AssertionError("never called")
 
 
 def test_defaults_are_all_there():
-    expected = {"units": 16, "rate": 1e-3, "masked": False, "length": None, "merge": "sum", "title": "a"}
+    expected = {"units": 16, "rate": 1e-3, "masked": False, "length": None, "merge": "sum", "title": "a", "stem": None}
     assert experiments.options(knobs, []) == expected
 
 
@@ -107,6 +108,9 @@ def test_defaults_are_all_there():
         ("length=none", None),
         ("merge=mul", "mul"),
         ("title=a=b", "a=b"),
+        ("title=none", "none"),
+        ("stem=english", "english"),
+        ("stem=none", None),
     ],
 )
 def test_values_are_read_by_the_annotation(setting, value):

@@ -1,7 +1,9 @@
 """Every file in experiments/: it runs, has the specified parameters, and is documented."""
 
 import ast
+import os
 import re
+import shutil
 from pathlib import Path
 
 import jax
@@ -9,9 +11,12 @@ import numpy as np
 import pytest
 
 from seqjax import experiment as experiments
+from seqjax import members
 from seqjax.report import runs
 from seqjax.train import count_parameters, create_state
+from seqjax.workdir import Workdir
 
+DATA = Path(os.environ.get("SEQJAX_DATA_DIR") or Path(__file__).resolve().parents[2] / "shared/data")
 PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "jena_naive": 0,
     "jena_dense": 26_913,
@@ -71,7 +76,7 @@ def test_what_the_list_reads_is_what_runs(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_row_is_a_short_file_that_imports_no_other(name):
     text = experiments.find(name).read_text()
-    assert len(text.splitlines()) <= (65 if name == "jena_recurrent" else 45)  # the one that has all the knobs
+    assert len(text.splitlines()) <= (65 if name == "jena_recurrent" else 51)  # the one that has all the knobs
     imported = [node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
     assert not any(module.startswith("experiments") for module in imported if module)
     assert f"--experiment={name}" in text
@@ -86,8 +91,62 @@ def test_every_knob_is_keyword_only_with_a_default_that_reads_back(name):
     assert experiments.options(function, settings) == defaults
 
 
+@pytest.mark.parametrize("name", [n for n in NAMES if n.startswith(("imdb", "word2vec", "glove"))])
+def test_how_words_are_spelled_are_knobs_of_every_row_of_reviews(name):
+    knobs = {"fold_accents": True, "strip_special": True}
+    if name != "imdb_glove":  # whose words are no stems
+        knobs["stem"] = "english"
+    source = experiments.load(experiments.find(name))(**knobs).source
+    reviews = getattr(source, "reviews", source)
+    assert {knob: getattr(reviews, knob) for knob in knobs} == knobs
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("jena") and PARAMETERS[n]])
+def test_purge_and_repair_are_knobs_of_every_learned_forecast(name):
+    source = experiments.load(experiments.find(name))(purge=True, repair=False).source
+    assert (source.purge, source.repair) == (True, False)
+
+
+@pytest.mark.parametrize("name", ["csv_lstm", "csv_naive"])
+def test_purge_is_a_knob_of_the_rows_of_any_csv(name):
+    assert experiments.load(experiments.find(name))(purge=True).source.purge
+
+
+KEPT = Path(__file__).parents[1] / "experiments" / "results"
+
+
+SETS = sorted(path.parent.name for path in KEPT.glob("*/results.json") if not path.with_name("metrics.jsonl").exists())
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_sets_of_runs_that_are_kept_go_on_under_the_knobs_of_today(name, tmp_path):
+    workdir = Workdir(Path(shutil.copytree(KEPT / name, tmp_path / name)))
+    config, before = workdir.config() or {}, workdir.results() or {}
+    function = experiments.load(experiments.find(config["experiment"]))
+    options = [f"{knob}={value}" for knob, value in config["options"].items()]
+    sweep, seeds = None, before.get("seeds")
+    if config["swept"]:
+        sweep = f"{config['swept']}={','.join(group['value'] for group in before['values'])}"
+        seeds = before["values"][0]["seeds"]
+    planned = members.plan(function, options, len(seeds), sweep)
+    run = lambda those: {member.folder: 0 for member in those}
+    results = members.train(config["experiment"], function, workdir, planned, options=options, data="real", run=run)
+    assert results.items() >= (before | {"options": results["options"]}).items()
+
+
+@pytest.mark.slow
+def test_the_kept_fingerprints_are_still_those_of_the_data():
+    """Of files at hand: a source's new option, at its default, makes no other data."""
+    if not (DATA / "tensorflow_datasets" / "imdb_reviews").is_dir():
+        pytest.skip(f"no IMDB reviews in {DATA}")
+    for name in ("imdb_unigram", "word2vec"):
+        config = Workdir(KEPT / name / "seed_0").config() or {}
+        experiment = experiments.load(experiments.find(name))(**config["options"])
+        assert experiment.source.load("real", DATA).fingerprint == config["fingerprint"]
+
+
 def test_results_that_are_kept_are_whole_and_real():
-    kept = runs.find(Path(__file__).parents[1] / "experiments" / "results").runs
+    kept = runs.find(KEPT).runs
     for run in kept:
         assert run.results is not None, run.path
         assert run.config["data"] == "real"

@@ -197,13 +197,15 @@ def test_weights_are_counts_times_the_training_parts_idf():
     assert (weights[tokens == 20_000] == 0).all()
 
 
-def test_stems_and_accents_are_options(monkeypatch):
+def test_stems_accents_and_special_characters_are_options(monkeypatch):
     accented = stand_in()
-    accented.train_texts[:] = [text.replace("FILM", "séance") + " filming" for text in accented.train_texts]
+    accented.train_texts[:] = [text.replace("FILM", "séance") + " filming “so”" for text in accented.train_texts]
     monkeypatch.setattr(imdb.sample_reviews, "reviews", lambda: accented)
     assert {"séance", "filming"} <= set(words(load()))
     assert "seance" in words(load(fold_accents=True))
-    assert load(fold_accents=True).fingerprint != load().fingerprint
+    assert "“so”" in words(load())
+    assert "so" in words(load(strip_special=True))
+    assert len({load().fingerprint, *(load(**{o: True}).fingerprint for o in ("fold_accents", "strip_special"))}) == 3
     pytest.importorskip("snowballstemmer")
     assert "film" in words(load(stem="english"))
     assert "filming" not in words(load(stem="english"))
@@ -272,7 +274,7 @@ def test_other_content_options_or_code_are_read_anew(tmp_path, monkeypatch):
     reads = []
     read = imdb_files.read
     monkeypatch.setattr(imdb_files, "read", lambda found: reads.append(found) or read(found))
-    Reviews(vocabulary_size=100).load("real", tmp_path)
+    Reviews(strip_special=True).load("real", tmp_path)
     assert len(reads) == 1
     (tmp_path / "changed.py").write_text("pass")
     monkeypatch.setattr(imdb.text, "__file__", str(tmp_path / "changed.py"))

@@ -76,6 +76,25 @@ def test_a_seed_counts_once_and_sample_and_other_data_are_rows_of_their_own(fold
     assert {"jena_lstm [sample]", "jena_naive epochs=0 (data f00d)", "jena_naive epochs=0 (data abcdef)"} < set(groups)
 
 
+def test_a_knob_that_came_later_parts_no_row_from_its_older_runs_and_keras(folder, monkeypatch):
+    (folder / "experiments").mkdir()
+    monkeypatch.chdir(folder)
+    later = report_runs.EXPERIMENT.replace("seed: int", "purge: bool = False, seed: int")
+    (folder / "experiments" / "jena_lstm.py").write_text(later)
+    for name, seed, purge in (("new", 5, False), ("purged", 0, True)):
+        new = report_runs.write(folder / name, "jena_lstm", seed, 2.44, purge=purge)
+        (new / "experiment.py").write_text(later)
+    report_runs.keras(folder / "keras.json", "jena_lstm", [2.5])
+    report_runs.keras(folder / "keras_purged.json", "jena_lstm", [2.7], purge=True)
+        found = runs.find(folder)
+    groups = {group.label: [run.seed for run in group.runs] for group in runs.group(found)}
+    assert groups["jena_lstm"] == [0, 1, 2, 3, 4, 5]
+    assert groups["jena_lstm purge=True"] == [0]
+    rows = {row["label"]: row["keras"] for row in table.rows(runs.group(found.runs), found.keras)}
+    assert rows["jena_lstm"]["test"]["mean"] == 2.5
+    assert rows["jena_lstm purge=True"]["test"]["mean"] == 2.7
+
+
 def test_the_table_has_mean_interval_and_what_is_unfinished(folder):
     found = runs.find(folder).runs
     lstm = next(row for row in table.rows(runs.group(found), []) if row["label"] == "jena_lstm")

@@ -1,9 +1,11 @@
 """seqjax.data.tokens against plain Python; tests/test_text.py compares the whole with Keras."""
 
+import importlib.util
 import itertools
 import re
 import string
 import sys
+import unicodedata
 
 import numpy as np
 import pytest
@@ -15,18 +17,28 @@ from seqjax.data.tokens import Corpus, Tokenizer
 from seqjax.errors import UserError
 
 oddities = st.text(
-    st.sampled_from("aAbBİıßÉé'’-.<>/\\ \t\n\r\x0b\x0c\x00\x1c\x85\xa0\u2003\u2028\u3000日🎬"), max_size=40
+    st.sampled_from("aAbBİıßÉé'’-–´½.<>/\\ \t\n\r\x0b\x0c\x00\x1c\x85\xa0\u2003\u2028\u3000\u200b日🎬"), max_size=40
 )
+# What a text may hold once it is UTF-8, words that have stems among it.
+anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(["Running runs", "“Films”"])
+STEMS = [None] if importlib.util.find_spec("snowballstemmer") is None else [None, "english"]
 
 
 def split(text, tokenizer):
     """The tokens of a text in plain Python; the library does it in NumPy."""
+    if tokenizer.strip_special:
+        text = "".join(c for c in text if c < "\x80" or unicodedata.category(c)[0] not in "PSC")
+    if tokenizer.fold_accents:
+        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     if tokenizer.lower:
         text = "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text)
     if tokenizer.strip_punctuation:
         text = "".join(c for c in text if c not in string.punctuation)
     singles = list(text) if tokenizer.split == "characters" else re.split("[ \t\n\v\f\r]+", text)
     singles = [token for token in singles if token]
+    if tokenizer.stem:
+        stem = pytest.importorskip("snowballstemmer").stemmer(tokenizer.stem).stemWord
+        singles = [stem(token) or token for token in singles]
     starts = [range(len(singles) - width) for width in range(tokenizer.ngrams)]
     return [" ".join(singles[k : k + width + 1]) for width, some in enumerate(starts) for k in some]
 
@@ -42,15 +54,19 @@ long_words = st.builds(
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(
-    texts=st.lists(st.lists(long_words, max_size=30).map(" ".join) | oddities, max_size=8),
+    texts=st.lists(st.lists(long_words, max_size=30).map(" ".join) | oddities | anything, max_size=8),
     split_at=st.sampled_from(["words", "characters"]),
     ngrams=st.integers(1, 3),
     lower=st.booleans(),
     strip=st.booleans(),
+    special=st.booleans(),
+    fold=st.booleans(),
+    stem=st.sampled_from(STEMS),
     chunk=st.sampled_from([1, 2, 100]),
 )
-def test_a_corpus_holds_the_tokens_of_its_texts(texts, split_at, ngrams, lower, strip, chunk):
-    tokenizer = Tokenizer(lower, strip, split=split_at, ngrams=ngrams)
+def test_a_corpus_holds_the_tokens_of_its_texts(texts, split_at, ngrams, lower, strip, special, fold, stem, chunk):
+    stem = stem if split_at == "words" else None
+    tokenizer = Tokenizer(lower, strip, fold, special, split_at, ngrams, stem)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tokens, "CHUNK", chunk)
         corpus = Corpus.of(iter(texts), tokenizer)
@@ -97,6 +113,9 @@ def test_numbers_are_those_of_a_dictionary_over_many_calls(integers, piece, monk
         ("Don't STOP", {"lower": False}, ["Dont", "STOP"]),
         ("É a\u00a0b “c”", {}, ["É", "a\u00a0b", "“c”"]),
         ("Élan Naïve ﬁn", {"fold_accents": True}, ["elan", "naive", "fin"]),
+        ("“Don’t”…STOP — £5\x96 \u200bnaïve", {"strip_special": True}, ["dontstop", "5", "naïve"]),
+        ("“Don’t” (x)…", {"strip_special": True, "strip_punctuation": False}, ["dont", "(x)"]),
+        ("don´t naïve ½", {"strip_special": True, "fold_accents": True}, ["dont", "naive", "1⁄2"]),
         ("a b c", {"ngrams": 3}, ["a", "b", "c", "a b", "b c", "a b c"]),
         ("a b", {"ngrams": 3}, ["a", "b", "a b"]),
         ("é B.", {"split": "characters"}, ["é", " ", "b"]),
@@ -106,6 +125,11 @@ def test_numbers_are_those_of_a_dictionary_over_many_calls(integers, piece, monk
 )
 def test_tokens(text, options, tokens):
     assert [token.decode() for token in Tokenizer(**options)(text)] == tokens
+
+
+def test_a_single_text_is_no_list_of_texts():
+    with pytest.raises(UserError, match=r"^'a good film' is a single text: give a list of texts$"):
+        Corpus.of("a good film", Tokenizer())
 
 
 def test_every_token_becomes_its_stem_before_n_grams_are_made():

@@ -1,5 +1,7 @@
 """seqjax.data.vectorizer: fit, encode, save, load, decode."""
 
+import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -14,7 +16,9 @@ from seqjax.data.vectorizer import ENCODINGS, Vectorizer
 from seqjax.errors import UserError
 
 TEXTS = ["the film was good, good film", "a BAD film", "", "the end"]
-unicode = st.lists(st.text(max_size=30), min_size=1, max_size=6)
+words = st.sampled_from(["running", "runs", "“séance”", "film…", "½"])
+unicode = st.lists(st.text(max_size=30) | st.lists(words, max_size=6).map(" ".join), min_size=1, max_size=6)
+STEMS = [None] if importlib.util.find_spec("snowballstemmer") is None else [None, "english"]
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -25,15 +29,19 @@ unicode = st.lists(st.text(max_size=30), min_size=1, max_size=6)
     split=st.sampled_from(["words", "characters"]),
     ngrams=st.integers(1, 3),
     size=st.sampled_from([None, 3, 7]),
+    fold=st.booleans(),
+    special=st.booleans(),
+    stem=st.sampled_from(STEMS),
 )
 def test_what_was_saved_encodes_and_decodes_any_text_alike(
-    tmp_path_factory, texts, others, encoding, split, ngrams, size
+    tmp_path_factory, texts, others, encoding, split, ngrams, size, fold, special, stem
 ):
-    tokenizer = Tokenizer(split=split, ngrams=ngrams, strip_punctuation=False)
+    stem = stem if split == "words" else None
+    tokenizer = Tokenizer(True, False, fold, special, split, ngrams, stem)
     fitted, encoded = Vectorizer.fit_encode(texts, tokenizer=tokenizer, encoding=encoding, vocabulary_size=size)
     folder = tmp_path_factory.mktemp("saved")
-    fitted.save(folder)
-    loaded = Vectorizer.load(folder)
+    fitted.save(str(folder))
+    loaded = Vectorizer.load(str(folder))
     assert (loaded.tokenizer, loaded.length, loaded.padding) == (tokenizer, fitted.length, fitted.padding)
     for some in (texts, others):
         mine, theirs = fitted.encode(some), loaded.encode(some)
@@ -48,6 +56,22 @@ def test_what_was_saved_encodes_and_decodes_any_text_alike(
         wanted = [token if token in known else UNKNOWN.encode() for token in tokenizer(text)]
         found = [token.encode() for token in loaded.decode(row)]
         assert found == wanted if encoding in ("int", "one_hot") else sorted(found) == sorted(set(wanted))
+
+
+def test_files_of_before_a_switch_came_are_read(tmp_path):
+    fitted = Vectorizer.fit(TEXTS)
+    fitted.save(tmp_path)
+    options = json.loads((tmp_path / "text.json").read_text())
+    del options["tokenizer"]["strip_special"]
+    (tmp_path / "text.json").write_text(json.dumps(options))
+    assert Vectorizer.load(tmp_path).tokenizer == fitted.tokenizer
+
+
+def test_one_string_is_refused():
+    fitted = Vectorizer.fit(TEXTS)
+    for use in (Vectorizer.fit, fitted, fitted.encode):
+        with pytest.raises(UserError, match=r"^'the film' is a single text: give a list of texts$"):
+            use("the film")
 
 
 def test_each_encoding_of_a_small_corpus():

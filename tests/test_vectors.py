@@ -101,6 +101,13 @@ def test_a_word_may_hold_blanks_and_the_first_of_two_counts(tmp_path):
     assert found.table.tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
+def test_what_a_line_has_too_much_is_a_word_unless_it_is_numbers(tmp_path):
+    lines = b"at me@x.com 4 5 6\na 1 2 3\nb 1 2 3\nc 1 2 3\nthe 39 steps 7 8 9\n"
+    assert read(write(tmp_path / "v", lines)).words == ["at me@x.com", "a", "b", "c", "the 39 steps"]
+    with pytest.raises(UserError, match=r"v, line 6: 4 numbers instead of 3$"):
+        read(write(tmp_path / "v", lines + b"route 66 7 8 9\n"), ["a"])
+
+
 def test_rows_of_a_vocabulary():
     found = Vectors(["b", "z", "a"], np.array([[1, 2], [3, 4], [5, 6]], np.float32))
     vocabulary = Vocabulary(("a", "missing", "b"))
@@ -118,6 +125,12 @@ def test_rows_of_a_vocabulary():
         (b"the 1 2 3\na 1 2 x\n", "v, line 2: could not convert .*x"),
         (b"the 1 2 3\na 1 2 nan\n", "v, line 2: a number is not finite"),
         (b"2 3\nthe 1 2 3\na 1 2\n", "v, line 3: 2 numbers instead of 3"),
+        (b"the 1 2 3 4\na 1 2 3\nb 1 2 3\n", "v, line 1: 4 numbers instead of 3"),
+        (b"the 1 2 3\na 1 2 3 4 5\n", "v, line 2: 5 numbers instead of 3"),
+        (b"2 3\nthe 1 2 3\na 1 2 3 4\n", "v, line 3: 4 numbers instead of 3"),
+        (b"the\t1\t2\t3\na\t1\t2\t3\n", "v, line 1: a tab: only blanks may stand between a word and its numbers"),
+        (b"the\t1 2 3\na\t1 2 3\n", "v, line 1: a tab"),
+        (b"2 3\nthe\t1\t2\t3\na\t1\t2\t3\n", "v, line 2: a tab"),
         (b"2 3\nthe 1 2 x\na 1 2 3\n", "v, line 2: could not convert .*x"),
         (b"3 3\nthe 1 2 3\na 1 2 3\n", "v, line 4: 2 words instead of the 3 of line 1"),
         (b"1 3\nthe 1 2 3\na 1 2 3\n", "v, line 4: 2 words instead of the 1 of line 1"),
@@ -134,9 +147,22 @@ def test_malformed_files_name_the_line(tmp_path, content, message):
         read(path)
 
 
-def test_a_line_that_is_not_wanted_must_have_its_numbers_too(tmp_path):
-    with pytest.raises(UserError, match="line 2: 1 numbers instead of 2"):
-        read(write(tmp_path / "v", b"the 1 2\na 1\nb 1 2\n"), ["b"])
+NUMBERS = st.floats(width=32, allow_nan=False, allow_infinity=False).map(str)
+BAD = ["x", "nan", "inf", "1.2.3", "--1.5", "1-2.5", "1.5-", "1.5e", "1.5e-05.3", "0.5x", "1,5"]
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(good=st.lists(NUMBERS, min_size=2, max_size=2), bad=st.sampled_from(BAD), data=st.data())
+def test_a_line_that_is_not_wanted_must_be_sound_too(tmp_path_factory, good, bad, data):
+    form = lambda word, numbers: f"{word} {' '.join(numbers)}\n".encode()
+    lines = [form("the", good), form("a", good), form("b", good)]
+    path = tmp_path_factory.mktemp("v") / "v"
+    assert read(write(path, b"".join(lines)), ["b"]).words == ["b"]
+    place = data.draw(st.integers(0, 1))
+    wrong = data.draw(st.sampled_from([good[:1], [*good, "0.5"], [good[0], bad], [bad, good[1]]]))
+    lines[place] = form("w", wrong)
+    with pytest.raises(UserError, match=f"v, line {place + 1}: "):
+        read(write(path, b"".join(lines)), ["b"])
 
 
 @pytest.mark.parametrize("wanted", [None, ["king"]])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqjax import experiment as experiments
 from seqjax.data.blocks import TABLE, Blocks, keep_probabilities, noise_table
 from seqjax.data.huffman import tree
 from seqjax.data.imdb import Reviews
@@ -303,17 +304,23 @@ def test_blocks_hold_every_word_of_their_own_part_once(tmp_path, monkeypatch):
         assert (blocks[ids] > 0).any(axis=1).all()
     assert sorted(np.concatenate(list(dataset.parts.values()))) == list(range(len(blocks)))
     prints = {Blocks(Reviews(300, 64), *options).load("sample", tmp_path).fingerprint for options in [(24,), (24, 0)]}
+    flat = experiments.load(experiments.find("word2vec"))(power=0.0, vocabulary_size=300).source
+    noise = np.diff(flat.load("sample", tmp_path).arrays["noise"], prepend=0)
+    assert np.ptp(noise[noise > 0]) <= 1, "to the power of 0 all words are drawn alike"
     assert dataset.fingerprint in prints
     assert len(prints) == 2
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"block": 1}, "block=1"), ({"sample": -1}, "sample=-1"), ({"power": -0.5}, "power=-0.5")],
+    [({"block": 1}, "block=1"), ({"sample": -1}, "sample=-1")],
 )
 def test_senseless_options_are_refused(options, message, tmp_path):
     with pytest.raises(UserError, match=f"^{message} is too small"):
         Blocks(Reviews(300, 64), **options).load("sample", tmp_path)
+    for power in (-0.5, 11, math.nan):
+        with pytest.raises(UserError, match=rf"^power={power} is not in \[0, 10\]$"):
+            Blocks(Reviews(300, 64), power=power).load("sample", tmp_path)
     with pytest.raises(UserError, match=r"^method='bag'"):
         apply(Word2Vec(10, 4, "bag"), inputs(), {"vectors": VECTORS, "contexts": CONTEXTS})
 

@@ -41,7 +41,9 @@ def test_claiming_writes_config_and_assets_once(workdir):
     [
         ({"experiment": "jena_gru"}, "experiment=jena_lstm, not jena_gru"),
         ({"options": {"units": 32, "seed": 0}}, "units=16, not 32"),
-        ({"options": {"units": 16, "seed": 0, "new": 1}}, "new=None, not 1"),
+        ({"options": {"units": 16, "seed": 0, "new": 1}}, "new=unknown, not 1"),
+        ({"options": {"units": 16, "seed": 0, "new": 1}, "defaults": {"units": 16, "new": None}}, "new=None, not 1"),
+        ({"options": {"units": 16}}, "seed=0, not unknown"),
         ({"data": "sample"}, "data=real, not sample"),
         ({"settings": {"steps_per_dispatch": 1}}, "steps_per_dispatch=8, not 1"),
         ({"fingerprint": "x", "description": "Jena, 9 rows"}, "data=Jena, 70,092 rows, not Jena, 9 rows"),
@@ -61,6 +63,14 @@ def test_where_a_file_lies_does_not_tell_runs_apart(workdir):
     workdir.check(after)
     with pytest.raises(UserError, match=r"a run with data=.*, not"):
         workdir.check({**after, "fingerprint": "of what is in another file"})
+
+
+@pytest.mark.parametrize("default", [None, 0.5])
+def test_a_knob_that_came_later_is_at_its_default(workdir, default):
+    workdir.claim(CONFIG, {})
+    later = {"options": {**CONFIG["options"], "new": default}, "defaults": {"units": 8, "seed": 0, "new": default}}
+    workdir.claim(CONFIG | later, {})
+    assert workdir.config() == CONFIG
 
 
 def test_what_is_not_given_is_not_checked(workdir):

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from seqjax import experiment as experiments
 from seqjax.compare.mirror import Mirror, check_initial_values, mirror
 from seqjax.data.dataset import Dataset
 from seqjax.errors import UserError
@@ -60,7 +61,7 @@ def run(
         raise UserError("initial values from files have no counterpart in Keras here")
     found: dict[str, Any] = {"kind": "keras", "experiment": name, "options": options, "data": data}
     found |= {"fingerprint": dataset.fingerprint, "versions": {"keras": keras.__version__, "jax": jax.__version__}}
-    found |= {"seeds": _finished(output, found)}
+    found |= {"seeds": _finished(output, found, experiments.options(function, []))}
     for seed in seeds:
         if seed in (done["seed"] for done in found["seeds"]):
             say(f"seed {seed} is finished already")
@@ -73,12 +74,13 @@ def run(
     return found
 
 
-def _finished(output: Path, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The seeds that the file holds."""
+def _finished(output: Path, wanted: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The seeds that the file holds; knobs that came after it count as at their default."""
     if not output.exists():
         return []
     try:
         old = json.loads(output.read_text(encoding="utf-8"))
+        old["options"] = {**defaults, **old["options"]}
         differs = next((key for key in ("kind", *IDENTITY) if old[key] != wanted[key]), None)
         finished = old["seeds"]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -35,9 +35,11 @@ class Blocks:
 
     def load(self, data: str, data_dir: Path) -> Dataset:
         """See `Source.load`."""
-        for name, bad in (("block", self.block < 2), ("sample", self.sample < 0), ("power", self.power < 0)):
+        for name, bad in (("block", self.block < 2), ("sample", self.sample < 0)):
             if bad:
                 raise UserError(f"{name}={getattr(self, name)} is too small")
+        if not 0 <= self.power <= 10:  # beyond, counts to this power are no numbers any more
+            raise UserError(f"power={self.power} is not in [0, 10]")
         dataset = self.reviews.load(data, data_dir)
         size = self.reviews.vocabulary_size
         blocks, parts = self._cut(dataset)

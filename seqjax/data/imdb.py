@@ -57,6 +57,8 @@ class Reviews:
     """As in `Tokenizer`: `english` for the stems of the words."""
     fold_accents: bool = False
     """As in `Tokenizer`."""
+    strip_special: bool = dataclasses.field(default=False, repr=False)
+    """As in `Tokenizer`. Not in the repr, which is part of the fingerprints of `Blocks` and `Cooccurrences`."""
 
     grouped: bool = False
     """`int`, `one_hot`: batches hold reviews of like length, and are cut to it; for models that mask the padding."""
@@ -80,7 +82,9 @@ class Reviews:
         Raises:
           UserError: an unknown language of stems, or the stemmer is not installed.
         """
-        return Tokenizer(ngrams=self.ngrams, stem=self.stem, fold_accents=self.fold_accents)
+        return Tokenizer(
+            fold_accents=self.fold_accents, strip_special=self.strip_special, ngrams=self.ngrams, stem=self.stem
+        )
 
     def load(self, data: str, data_dir: Path) -> Dataset:
         """See `Source.load`. Real reviews are looked for in `data_dir`, as
@@ -105,7 +109,7 @@ class Reviews:
         modules = (imdb_files, numbering, text, tokens, vectorizer)
         sources = (__file__, *(str(module.__file__) for module in modules))
         code = b"".join(Path(source).read_bytes() for source in sources)
-        options = dataclasses.replace(self, grouped=False, train_fraction=1.0)
+        options = dataclasses.asdict(dataclasses.replace(self, grouped=False, train_fraction=1.0))
         key = f"imdb {hashlib.sha256(code).hexdigest()} {imdb_files.content(found)} {options}"
         length = (self.length or LENGTH) if self.encoding in SEQUENCES else None
         arrays = cached(key, lambda: self._vectorise(imdb_files.read(found), tokenizer, length))
@@ -186,6 +190,8 @@ class Reviews:
         sequences = self.encoding in SEQUENCES
         options = dataclasses.asdict(self)
         grouped = options.pop("grouped") and sequences  # the examples stay the same
+        if not self.strip_special:
+            del options["strip_special"]  # came later: older fingerprints stay
         lengths = None
         if sequences:
             options["length"] = arrays["tokens"].shape[1]

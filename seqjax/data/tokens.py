@@ -3,7 +3,7 @@
 The tokens are those of `keras.layers.TextVectorization`, which works on the UTF-8 bytes of a text, and so do we:
 
 * lower case is that of ASCII alone: É stays É. `fold_accents` makes it an e.
-* punctuation is the 32 marks of ASCII: “ ” and … stay.
+* punctuation is the 32 marks of ASCII: “ ” and … stay. `strip_special` makes them vanish.
 * words end at the six ASCII spaces: a no-break space or an ideographic one stays inside its word.
 
 `seqjax.data.numbering` tells the words of some texts apart all at once, and only distinct ones become Python objects.
@@ -41,6 +41,10 @@ class Tokenizer:
     """The marks of ASCII vanish, leaving no space: `don't` becomes `dont`, and `<br />` the token `br`."""
     fold_accents: bool = False
     """é becomes e: compatibility decomposition (NFKD) without the combining marks. Keras cannot do this."""
+    strip_special: bool = False
+    """What is outside ASCII and no letter, accent, number or space vanishes, leaving no space: “ ” ’ – … £, and the
+    control characters that Windows' quotes and dashes became in many a file. Before accents are folded. Keras cannot do
+    this."""
     split: str = "words"
     """`words`, or `characters`: one token for each code point, spaces included."""
     ngrams: int = 1
@@ -65,6 +69,8 @@ class Tokenizer:
         A lone surrogate, which UTF-8 cannot hold, counts as `?`. For `words` every ASCII space becomes 0xFE, which
         UTF-8 never uses either.
         """
+        if self.strip_special:
+            texts = map(_without_special, texts)
         if self.fold_accents:
             texts = map(_without_accents, texts)
         joined = b"\xff".join([b"", *(text.encode("utf-8", "replace") for text in texts), b""])
@@ -89,6 +95,12 @@ def _stemmer(language: str) -> Callable[[list[str]], list[str]]:
     return snowballstemmer.stemmer(language).stemWords
 
 
+def _without_special(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join(mark for mark in text if mark.isascii() or unicodedata.category(mark)[0] in "LMNZ")
+
+
 def _without_accents(text: str) -> str:
     if text.isascii():
         return text
@@ -108,7 +120,9 @@ class Corpus:
 
     @classmethod
     def of(cls, texts: Iterable[str], tokenizer: Tokenizer) -> "Corpus":
-        """Tokenise and number the texts."""
+        """Tokenise and number the texts. Raises UserError: they are one string, which is no list of texts."""
+        if isinstance(texts, str):
+            raise UserError(f"{texts[:40]!r} is a single text: give a list of texts")
         spelling, ids, lengths = Spelling(), [np.empty(0, np.int32)], [np.empty(0, np.int64)]
         texts = iter(texts)
         while chunk := list(itertools.islice(texts, CHUNK)):

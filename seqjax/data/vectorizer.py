@@ -80,7 +80,7 @@ class Vectorizer:
           the vectorizer, and what its `encode` returns for `texts`.
 
         Raises:
-          UserError: an unknown encoding, or options that do not fit.
+          UserError: an unknown encoding, options that do not fit, or one string in place of texts.
         """
         check(encoding, length)
         tokenizer = tokenizer or Tokenizer()
@@ -139,19 +139,21 @@ class Vectorizer:
             files[WEIGHTS] = "".join(f"{weight}\n" for weight in self.idf)
         return files
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Write `assets()` into a folder, made if need be."""
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in self.assets().items():
             (folder / name).write_text(content, encoding="utf-8", newline="")
 
     @classmethod
-    def load(cls, folder: Path) -> "Vectorizer":
+    def load(cls, folder: Path | str) -> "Vectorizer":
         """Undo `save`.
 
         Raises:
           UserError: a file is missing or damaged; the message names it.
         """
+        folder = Path(folder)
         path = folder / OPTIONS
         try:
             options = _read_options(path)

@@ -54,7 +54,7 @@ def _forecasts(groups: Sequence[Group], data_dir: Path) -> tuple[list[forecasts.
     temperature = [row for row in groups if forecasts.is_temperature(row)]
     data = "real" if any(row.data == "real" for row in temperature) else "sample"
     chosen: dict[str, Group] = {}
-    for row in sorted(temperature, key=lambda row: row.options().get("epochs") or 0, reverse=True):
+    for row in sorted(temperature, key=lambda row: row.options.get("epochs") or 0, reverse=True):
         if row.data == data and not set(row.changed) - {"epochs"}:
             chosen.setdefault(row.experiment, row)
     made, notes = [], []

@@ -54,6 +54,8 @@ class Group:
     changed: Mapping[str, Any]
     """The knobs that are not the experiment's defaults, with their values."""
     defaults: Mapping[str, Any]
+    options: Mapping[str, Any]
+    """As `completed`."""
     runs: Sequence[Run]
     """By seed."""
 
@@ -71,10 +73,6 @@ class Group:
     def deterministic(self) -> bool:
         """Nothing is trained, so nothing depends on the seed."""
         return self.first["parameters"] == 0
-
-    def options(self) -> dict[str, Any]:
-        """The knobs without the seed and without those that name a file."""
-        return _options(self.runs[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +107,7 @@ def find(folder: Path) -> Found:
                 if isinstance(found, list):
                     speeds += [row for row in found if isinstance(row, dict)]
                 elif isinstance(found, dict) and found.get("kind") == "keras":
-                    keras.append(found)
+                    keras.append(found | {"options": completed(found["experiment"], found["options"])})
     if not runs and not keras:
         raise UserError(f"--runs={folder} holds no run; train one first: python -m seqjax.main --workdir={folder}/NAME")
     return Found(runs, keras, speeds)
@@ -151,7 +149,7 @@ def group(runs: Sequence[Run]) -> list[Group]:
     for run in runs:
         if run.results is None:
             continue
-        options = _options(run)
+        options = completed(run.config["experiment"], run.config["options"])
         identity = [run.config["experiment"], run.config["data"], options, run.config.get("fingerprint")]
         seeds = found.setdefault(json.dumps(identity, sort_keys=True), {})
         if run.seed in seeds:
@@ -161,17 +159,20 @@ def group(runs: Sequence[Run]) -> list[Group]:
     return _told_apart(sorted(groups, key=lambda row: (row.data, row.experiment, row.label)))
 
 
+def completed(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The knobs without the seed and those that name a file, and those that came since, at their default."""
+    defaults = defaults_of(experiments.find(name)) if name in experiments.names() else {}
+    return {knob: value for knob, value in {**defaults, **options}.items() if knob not in ("seed", *FILE_KNOBS)}
+
+
 def _group(runs: Sequence[Run]) -> Group:
     config = runs[0].config
     defaults = defaults_of(_file(runs[0]))
-    changed = {knob: value for knob, value in _options(runs[0]).items() if knob in defaults and defaults[knob] != value}
+    options = completed(config["experiment"], config["options"])
+    changed = {knob: value for knob, value in options.items() if knob in defaults and defaults[knob] != value}
     words = [config["experiment"], *(f"{knob}={value}" for knob, value in changed.items())]
     words += ["[sample]"] if config["data"] == "sample" else []
-    return Group(config["experiment"], " ".join(words), config["data"], changed, defaults, runs)
-
-
-def _options(run: Run) -> dict[str, Any]:
-    return {knob: value for knob, value in run.config["options"].items() if knob not in ("seed", *FILE_KNOBS)}
+    return Group(config["experiment"], " ".join(words), config["data"], changed, defaults, options, runs)
 
 
 def _file(run: Run) -> Path:

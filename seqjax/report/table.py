@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqjax.experiment import FILE_KNOBS
 from seqjax.report import statistics
 from seqjax.report.claims import FREE_KNOBS
 from seqjax.report.runs import Group, Run
@@ -44,7 +43,7 @@ def _row(group: Group, keras: Mapping[str, Any] | None) -> Row:
         "label": group.label,
         "experiment": group.experiment,
         "data": group.data,
-        "options": group.options(),
+        "options": dict(group.options),
         "metric": group.metric,
         # Said of the row as it stands: with other knobs it is another model, or other data.
         "lecture": {} if set(group.changed) - set(FREE_KNOBS) else first.get("lecture", {}),
@@ -65,8 +64,7 @@ def _keras_of(group: Group, keras: Sequence[Mapping[str, Any]]) -> Mapping[str, 
     same = lambda found: (
         found["experiment"] == group.experiment
         and found.get("data", "real") == group.data
-        and {knob: value for knob, value in found["options"].items() if knob not in ("seed", *FILE_KNOBS)}
-        == group.options()
+        and found["options"] == group.options
         and found["seeds"]
     )
     return max(filter(same, keras), key=lambda found: len(found["seeds"]), default=None)

@@ -76,7 +76,7 @@ def candidates(groups: Sequence[Group], name: str, options: Mapping[str, Any]) -
 
 def _stretch(row: Group) -> float | None:
     """Epochs as a multiple of the experiment's default; None where there are none."""
-    default, actual = row.defaults.get("epochs"), row.options().get("epochs")
+    default, actual = row.defaults.get("epochs"), row.options.get("epochs")
     return actual / default if default and actual else None
 
 
