@@ -86,8 +86,8 @@ def test_a_knob_that_came_later_parts_no_row_from_its_older_runs_and_keras(folde
         (new / "experiment.py").write_text(later)
     report_runs.keras(folder / "keras.json", "jena_lstm", [2.5])
     report_runs.keras(folder / "keras_purged.json", "jena_lstm", [2.7], purge=True)
-        found = runs.find(folder)
-    groups = {group.label: [run.seed for run in group.runs] for group in runs.group(found)}
+    found = runs.find(folder)
+    groups = {group.label: [run.seed for run in group.runs] for group in runs.group(found.runs)}
     assert groups["jena_lstm"] == [0, 1, 2, 3, 4, 5]
     assert groups["jena_lstm purge=True"] == [0]
     rows = {row["label"]: row["keras"] for row in table.rows(runs.group(found.runs), found.keras)}
