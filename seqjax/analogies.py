@@ -44,9 +44,12 @@ def read(path: Path, wanted: Collection[str] | None = None) -> Vectors:
     """The vectors of a run (of its best epoch) or a file; see `seqjax.data.vectors.read`.
 
     Raises:
-      UserError: no such run or file, or a run of another kind.
+      UserError: no such run or file, several runs, or a run of another kind.
     """
     if path.is_dir():
+        inside = [str(f.parent) for kind in ("seed_*", "*=*/seed_*") for f in sorted(path.glob(f"{kind}/config.json"))]
+        if inside:
+            raise UserError(f"{path} holds several runs: give one of them, {', '.join(inside)}")
         return _read_run(Workdir(path))
     if not path.exists():
         raise UserError(f"{path}: no such file or run; train one first: --experiment=word2vec")

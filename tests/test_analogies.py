@@ -104,6 +104,18 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert "--near" in out
 
 
+@pytest.mark.parametrize("config", [True, False])
+def test_a_folder_of_several_runs_names_them(tmp_path, config):
+    if config:  # that of --seeds itself
+        (tmp_path / "config.json").write_text('{"kind": "members", "experiment": "word2vec", "options": {}}')
+    for seed in ("seed_0", "window=3/seed_1"):
+        (tmp_path / seed).mkdir(parents=True)
+        (tmp_path / seed / "config.json").write_text("{}")
+    named = f"{tmp_path}/seed_0, {tmp_path}/window=3/seed_1"
+    with pytest.raises(UserError, match=f"^{tmp_path} holds several runs: give one of them, {named}$"):
+        read(tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["word2vec", "glove"])
 def test_vectors_of_a_run_are_read_and_start_another(name, tmp_path, monkeypatch):
