@@ -239,7 +239,8 @@ def test_comparisons_are_filled_with_plain_runs_on_real_data(tmp_path):
         report_runs.write(tmp_path / f"b{seed}", "imdb_bilstm", seed, score, metric="accuracy")
         report_runs.write(tmp_path / f"few{seed}", "imdb_glove", seed, 0.6, metric="accuracy", units=8)
         report_runs.write(tmp_path / f"s{seed}", "imdb_conv1d", seed, 0.5, metric="accuracy", data="sample")
-    pipeline = [{"experiment": "imdb_bilstm", "together": 694.4, "infer": 1234.5, "share": 1.0, "step": 700.0}]
+    row = {"experiment": "imdb_bilstm", "changed": {}, "together": 694.4, "infer": 1234.5, "share": 1.0}
+    pipeline = [row | {"changed": {"units": 8}, "together": 1}, row]
     steps = {"seqjax": 46.2, "torch": 8000.0, "keras-jax": 4288.4}
     benchmark = [
         {"workload": workload, "implementation": name, "mode": mode, "milliseconds": milliseconds, "tuned": True}
@@ -264,6 +265,25 @@ def test_comparisons_are_filled_with_plain_runs_on_real_data(tmp_path):
     _, *lines = found["One-hot or word embedding"]
     assert [line[-1] for line in lines] == ["46 / 4,288 (keras-jax)", "-", "-", "-"]
     assert not comparisons.tables([], [], speeds)
+
+
+def test_speeds_are_compared_block_by_block_of_one_benchmark(tmp_path):
+    report_runs.write(tmp_path / "any", "jena_naive", 0, 2.62)
+    claims = [claim for claim in CLAIMS if claim.metric == "examples_per_second"]
+    row = lambda name, changed, *blocks: {
+        "experiment": name, "changed": changed, "together": blocks[0], "blocks": {"together": blocks}
+    }  # fmt: skip
+    first = [
+        row("jena_recurrent", {}, 10.0, 20.0, 30.0),
+        row("jena_recurrent", {"cell": "gru"}, 12.0, 22.0, 32.5),
+        row("imdb_bilstm", {}, 10.0, 10.0, 10.0),
+    ]
+    (tmp_path / "first.json").write_text(json.dumps(first))
+    (tmp_path / "second.json").write_text(json.dumps([row("imdb_onehot_bilstm", {}, 1.0, 1.0, 1.0)]))
+    judged = {v.claim.better: v for v in verdicts.judge([], claims, runs.find(tmp_path).speeds)}
+    assert judged["jena_recurrent"].verdict == verdicts.HELD
+    assert "12 and 10 in training: advantage 2.1667" in judged["jena_recurrent"].evidence
+    assert judged["imdb_bilstm"].verdict == verdicts.NOT_RUN, "the other row is of another benchmark"
 
 
 def test_time_to_train_counts_the_epochs_and_not_a_pause(tmp_path):

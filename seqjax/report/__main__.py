@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> None:
         folder = Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
         figures, notes = gallery.figures(groups, rows, folder)
     compared = comparisons.tables(groups, rows, found.speeds)
-    findings = table.Findings(rows, verdicts.judge(groups), compared, waiting, notes)
+    findings = table.Findings(rows, verdicts.judge(groups, speeds=found.speeds), compared, waiting, notes)
     files = {
         "report.json": table.as_json(findings),
         "report.md": table.markdown(findings),

@@ -7,8 +7,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-HIGHER_IS_BETTER = ("accuracy",)
-OTHER_METRICS = ("rise", "seconds_per_epoch", "seconds", "seconds_until_best")
+HIGHER_IS_BETTER = ("accuracy", "examples_per_second")
+OTHER_METRICS = ("rise", "examples_per_second", "seconds", "seconds_until_best")
 """Those that are no score of a part."""
 FREE_KNOBS = ("epochs",)
 """Knobs that may have any value in a run that a claim is judged by: how long it was trained."""
@@ -24,8 +24,8 @@ class Claim:
     """The experiment that is said to do better, or not to be improved on. None: zero, for `rise`."""
     worse: str
     metric: str
-    """Of results.json; or `rise` (see `verdicts.rise`), or, of `runs.Run`: `seconds_per_epoch`, `seconds` of all epochs
-    and `seconds_until_best` of those up to the best one."""
+    """Of results.json; `rise` (see `verdicts.rise`); of `runs.Run` the `seconds` of all epochs, or of those up to the
+    best one (`seconds_until_best`); or `examples_per_second` in training, of `seqjax.benchmark --pipeline`."""
     part: str = "test"
     """test, validation, or last: the validation part after the last epoch, no best one picked."""
     improvement: float | None = None
@@ -68,7 +68,7 @@ TIME_SERIES = (
     Claim(_DROPOUT, "jena_lstm_dropout", "jena_lstm", "rise"),
     Claim("LSTM with dropout, Test MAE = 2.45 (simple LSTM 2.53)", "jena_lstm_dropout", "jena_lstm", "mae"),
     Claim("LSTM with dropout, Test MAE = 2.45 (baseline 2.62)", "jena_lstm_dropout", "jena_naive", "mae"),
-    Claim(_FASTER, "jena_recurrent", "jena_recurrent", "seconds_per_epoch", better_options={"cell": "gru"}),
+    Claim(_FASTER, "jena_recurrent", "jena_recurrent", "examples_per_second", better_options={"cell": "gru"}),
     Claim("Stacking GRU, Test MAE = 2.39 (simple LSTM 2.53)", "jena_stacked_gru", "jena_lstm", "mae"),
     Claim("Stacking GRU, Test MAE = 2.39 (with dropout 2.45)", "jena_stacked_gru", "jena_lstm_dropout", "mae"),
     Claim("Stacking GRU, Test MAE = 2.39 (baseline 2.62)", "jena_stacked_gru", "jena_naive", "mae"),
@@ -89,7 +89,7 @@ TEXT = (
     Claim("with masks = 88% (without 87%)", "imdb_bilstm_masked", "imdb_bilstm", "accuracy"),
     Claim("Bigram binary = 90.4% (with masks 88%)", "imdb_bigram", "imdb_bilstm_masked", "accuracy"),
     Claim(
-        "It trains much faster than the one-hot encoding", "imdb_bilstm", "imdb_onehot_bilstm", "seconds_per_epoch"
+        "It trains much faster than the one-hot encoding", "imdb_bilstm", "imdb_onehot_bilstm", "examples_per_second"
     ),
     *(
         Claim(

@@ -114,7 +114,7 @@ def _scores(group: Group | None, row_of: Mapping[str, Row]) -> list[str]:
 
 
 def _speeds(name: str, speeds: Sequence[Mapping[str, Any]]) -> list[str]:
-    measured = next((row for row in speeds if row.get("experiment") == name and "infer" in row), None)
+    measured = next((row for row in speeds if row.get("experiment") == name and row.get("changed") == {}), None)
     if measured is None:
         return ["-"] * (len(SPEEDS) + 1)
     share = measured.get("share")

@@ -32,15 +32,15 @@ class Run:
         """Of everything random in it."""
         return self.config["options"].get("seed", 0)
 
-    @property
-    def seconds_per_epoch(self) -> float | None:
-        """Of a finished run, the median, which a pause or compiling does not change. None where nothing was trained."""
-        return statistics.median(row["seconds"] for row in self.rows) if self.results and self.rows else None
-
     def seconds(self, *, until_best: bool = False) -> float | None:
-        """So many for each epoch, or for each up to the best one."""
-        each = self.seconds_per_epoch
-        return each and each * (self.results["best_epoch"] if until_best and self.results else len(self.rows))
+        """Of a finished run, for all epochs or for those up to the best one. None where nothing was trained.
+
+        Each counts as the median one, which a pause or compiling does not change.
+        """
+        if not self.results or not self.rows:
+            return None
+        epochs = self.results["best_epoch"] if until_best else len(self.rows)
+        return epochs * statistics.median(row["seconds"] for row in self.rows)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Found:
     keras: Sequence[Mapping[str, Any]] = ()
     """What `seqjax.compare --free` has written."""
     speeds: Sequence[Mapping[str, Any]] = ()
-    """The rows of every file that `seqjax.benchmark --output` has written."""
+    """The rows of every file that `seqjax.benchmark --output` has written, and in `file` which it was."""
 
 
 def find(folder: Path) -> Found:
@@ -105,7 +105,7 @@ def find(folder: Path) -> Found:
             for name in sorted(name for name in files if name.endswith(".json")):
                 found = _json(Path(path) / name)
                 if isinstance(found, list):
-                    speeds += [row for row in found if isinstance(row, dict)]
+                    speeds += [{**row, "file": str(Path(path) / name)} for row in found if isinstance(row, dict)]
                 elif isinstance(found, dict) and found.get("kind") == "keras":
                     keras.append(found | {"options": completed(found["experiment"], found["options"])})
     if not runs and not keras:

@@ -28,10 +28,29 @@ class Verdict:
     """How much better `better` did than `worse`."""
 
 
-def judge(groups: Sequence[Group], claims: Sequence[Claim] = CLAIMS) -> list[Verdict]:
-    """One verdict for each claim. Only runs on the lecture's data count."""
+def judge(
+    groups: Sequence[Group], claims: Sequence[Claim] = CLAIMS, speeds: Sequence[Mapping[str, Any]] = ()
+) -> list[Verdict]:
+    """One verdict for each claim. Only runs on the lecture's data count; speeds: of `runs.find`."""
     real = [row for row in groups if row.data == "real"]
-    return [_verdict(claim, real) for claim in claims]
+    return [
+        _speed(claim, speeds) if claim.metric == "examples_per_second" else _verdict(claim, real) for claim in claims
+    ]
+
+
+def _speed(claim: Claim, speeds: Sequence[Mapping[str, Any]]) -> Verdict:
+    """By the blocks of one benchmark, which were run in turn: the k-th of one against the k-th of the other."""
+    measured = lambda name, options: [
+        row for row in speeds if row.get("experiment") == name and row.get("changed") == dict(options)
+    ]
+    rows = measured(claim.better, claim.better_options), measured(claim.worse, claim.worse_options)
+    for better, worse in itertools.product(*rows):
+        if better["file"] == worse["file"]:
+            rates = [dict(enumerate(row["blocks"]["together"])) for row in (better, worse)]
+            advantage = statistics.difference(rates[0], rates[1])
+            said = f"{better['together']:,.0f} and {worse['together']:,.0f} in training: {_words(claim, advantage)}"
+            return Verdict(claim, _decision(claim, advantage), said, advantage)
+    return Verdict(claim, NOT_RUN, "not measured: seqjax.benchmark --pipeline")
 
 
 def rise(run: Run) -> float | None:
@@ -50,8 +69,6 @@ def _value(run: Run, claim: Claim) -> float | None:
     results: Any = run.results
     if claim.metric == "rise":
         return rise(run)
-    if claim.metric == "seconds_per_epoch":
-        return run.seconds_per_epoch
     if claim.metric in ("seconds", "seconds_until_best"):
         return run.seconds(until_best=claim.metric == "seconds_until_best")
     if claim.part == "last":
