@@ -125,6 +125,21 @@ def own_copy(workdir: Workdir, source_file: Path) -> Path:
     return copy
 
 
+def check(name: str, settings: Sequence[Sequence[str]], data: str, data_dir: Path) -> None:
+    """Load the data and `check_model` for each list of `knob=value`; the other arguments are those of `train`.
+
+    Raises:
+      UserError: as `train`, before it touches anything.
+    """
+    function = experiments.load(experiments.find(name))
+    source, dataset = None, None
+    for options in settings:
+        experiment = function(**experiments.options(function, options))
+        if dataset is None or experiment.source != source:
+            source, dataset = experiment.source, experiment.source.load(data, data_dir)
+        check_model(experiment, dataset)
+
+
 def check_model(experiment: Experiment, dataset: "Dataset") -> None:
     """Trace the model's initial values, without computing them, so that a senseless knob touches nothing.
 

@@ -153,6 +153,8 @@ def train_many() -> None:
     workdir = Workdir(Path(WORKDIR.value or f"runs/{name}_many"))
     workdir.config()
     way, processes = members.choose(MEMBERS.value, PROCESSES.value)
+    if SWEEP.value is not None:
+        members.check(name, planned, SET.value, DATA.value, data_dir())
     if way == "vmap":
         tuned = runtime_settings()
         from seqjax.together import Together

@@ -14,6 +14,7 @@ vmap        all in one program in this process (`seqjax.together`, which states 
 """
 
 import dataclasses
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -23,8 +24,8 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any
 
+from seqjax import commands, runtime
 from seqjax import experiment as experiments
-from seqjax import runtime
 from seqjax.errors import RunStoppedError, UserError, check_least
 from seqjax.interrupt import Interrupt
 from seqjax.workdir import Workdir
@@ -81,6 +82,20 @@ def plan(function: Any, options: Sequence[str], seeds: int, sweep: str | None) -
             raise UserError(f"--sweep={sweep} has a value twice")
     first = int(knobs["seed"] or 0)
     return [Member(seed, value, knob) for seed in range(first, first + seeds) for value in values]
+
+
+def check(name: str, members: Sequence[Member], options: Sequence[str], data: str, data_dir: Path) -> None:
+    """Build the model of every swept value, so that none is trained before a senseless one is met.
+
+    In a process of its own: here JAX would hold the accelerator's memory, and the data this process's.
+
+    Raises:
+      UserError: a value that the experiment, its data or its model refuses; nothing has been touched.
+    """
+    first = {member.value: member for member in reversed(members)}.values()
+    settings = [[*options, *member.settings] for member in first]
+    with futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        pool.submit(commands.check, name, settings, data, data_dir).result()
 
 
 def choose(way: str, processes: int | None) -> tuple[str, int]:

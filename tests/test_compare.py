@@ -98,28 +98,35 @@ def test_a_rescaled_forecaster_follows_keras():
     assert found.differences.max() < 1e-4
 
 
-def test_what_differs_is_noticed(monkeypatch):
-    """Keras with another learning rate."""
-    original = mirror
-    wrong = lambda experiment, options, example: original(experiment, {**options, "learning_rate": 0.02}, example)
-    monkeypatch.setattr(follow, "mirror", wrong)
+@pytest.mark.parametrize("wrong", ["learning rate", "epsilon"])
+def test_what_differs_is_noticed_and_not_taken_for_rounding(monkeypatch, wrong):
+    def mirrored(experiment, options, example):
+        rate = options["learning_rate"] * (1.1 if wrong == "learning rate" else 1)
+        found = mirror(experiment, {**options, "learning_rate": rate}, example)
+        if wrong == "epsilon":
+            found.model.optimizer.epsilon = 1e-2
+        return found
+
+    monkeypatch.setattr(follow, "mirror", mirrored)
     found = followed("jena_dense", [*SMALL, "units=4", "delay=10"])
-    assert found.differences.max() > 1e-3
     assert not found.agree(1e-4)
+    assert 0 < found.rounding.max() < 1e-5
+    assert "and by more than rounding explains" in found.explained(1e-4)
     assert "largest difference of 14 steps" in follow.lines(found)[-1]
 
 
 def test_agreement_is_to_the_tolerance_and_rounding_only_explains():
     ours, close = np.array([100.0, 100.0, 100.0]), np.array([100.005, 100.0, 100.0])
-    early, late, rounding = np.array([[100, 100.05, 100], [100, 100, 100.05], [100, 100, 100.01]])
-    parted = follow.Followed(ours, late, rounding, 0.0)
+    early, late = np.array([[100, 100.05, 100], [100, 100, 100.05]])
+    near, exact = np.array([ours, [100, 100, 100.01], ours]), ours[None]  # of three neighbours one parts
+    parted = follow.Followed(ours, late, near, 0.0)
     assert not parted.agree(1e-4)
     assert "from step 3 on, as ours does from itself" in parted.explained(1e-4)
-    assert "from step 2 on, and by more than rounding explains" in follow.Followed(
-        ours, early, rounding, 0.0
-    ).explained(1e-4)
-    assert follow.Followed(ours, close, ours, 0.0).agree(1e-4)
-    unknown = follow.Followed(ours, np.array([100, np.nan, 100]), ours, 0.0)
+    assert "from step 2 on, and by more than rounding explains" in follow.Followed(ours, early, near, 0.0).explained(
+        1e-4
+    )
+    assert follow.Followed(ours, close, exact, 0.0).agree(1e-4)
+    unknown = follow.Followed(ours, np.array([100, np.nan, 100]), exact, 0.0)
     assert not unknown.agree(1e-4)
     assert "from step 2 on, and by more" in unknown.explained(1e-4)
 

@@ -28,6 +28,7 @@ import optax
 
 from seqjax import metrics
 from seqjax.data.dataset import Dataset
+from seqjax.errors import check_least
 from seqjax.experiment import Experiment
 
 
@@ -41,15 +42,20 @@ class Noise:
 
 
 class Line(nn.Module):
+    outputs: int
+
     @nn.compact
     def __call__(self, inputs, *, train=False):
-        return nn.Dense(1)(nn.Dropout(0.2)(inputs, deterministic=not train))[:, 0]
+        check_least("outputs", self.outputs, 1)
+        return nn.Dense(self.outputs)(nn.Dropout(0.2)(inputs, deterministic=not train))[:, 0]
 
 
-def experiment(*, learning_rate: float = 1e-2, epochs: int = 3, seed: int = 0) -> Experiment:
+def experiment(
+    *, outputs: int = 1, learning_rate: float = 1e-2, epochs: int = 3, seed: int = 0
+) -> Experiment:
     return Experiment(
-        Noise(), Line(), metrics.squared_error, {"mae": metrics.absolute_error}, optax.adam(learning_rate), epochs, 8,
-        seed, {"test": {"mae": 0.5}},
+        Noise(), Line(outputs), metrics.squared_error, {"mae": metrics.absolute_error}, optax.adam(learning_rate),
+        epochs, 8, seed, {"test": {"mae": 0.5}},
     )
 '''
 
@@ -121,11 +127,25 @@ def test_more_seeds_can_be_asked_for_later_and_other_knobs_are_refused(folder):
 
 @pytest.mark.slow
 def test_a_failed_run_is_named_and_the_others_are_trained(folder):
-    done = call(folder, "--sweep=learning_rate=nan,0.1", "--processes=1")
+    done = call(folder, "--sweep=learning_rate=1e30,0.1", "--processes=1")
     assert done.returncode == 1
-    assert "1 of 2 runs failed: learning_rate=nan/seed_0 with exit code 1" in done.stderr
+    assert "1 of 2 runs failed: learning_rate=1e30/seed_0 with exit code 1" in done.stderr
     assert "not finite" in done.stdout
     assert (folder / "runs" / "tiny_many" / "learning_rate=0.1" / "seed_0" / "results.json").exists()
+
+
+def test_a_value_that_only_the_model_refuses_is_found_without_training(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    commands.check("tiny", [["outputs=1"], ["outputs=2"]], "sample", folder)
+    with pytest.raises(UserError, match="outputs must be at least 1, not 0"):
+        commands.check("tiny", [["outputs=1"], ["outputs=0"]], "sample", folder)
+
+
+@pytest.mark.slow
+def test_such_a_value_is_met_before_the_first_run_of_a_sweep(folder):
+    done = call(folder, "--sweep=outputs=1,0", "--processes=1")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "seqjax: outputs must be at least 1, not 0\n")
+    assert not (folder / "runs").exists()
 
 
 @pytest.mark.slow
