@@ -78,7 +78,7 @@ def measure(
 
 
 def parse(text: str) -> tuple[str, Any, dict[str, Any], dict[str, Any]]:
-    """`NAME` or `NAME:KNOB=VALUE:...` -> (name, the experiment's function, all knobs, those that were given).
+    """`NAME` or `NAME:KNOB=VALUE:...` -> (name, the experiment's function, all knobs, those given that name no file).
 
     Raises:
       UserError: no such experiment or knob, or a wrong value.
@@ -86,7 +86,8 @@ def parse(text: str) -> tuple[str, Any, dict[str, Any], dict[str, Any]]:
     name, *settings = text.split(":")
     function = experiments.load(experiments.find(name))
     options = experiments.options(function, settings)
-    return name, function, options, {knob: options[knob] for knob in (s.partition("=")[0] for s in settings)}
+    given = [setting.partition("=")[0] for setting in settings]
+    return name, function, options, {knob: options[knob] for knob in given if knob not in experiments.FILE_KNOBS}
 
 
 class Timed:
