@@ -93,9 +93,8 @@ def test_every_knob_is_keyword_only_with_a_default_that_reads_back(name):
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n.startswith(("imdb", "word2vec", "glove"))])
 def test_how_words_are_spelled_are_knobs_of_every_row_of_reviews(name):
-    knobs = {"fold_accents": True, "strip_special": True}
-    if name != "imdb_glove":  # whose words are no stems
-        knobs["stem"] = "english"
+    stem = {} if name == "imdb_glove" else {"stem": "english"}  # GloVe's words are no stems
+    knobs = {"fold_accents": True, "strip_special": True, **stem}
     source = experiments.load(experiments.find(name))(**knobs).source
     reviews = getattr(source, "reviews", source)
     assert {knob: getattr(reviews, knob) for knob in knobs} == knobs
@@ -124,11 +123,9 @@ def test_sets_of_runs_that_are_kept_go_on_under_the_knobs_of_today(name, tmp_pat
     config, before = workdir.config() or {}, workdir.results() or {}
     function = experiments.load(experiments.find(config["experiment"]))
     options = [f"{knob}={value}" for knob, value in config["options"].items()]
-    sweep, seeds = None, before.get("seeds")
-    if config["swept"]:
-        sweep = f"{config['swept']}={','.join(group['value'] for group in before['values'])}"
-        seeds = before["values"][0]["seeds"]
-    planned = members.plan(function, options, len(seeds), sweep)
+    groups = before.get("values", [before])
+    sweep = f"{config['swept']}={','.join(group['value'] for group in groups)}" if config["swept"] else None
+    planned = members.plan(function, options, len(groups[0]["seeds"]), sweep)
     run = lambda those: {member.folder: 0 for member in those}
     results = members.train(config["experiment"], function, workdir, planned, options=options, data="real", run=run)
     assert results.items() >= (before | {"options": results["options"]}).items()
