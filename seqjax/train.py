@@ -7,7 +7,7 @@ Legend: B batch, K steps in one dispatch.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import jax
@@ -294,8 +294,12 @@ class Program:
     def sums(self, params: Any, part: str, sums: Tree) -> Tree:
         """`evaluate_steps` over a part, added to `sums`; on the host."""
         steps = steps_per_epoch(len(self.dataset.parts[part]), self.experiment.batch_size)
+        return self.sums_of(params, self.batches(part, 0, steps), sums)
+
+    def sums_of(self, params: Any, batches: Iterable[Batches], sums: Tree) -> Tree:
+        """`sums` over any batches."""
         sums, params = self.place(sums), self.place(params)
-        for batch in self.batches(part, 0, steps):
+        for batch in batches:
             with jax.set_mesh(self.mesh):
                 sums = self._evaluate(sums, self._stack(batch), params, self.arrays, batch.length)
             self._follow(sums)

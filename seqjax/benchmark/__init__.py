@@ -26,6 +26,9 @@ takes seconds and up to 7 GB, so peers are started one after the other there, ea
 --blocks=3 is enough for it.
 
 The table of --pipeline is in examples per second: of tf.data's batches of ids alone, of gathering the batches from
-them on the device, of the train step on batches that are there, and of training as it is. The input is no bottleneck
-where the first two are far above the step, and the last is the step's.
+them on the device, of the train step on batches that are there, of training as it is, and (`infer`) of evaluating the
+batches that are there. The input is no bottleneck where the first two are far above the step, and training as it is
+has the step's number. The blocks of all the experiments are run in turn, so that their rows compare; all their data
+are in memory together. Where batches hold reviews of like length, every number is of passes over 30 whole batches,
+evenly spaced in the order of length. `not zero` is the share of such numbers in what a review is given as.
 """

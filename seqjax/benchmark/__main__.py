@@ -42,7 +42,9 @@ def parser() -> Parser:
     add("--blocks", type=int, default=7, help="Blocks of steps of which the median is taken (default: 7).")
     add("--block_seconds", type=float, default=1.0, help="About how long a block is (default: 1).")
     add("--scale", type=float, default=1.0, help="Shrink the workloads, to try the benchmark; 0.02 takes seconds.")
-    add("--pipeline", type=listed, default=[], help="Instead: the input pipeline of these experiments.")
+    add(
+        "--pipeline", type=listed, default=[], help="Instead: the input pipeline and the programs of these experiments."
+    )
     add("--data", choices=["real", "sample"], default="real", help="For --pipeline.")
     add("--data_dir", help="For --pipeline: where real data are (default: $SEQJAX_DATA_DIR, else ~/.cache/seqjax).")
     return made
@@ -107,6 +109,7 @@ def check(options: argparse.Namespace) -> None:
     if options.pipeline:
         from seqjax.experiment import find
 
+        options.pipeline = list(dict.fromkeys(options.pipeline))
         for name in options.pipeline:
             find(name)
 
@@ -128,7 +131,7 @@ def measure_pipelines(options: argparse.Namespace) -> None:
 
     data_dir = Path(options.data_dir).expanduser() if options.data_dir else data_dir_default()
     timing = {"blocks": options.blocks, "block_seconds": options.block_seconds}
-    rows = [pipeline.measure(name, options.data, data_dir, **timing) for name in options.pipeline]
+    rows = pipeline.measure(options.pipeline, options.data, data_dir, **timing)
     if options.output:
         write(options.output, rows)
     print("examples per second")

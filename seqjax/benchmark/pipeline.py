@@ -1,111 +1,180 @@
-"""Examples per second of the input pipeline alone, of the train step alone, and of both together.
+"""Examples per second of the input pipeline alone, of the train step alone, of both together, and of evaluation.
 
-Legend: B batch, K steps in one dispatch.
+Legend: B batch, K steps in one dispatch, N rows of the arrays.
 """
 
+import dataclasses
+import functools
 import itertools
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from seqjax import experiment as experiments
-from seqjax.data.dataset import Arrays
-from seqjax.data.pipeline import Batches, steps_per_epoch
-from seqjax.train import Program, Settings, create_state
+from seqjax.data.dataset import Arrays, Dataset
+from seqjax.data.lengths import GROUPS
+from seqjax.data.pipeline import Batches, order, steps_per_epoch
+from seqjax.train import Program, Settings, create_state, no_sums
+
+PASS = 5 * GROUPS
+"""Batches that stand for an epoch where they are grouped by length: as many of each group."""
 
 
-def measure(name: str, data: str, data_dir: Path, *, blocks: int, block_seconds: float) -> dict[str, Any]:
-    """Medians over blocks, run in turn, in examples per second.
+def measure(
+    names: Sequence[str], data: str, data_dir: Path, *, blocks: int, block_seconds: float
+) -> list[dict[str, Any]]:
+    """Medians over blocks in examples per second; a block of every part of every experiment is run in turn.
 
     Args:
-      name: of an experiment.
+      names: of experiments; all their data and states are in memory at the same time.
       data: `real` or `sample`.
       data_dir: where real data are.
       blocks: how many of each.
       block_seconds: about how long each is.
 
     Returns:
-      `ids` of tf.data's batches of ids, `gather` of making whole batches from them on the device, `step` of the
-      train step on ids that are there already (its gathering included), `together` of training as `fit` does.
+      of each experiment `ids` of tf.data's batches of ids, `gather` of making whole batches from them on the device,
+      `step` of the train step on ids that are there already (its gathering included), `infer` of evaluating the same
+      ids, `together` of training as `fit` does; and `share`, see there.
 
     Raises:
       UserError: no such experiment, or no data.
     """
-    experiment = experiments.load(experiments.find(name))()
-    dataset = experiment.source.load(data, data_dir)
-    timed = Timed(Program(experiment, dataset, Settings()))
-    dispatches = {}
-    for part, run in timed.parts.items():
-        run(1)  # compiles
-        began = time.perf_counter()
-        run(2)
-        dispatches[part] = max(1, math.ceil(2 * block_seconds / (time.perf_counter() - began)))
-    rates: dict[str, list[float]] = {part: [] for part in timed.parts}
-    for _ in range(blocks):
-        for part, run in timed.parts.items():
-            began = time.perf_counter()
-            run(dispatches[part])
-            rates[part].append(dispatches[part] * timed.examples / (time.perf_counter() - began))
-    medians = {part: round(statistics.median(values), 1) for part, values in rates.items()}
-    return {"experiment": name, "data": dataset.description, "batch": experiment.batch_size, **medians}
+    loaded = [experiments.load(experiments.find(name))() for name in names]
+    datasets = [experiment.source.load(data, data_dir) for experiment in loaded]
+    timed = [
+        Timed(Program(experiment, representative(dataset, experiment.batch_size), Settings()))
+        for experiment, dataset in zip(loaded, datasets, strict=True)
+    ]
+    runs = [(each, part) for each in timed for part in each.parts]
+    passes = {}
+    for each, part in runs:
+        each.seconds(part, 1)  # compiles
+        passes[each, part] = max(1, math.ceil(2 * block_seconds / each.seconds(part, 2)))
+    rates: dict[Any, list[float]] = {run: [] for run in runs}
+    for _, (each, part) in itertools.product(range(blocks), runs):
+        count = passes[each, part]
+        rates[each, part].append(count * each.examples / each.seconds(part, count))
+    return [
+        {
+            "experiment": name,
+            "data": dataset.description,
+            "batch": experiment.batch_size,
+            "share": share(experiment.source, dataset),
+            **{part: round(statistics.median(rates[each, part]), 1) for part in each.parts},
+        }
+        for name, experiment, dataset, each in zip(names, loaded, datasets, timed, strict=True)
+    ]
 
 
 class Timed:
-    """The four things that are timed, each a function of how many dispatches to run."""
+    """What is timed, each a function of how many times to pass over as many batches as `ready` holds."""
 
     def __init__(self, program: Program):
-        """Reads the first batches."""
+        """Reads the first batches: a stack of K, or, of like length, an epoch one by one."""
         self.program = program
-        self.state = program.place(create_state(program.experiment, program.dataset.example()))
+        dataset, batch_size = program.dataset, program.experiment.batch_size
+        self.state = program.place(create_state(program.experiment, dataset.example()))
         self.stream = full_stacks(program)
-        self.ready = next(self.stream)
-        self.examples = self.ready.ids.size
+        stacks = 1 if dataset.lengths is None else steps_per_epoch(len(dataset.parts["train"]), batch_size)
+        self.ready = list(itertools.islice(self.stream, stacks))
+        self.examples = sum(batch.ids.size for batch in self.ready)
         self.parts: dict[str, Callable[[int], None]] = {
             "ids": self.ids,
             "gather": self.gather,
             "step": self.step,
+            "infer": self.infer,
             "together": self.together,
         }
 
-        def gather(arrays: Arrays, ids: jax.Array) -> Any:
-            return jax.lax.map(lambda batch: program.dataset.gather(arrays, batch), ids)
+        @functools.partial(jax.jit, static_argnums=2)
+        def gather(arrays: Arrays, ids: jax.Array, length: int | None) -> Any:
+            return jax.lax.map(lambda batch: dataset.cut(length)(arrays, batch), ids)
 
-        self._gather = jax.jit(gather)
+        self._gather = gather
 
-    def ids(self, dispatches: int) -> None:
+    def seconds(self, part: str, passes: int) -> float:
+        """How long they take."""
+        began = time.perf_counter()
+        self.parts[part](passes)
+        return time.perf_counter() - began
+
+    def ids(self, passes: int) -> None:
         """tf.data alone."""
-        for _ in range(dispatches):
+        for _ in range(passes * len(self.ready)):
             next(self.stream)
 
-    def gather(self, dispatches: int) -> None:
-        """All inputs and targets of the same K batches [K, B, ...], written out."""
-        for _ in range(dispatches):
-            jax.block_until_ready(self._gather(self.program.arrays, self.ready.ids))
+    def gather(self, passes: int) -> None:
+        """All inputs and targets of the ready batches [K, B, ...], written out."""
+        for batch in self._again(passes):
+            jax.block_until_ready(self._gather(self.program.arrays, batch.ids, batch.length))
 
-    def step(self, dispatches: int) -> None:
-        """Train on the same K batches."""
-        self._train(itertools.repeat(self.ready, dispatches))
+    def step(self, passes: int) -> None:
+        """Train on the ready batches."""
+        self._train(self._again(passes))
 
-    def together(self, dispatches: int) -> None:
+    def infer(self, passes: int) -> None:
+        """Evaluate the ready batches as `fit` does: the loss and the metrics, on the host at the end."""
+        self.program.sums_of(self.state.params, self._again(passes), no_sums(self.program.experiment))
+
+    def together(self, passes: int) -> None:
         """Train on the batches as they come."""
-        self._train(itertools.islice(self.stream, dispatches))
+        self._train(itertools.islice(self.stream, passes * len(self.ready)))
 
-    def _train(self, batches: Iterator[Batches]) -> None:
+    def _again(self, passes: int) -> Iterator[Batches]:
+        return itertools.chain.from_iterable(itertools.repeat(self.ready, passes))
+
+    def _train(self, batches: Iterable[Batches]) -> None:
         for batch in batches:
             self.state, report = self.program.train(self.state, batch)
         jax.block_until_ready((self.state.params, report))
 
 
+def representative(dataset: Dataset, batch_size: int) -> Dataset:
+    """Where batches hold examples of like length, the dataset with `PASS` of an epoch's batches in its training part.
+
+    They are evenly spaced in the order of length, and are the batches of every epoch, in another order: so a pass
+    over them has the epoch's mixture of lengths, while a second's worth of its batches would have one by chance.
+    """
+    ids, lengths = dataset.parts["train"], dataset.lengths
+    count = min(PASS, len(ids) // batch_size)
+    if lengths is None or count == 0:
+        return dataset
+    places = order(None, 0, batch_size, len(ids), lengths[ids])[: len(ids) // batch_size * batch_size]
+    rows = ids[places].reshape(-1, batch_size)  # ascending
+    middles = (2 * np.arange(count) + 1) * len(rows) // (2 * count)
+    return dataclasses.replace(dataset, parts={**dataset.parts, "train": rows[middles].reshape(-1)})
+
+
 def full_stacks(program: Program) -> Iterator[Batches]:
     """Epoch after epoch, without the short stack at an epoch's end, for which another program would be compiled."""
     steps = steps_per_epoch(len(program.dataset.parts["train"]), program.experiment.batch_size)
-    full = min(steps, program.settings.steps_per_dispatch)
+    full = min(steps, program.settings.steps_per_dispatch) if program.dataset.lengths is None else 1
     for epoch in itertools.count():
         for batch in program.batches("train", epoch * steps, (epoch + 1) * steps, program.experiment.seed):
             if len(batch.ids) == full:
                 yield batch
+
+
+def share(source: Any, dataset: Dataset) -> float | None:
+    """The share of numbers that are not zero in what a training review is given as; None for what is no review.
+
+    Of a bag the mean number of different columns over the vocabulary, of one-hot vectors one in the vocabulary; the
+    vectors that ids stand for are dense.
+    """
+    encoding = getattr(source, "encoding", None)
+    if encoding is None:
+        return None
+    size = source.vocabulary_size
+    if encoding == "int":
+        return 1.0
+    if encoding == "one_hot":
+        return 1 / size
+    columns = dataset.arrays["tokens"][dataset.parts["train"]]
+    return float((columns != size).sum(axis=1).mean() / size)

@@ -37,10 +37,13 @@ def _ratio(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def pipelines(rows: Iterable[Mapping[str, Any]]) -> str:
     """One line per experiment, in examples per second."""
-    lines = [["experiment", "batch", "ids (tf.data)", "gather", "train step", "together", "together / step"]]
+    parts = {"ids": "ids (tf.data)", "gather": "gather", "step": "train step", "together": "together"}
+    lines = [["experiment", "batch", *parts.values(), "together / step", "infer", "not zero"]]
     for row in rows:
-        numbers = [f"{row[name]:,.0f}" for name in ("ids", "gather", "step", "together")]
-        lines.append([row["experiment"], str(row["batch"]), *numbers, f"{row['together'] / row['step']:.2f}"])
+        numbers = [f"{row[name]:,.0f}" for name in (*parts, "infer")]
+        ratio, share = f"{row['together'] / row['step']:.2f}", row["share"]
+        numbers.insert(len(parts), ratio)
+        lines.append([row["experiment"], str(row["batch"]), *numbers, "-" if share is None else f"{share:.2%}"])
     return columns(lines)
 
 
