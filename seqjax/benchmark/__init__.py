@@ -3,6 +3,7 @@
     python -m seqjax.benchmark                                             everything: about an hour on two cores
     python -m seqjax.benchmark --workloads=W1,W3m --peers=torch,flax --output=benchmark.json
     python -m seqjax.benchmark --pipeline=jena_lstm,imdb_bilstm --data=sample
+    python -m seqjax.benchmark --text=int,multi_hot,tf_idf,bigrams,word2vec --blocks=3
 
 How to read the table. A number is the time of one step of one batch in milliseconds: `train` is forward, backward
 and RMSprop update, `infer` is the forward pass. It is the median over blocks of steps; every implementation has a
@@ -31,4 +32,11 @@ batches that are there. The input is no bottleneck where the first two are far a
 has the step's number. The blocks of all the experiments are run in turn, so that their rows compare; all their data
 are in memory together. Where batches hold reviews of like length, every number is of passes over 30 whole batches,
 evenly spaced in the order of length. `not zero` is the share of such numbers in what a review is given as.
+
+The table of --text is in seconds, by the clock and of all threads on the CPU, medians over --blocks repetitions in
+turn, all in one process with our memory setting. A vectorizer is fitted to the training reviews and transforms them:
+ours in one call, which splits a review once, and `seqjax-apart` by `fit` and then `encode`; Keras by `adapt` and
+`map` in batches of 1,000; scikit-learn by `fit_transform`, whose words have two letters or more. Ours and
+scikit-learn's bags are sparse, Keras's are vectors. `word2vec` is an epoch on the same words as gensim's, which has a
+worker for each core.
 """
