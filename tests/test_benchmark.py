@@ -134,6 +134,39 @@ def test_keras_has_the_same_parameters(name):
         assert keras.Sequential([inputs, *make_layers(workload)]).count_params() == PARAMETERS[name]
 
 
+@pytest.mark.parametrize("name", ["W1", "W3"])
+def test_cudnns_model_is_torchs(monkeypatch, name):
+    """The same numbers from the same weights, which torch keeps apart and cuDNN in one vector: biases come last."""
+    torch = pytest.importorskip("torch")
+    from seqjax.benchmark import peer_cudnn, peer_torch
+
+    def reference(x, h, c, weights, lengths, features, units, layers, dropout, both):
+        parts = peer_cudnn.rnn.unpack_lstm_weights(weights, features, units, layers, both)
+        return peer_cudnn.rnn.lstm_ref(x, h, c, *parts, lengths, features, units, layers, dropout, both)
+
+    monkeypatch.setattr(peer_cudnn.rnn, "lstm", reference)
+    workload = find(name).scaled(0.02)
+    model: Any = peer_torch.make_model(workload).eval()
+    directions = ["_l0", "_l0_reverse"] if workload.text else ["_l0"]
+    kinds = [("weight_ih", "weight_hh"), ("bias_ih", "bias_hh")]
+    names = [part + direction for pair in kinds for direction in directions for part in pair]
+    numbers = lambda tensor: tensor.detach().numpy()
+    params: Any = {
+        "weights": np.concatenate([numbers(getattr(model.lstm, part)).reshape(-1) for part in names]),
+        "Dense_0": {"kernel": numbers(model.head.weight).T, "bias": numbers(model.head.bias)},
+    }
+    if workload.text:
+        params["Embed_0"] = {"embedding": numbers(model.embedding.weight)}
+    x, _ = workload.host_batches(workload.dataset())[0]
+    ours = peer_cudnn.Model(workload)
+    initial = jax.eval_shape(lambda x: ours.init(jax.random.key(0), x, False), x)["params"]
+    assert jax.tree.map(np.shape, params) == jax.tree.map(lambda leaf: leaf.shape, initial)
+    inputs = torch.from_numpy(x).long() if workload.text else torch.from_numpy(x)
+    with jax.numpy_rank_promotion("allow"):  # Linen's Dense
+        outputs: Any = ours.apply({"params": params}, x, False)
+    np.testing.assert_allclose(outputs, numbers(model(inputs)), rtol=1e-4, atol=1e-5)
+
+
 def test_torchs_loop_without_dropout_is_its_own_gru(monkeypatch):
     torch = pytest.importorskip("torch")
     from seqjax.benchmark import peer_torch
@@ -329,7 +362,7 @@ def test_the_table_compares_with_the_best_peer():
     ("arguments", "message"),
     [
         (["--workloads=W1,W9"], "there is no workload 'W9'; choices: W1, W2, W3, W3m, W3b, W4, W4-512, W5, W6"),
-        (["--peers=tensorflow"], "there is no peer 'tensorflow'; choices: keras-jax, keras-tf, torch, flax"),
+        (["--peers=tensorflow"], "there is no peer 'tensorflow'; choices: keras-jax, keras-tf, torch, flax, jax-rnn"),
         (["--modes=test"], "there is no mode 'test'; choices: train, infer"),
         (["--workloads="], "--workloads= is empty"),
         (["--modes="], "--modes= is empty"),
@@ -359,10 +392,29 @@ def test_a_peer_that_is_not_installed_is_named_and_left_out(monkeypatch, capsys)
     monkeypatch.setattr(
         command.importlib.util, "find_spec", lambda name: None if name in ("keras", "torch") else real(name)
     )
-    assert [peer for peer in PEERS if command.installed(peer, PEERS[peer].packages)] == ["flax"]
+    assert [peer for peer in PEERS if command.installed(peer, PEERS[peer].packages)] == ["flax", "jax-rnn"]
     err = capsys.readouterr().err
     assert "torch is left out: torch not installed; pip install 'seqjax[benchmark]'" in err
     assert "keras-jax is left out: keras" in err
+
+
+def test_cudnn_is_left_out_where_it_cannot_run(call, monkeypatch):
+    asked = {}
+
+    def rows(self, peers, modes):
+        asked[self.workload.name] = list(peers)
+        return []
+
+    monkeypatch.setattr(measure.Measurement, "rows", rows)
+    monkeypatch.setattr(command.shutil, "which", lambda name: None)
+    _, _, err = call("--workloads=W1", "--peers=flax,jax-rnn")
+    assert "jax-rnn is left out: no NVIDIA GPU here" in err
+    assert asked == {"W1": ["flax"]}
+    monkeypatch.setattr(command.shutil, "which", lambda name: f"/usr/bin/{name}")
+    call("--workloads=W1,W2,W3", "--peers=flax,jax-rnn")
+    assert asked == {"W1": ["flax", "jax-rnn"], "W2": ["flax"], "W3": ["flax", "jax-rnn"]}
+    with pytest.raises(WorkerDiedError, match="JAX finds no NVIDIA GPU here"):
+        Worker("jax-rnn", "W1", 0.02, False)
 
 
 def test_exit_code_1_if_ours_could_not_be_measured(call, monkeypatch):

@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
         measure_texts(options)
         return 0
     rows: list[Row] = []
-    peers = [peer for peer in options.peers if installed(peer, PEERS[peer].packages)]
+    peers = [peer for peer in options.peers if has_gpu(peer) and installed(peer, PEERS[peer].packages)]
     for name in options.workloads:
         measurement = Measurement(
             workloads.find(name),
@@ -83,7 +84,8 @@ def main(arguments: Sequence[str]) -> int:
             block_seconds=options.block_seconds,
             say=complain,
         )
-        rows += measurement.rows(peers, options.modes)
+        able = [peer for peer in peers if name in (PEERS[peer].workloads or workloads.WORKLOADS)]
+        rows += measurement.rows(able, options.modes)
         if options.output:
             write(options.output, rows)
         complain(f"{name} is done")
@@ -122,6 +124,14 @@ def check(options: argparse.Namespace) -> None:
         options.pipeline = list(dict.fromkeys(options.pipeline))
         for name in options.pipeline:
             find(name)
+
+
+def has_gpu(peer: str) -> bool:
+    """Whether there is the GPU that a peer needs, if any; if not, says so."""
+    found = not PEERS[peer].nvidia or shutil.which("nvidia-smi") is not None
+    if not found:
+        complain(f"{peer} is left out: no NVIDIA GPU here (no nvidia-smi)")
+    return found
 
 
 def installed(peer: str, packages: Iterable[str]) -> bool:
