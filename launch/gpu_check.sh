@@ -26,5 +26,5 @@ cd "$root"
 "$ready" -c 'import jax; print(jax.devices())'
 failed=0
 "$ready" -m pytest -q tests/test_accelerator.py tests/test_cells.py tests/test_recurrent.py tests/test_fused.py || failed=$?
-"$ready" -m seqjax.benchmark --peers=torch,flax --output="$out/gpu_check.json" "$@" || failed=$?
+"$ready" -m seqjax.benchmark --peers=torch,flax,jax-rnn --output="$out/gpu_check.json" "$@" || failed=$?
 exit "$failed"

@@ -1,6 +1,7 @@
 """The benchmark on workloads of a fiftieth of their size: data, models, processes, the order of blocks, the output."""
 
 import dataclasses
+import importlib.util
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from seqjax.benchmark import __main__ as command
-from seqjax.benchmark import measure, table
+from seqjax.benchmark import measure, table, texts
 from seqjax.benchmark.process import Worker, WorkerDiedError
 from seqjax.benchmark.worker import PEERS, build, peak_memory_mb, run_block
 from seqjax.benchmark.workloads import WORKLOADS, find, lengths
@@ -131,6 +132,39 @@ def test_keras_has_the_same_parameters(name):
     inputs = keras.Input(shape[:1] if tokens else shape, dtype="int32" if tokens else "float32")
     with jax.numpy_rank_promotion("allow"):  # Keras relies on it
         assert keras.Sequential([inputs, *make_layers(workload)]).count_params() == PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", ["W1", "W3"])
+def test_cudnns_model_is_torchs(monkeypatch, name):
+    """The same numbers from the same weights, which torch keeps apart and cuDNN in one vector: biases come last."""
+    torch = pytest.importorskip("torch")
+    from seqjax.benchmark import peer_cudnn, peer_torch
+
+    def reference(x, h, c, weights, lengths, features, units, layers, dropout, both):
+        parts = peer_cudnn.rnn.unpack_lstm_weights(weights, features, units, layers, both)
+        return peer_cudnn.rnn.lstm_ref(x, h, c, *parts, lengths, features, units, layers, dropout, both)
+
+    monkeypatch.setattr(peer_cudnn.rnn, "lstm", reference)
+    workload = find(name).scaled(0.02)
+    model: Any = peer_torch.make_model(workload).eval()
+    directions = ["_l0", "_l0_reverse"] if workload.text else ["_l0"]
+    kinds = [("weight_ih", "weight_hh"), ("bias_ih", "bias_hh")]
+    names = [part + direction for pair in kinds for direction in directions for part in pair]
+    numbers = lambda tensor: tensor.detach().numpy()
+    params: Any = {
+        "weights": np.concatenate([numbers(getattr(model.lstm, part)).reshape(-1) for part in names]),
+        "Dense_0": {"kernel": numbers(model.head.weight).T, "bias": numbers(model.head.bias)},
+    }
+    if workload.text:
+        params["Embed_0"] = {"embedding": numbers(model.embedding.weight)}
+    x, _ = workload.host_batches(workload.dataset())[0]
+    ours = peer_cudnn.Model(workload)
+    initial = jax.eval_shape(lambda x: ours.init(jax.random.key(0), x, False), x)["params"]
+    assert jax.tree.map(np.shape, params) == jax.tree.map(lambda leaf: leaf.shape, initial)
+    inputs = torch.from_numpy(x).long() if workload.text else torch.from_numpy(x)
+    with jax.numpy_rank_promotion("allow"):  # Linen's Dense
+        outputs: Any = ours.apply({"params": params}, x, False)
+    np.testing.assert_allclose(outputs, numbers(model(inputs)), rtol=1e-4, atol=1e-5)
 
 
 def test_torchs_loop_without_dropout_is_its_own_gru(monkeypatch):
@@ -328,7 +362,7 @@ def test_the_table_compares_with_the_best_peer():
     ("arguments", "message"),
     [
         (["--workloads=W1,W9"], "there is no workload 'W9'; choices: W1, W2, W3, W3m, W3b, W4, W4-512, W5, W6"),
-        (["--peers=tensorflow"], "there is no peer 'tensorflow'; choices: keras-jax, keras-tf, torch, flax"),
+        (["--peers=tensorflow"], "there is no peer 'tensorflow'; choices: keras-jax, keras-tf, torch, flax, jax-rnn"),
         (["--modes=test"], "there is no mode 'test'; choices: train, infer"),
         (["--workloads="], "--workloads= is empty"),
         (["--modes="], "--modes= is empty"),
@@ -340,6 +374,8 @@ def test_the_table_compares_with_the_best_peer():
         (["--output=/no/such/folder/rows.json"], "--output=/no/such/folder/rows.json cannot be written: No such file"),
         (["--pipeline=jena_lstn"], "did you mean 'jena_lstm'"),
         (["--pipeline=jena_lstm", "--data=toy"], "invalid choice: 'toy'"),
+        (["--text=int,bag"], "there is no kind 'bag'; choices: int, multi_hot, tf_idf, bigrams, word2vec"),
+        (["--text=int", "--pipeline=jena_lstm"], "--pipeline and --text are measured one at a time"),
         (["--work=W1"], "unrecognized arguments: --work=W1"),
     ],
 )
@@ -356,10 +392,29 @@ def test_a_peer_that_is_not_installed_is_named_and_left_out(monkeypatch, capsys)
     monkeypatch.setattr(
         command.importlib.util, "find_spec", lambda name: None if name in ("keras", "torch") else real(name)
     )
-    assert [peer for peer in PEERS if command.installed(peer)] == ["flax"]
+    assert [peer for peer in PEERS if command.installed(peer, PEERS[peer].packages)] == ["flax", "jax-rnn"]
     err = capsys.readouterr().err
     assert "torch is left out: torch not installed; pip install 'seqjax[benchmark]'" in err
     assert "keras-jax is left out: keras" in err
+
+
+def test_cudnn_is_left_out_where_it_cannot_run(call, monkeypatch):
+    asked = {}
+
+    def rows(self, peers, modes):
+        asked[self.workload.name] = list(peers)
+        return []
+
+    monkeypatch.setattr(measure.Measurement, "rows", rows)
+    monkeypatch.setattr(command.shutil, "which", lambda name: None)
+    _, _, err = call("--workloads=W1", "--peers=flax,jax-rnn")
+    assert "jax-rnn is left out: no NVIDIA GPU here" in err
+    assert asked == {"W1": ["flax"]}
+    monkeypatch.setattr(command.shutil, "which", lambda name: f"/usr/bin/{name}")
+    call("--workloads=W1,W2,W3", "--peers=flax,jax-rnn")
+    assert asked == {"W1": ["flax", "jax-rnn"], "W2": ["flax"], "W3": ["flax", "jax-rnn"]}
+    with pytest.raises(WorkerDiedError, match="JAX finds no NVIDIA GPU here"):
+        Worker("jax-rnn", "W1", 0.02, False)
 
 
 def test_exit_code_1_if_ours_could_not_be_measured(call, monkeypatch):
@@ -502,3 +557,61 @@ def test_the_share_of_numbers_that_are_not_zero(toy_dataset, encoding, expected)
     dataset = dataclasses.replace(toy_dataset, arrays={"tokens": columns}, parts={"train": np.array([0, 1])})
     assert share(Reviews(50, encoding=encoding), dataset) == expected
     assert share(object(), dataset) is None
+
+
+# Texts
+
+
+@pytest.mark.parametrize("installed", [True, False])
+@pytest.mark.parametrize("kind", texts.KINDS)
+def test_texts_are_measured_beside_the_peers_that_are_installed(call, monkeypatch, tmp_path, kind, installed):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: real(name) if installed else None)
+    monkeypatch.setattr("seqjax.runtime.tune", dict)  # not in this process
+    monkeypatch.setattr(texts.sample_reviews.reviews, "__kwdefaults__", {"train": 300, "test": 20, "seed": 1})
+    output = tmp_path / "rows.json"
+    code, out, err = call(f"--text={kind}", "--data=sample", "--blocks=2", f"--output={output}")
+    assert code == 0, err
+    rows = {row["implementation"]: row for row in json.loads(output.read_text())}
+    peers = [peer for peer in texts.KINDS[kind].peers if f"{peer} is left out: " not in err]
+    assert installed or not peers
+    assert list(rows) == ["seqjax", *(["seqjax-apart"] if kind != "word2vec" else []), *peers]
+    for row in rows.values():
+        assert set(row) == set(texts.Row.__annotations__)
+        assert row["items"] > 3000 if kind == "word2vec" else row["items"] == 300
+        assert len(row["blocks"]) == 2
+        assert row["seconds"] == pytest.approx(np.mean([clock for clock, _ in row["blocks"]]))
+        assert row["per_second"] == pytest.approx(row["items"] / row["seconds"], rel=1e-3)
+    assert [line.split()[:2] for line in out.splitlines()[-len(rows) :]] == [[kind, name] for name in rows]
+
+
+@pytest.mark.parametrize("kind", [kind for kind, made in texts.KINDS.items() if made.encoding])
+def test_keras_learns_the_vocabulary_that_ours_learns(monkeypatch, kind):
+    keras = pytest.importorskip("keras")
+    reviews = texts.sample_reviews.reviews(train=200, test=20).train_texts
+    layers = []
+    made = keras.layers.TextVectorization
+    monkeypatch.setattr(
+        keras.layers, "TextVectorization", lambda **options: layers.append(made(**options)) or layers[-1]
+    )
+    task = texts.vectorizers(texts.KINDS[kind], reviews, ["keras"])
+    task.runs["keras"]()
+    fitted, _ = task.runs["seqjax"]()
+    words = [word for word in layers[-1].get_vocabulary() if word not in ("", "[UNK]")]
+    assert words == list(fitted.vocabulary.tokens)
+
+
+def test_an_epoch_of_word2vec_takes_every_block_once():
+    from seqjax import experiment as experiments
+
+    experiment = experiments.load(experiments.find("word2vec"))(embedding_size=4, batch_size=32)
+    dataset = experiment.source.load("sample", None)
+    skip_gram = texts.SkipGram(experiment, dataset)
+    before, stack = int(skip_gram.state.step), skip_gram.program.settings.steps_per_dispatch
+    assert before == stack + (skip_gram.steps - 1) % stack + 1
+    seen = []
+    train = skip_gram.program.train
+    skip_gram.program.train = lambda state, batch: seen.append(batch.ids[batch.weights > 0]) or train(state, batch)
+    skip_gram.epoch()
+    assert int(skip_gram.state.step) - before == skip_gram.steps > stack
+    np.testing.assert_array_equal(np.sort(np.concatenate(seen)), dataset.parts["train"])

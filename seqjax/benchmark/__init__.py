@@ -3,6 +3,7 @@
     python -m seqjax.benchmark                                             everything: about an hour on two cores
     python -m seqjax.benchmark --workloads=W1,W3m --peers=torch,flax --output=benchmark.json
     python -m seqjax.benchmark --pipeline=jena_lstm,imdb_bilstm,jena_recurrent:cell=gru --data=sample
+    python -m seqjax.benchmark --text=int,multi_hot,tf_idf,bigrams,word2vec --blocks=3
 
 How to read the table. A number is the time of one step of one batch in milliseconds: `train` is forward, backward
 and RMSprop update, `infer` is the forward pass. It is the median over blocks of steps; every implementation has a
@@ -11,13 +12,14 @@ machine hits all alike. A peer has two numbers, as it comes and, behind it with 
 freed memory and XLA its vector width (`seqjax.runtime.tune`, which seqjax always uses). The last column is the time
 of the best peer, tuned or not, over ours: above 1 we are faster.
 
-What is timed. Batches are made in advance and lie in memory. Ours goes through `seqjax.train.Program` as `main` does:
-several steps in one dispatch, the gathering of the batch from the data included; its `infer` also computes the loss
-and the metrics. Peers are called by the quickest public interface: Keras by `train_on_batch` and `predict_on_batch`
-(no `fit`: no callbacks, no data adapter), torch by modules and an optimizer, Flax by one jitted and donated function
-with Optax. Peers have no dropout where they know none: Flax's GRU has no recurrent dropout in W2 (less to do, to its
-advantage), and torch takes a loop over the steps for it in training. Bags of words and one-hot vectors are given to
-peers as the vectors that they ask for (the one-hot ones, 1.5 GB a batch, are made from ids within the step).
+What is timed. Batches are made in advance and lie in memory. Ours goes through `seqjax.train.Program` as `main`
+does: several steps in one dispatch, the gathering of the batch from the data included; its `infer` also computes
+the loss and the metrics. Peers are called by the quickest public interface: Keras by `train_on_batch` and
+`predict_on_batch` (no `fit`: no callbacks, no data adapter), torch by modules and an optimizer, Flax by one jitted
+and donated function with Optax, cuDNN's LSTM (`jax-rnn`: W1, W3, W6, on NVIDIA GPUs) likewise. Peers have no
+dropout where they know none: Flax's GRU has no recurrent dropout in W2 (less to do, to its advantage), and torch
+takes a loop over the steps for it in training. Bags of words and one-hot vectors are given to peers as the vectors
+that they ask for (the one-hot ones, 1.5 GB a batch, are made from ids within the step).
 
 The data are generated. Token frequencies fall as rank ** -1.17, which gives as many different tokens in a batch as
 the real reviews have (3,900 in 32 reviews of 600 tokens). Lengths in W3m are log-normal with mean 235, cut at 600;
@@ -31,4 +33,11 @@ batches that are there. The input is no bottleneck where the first two are far a
 has the step's number. The blocks of all the experiments are run in turn, so that their rows compare; all their data
 are in memory together. Where batches hold reviews of like length, every number is of passes over 30 whole batches,
 evenly spaced in the order of length. `not zero` is the share of such numbers in what a review is given as.
+
+The table of --text is in seconds, by the clock and of all threads on the CPU, medians over --blocks repetitions in
+turn, all in one process with our memory setting. A vectorizer is fitted to the training reviews and transforms them:
+ours in one call, which splits a review once, and `seqjax-apart` by `fit` and then `encode`; Keras by `adapt` and
+`map` in batches of 1,000; scikit-learn by `fit_transform`, whose words have two letters or more. Ours and
+scikit-learn's bags are sparse, Keras's are vectors. `word2vec` is an epoch on the same words as gensim's, which has a
+worker for each core.
 """

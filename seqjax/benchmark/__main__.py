@@ -3,13 +3,14 @@
 import argparse
 import importlib.util
 import json
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import seqjax.benchmark
-from seqjax.benchmark import table, workloads
+from seqjax.benchmark import table, texts, workloads
 from seqjax.benchmark.measure import MODES, Measurement, Row
 from seqjax.benchmark.worker import OURS, PEERS
 from seqjax.command_line import complain, fail
@@ -35,7 +36,8 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     add = made.add_argument
-    add("--workloads", type=listed, default=list(workloads.WORKLOADS), help=_lines(workloads.WORKLOADS.values()))
+    titles = {name: workload.title for name, workload in workloads.WORKLOADS.items()}
+    add("--workloads", type=listed, default=list(workloads.WORKLOADS), help=_lines(titles))
     add("--peers", type=listed, default=list(PEERS), help=f"Of {', '.join(PEERS)}; empty for none.")
     add("--modes", type=listed, default=list(MODES), help=f"Of {', '.join(MODES)}.")
     add("--output", help="Write the rows to this file as JSON, after every workload.")
@@ -44,13 +46,15 @@ def parser() -> Parser:
     add("--scale", type=float, default=1.0, help="Shrink the workloads, to try the benchmark; 0.02 takes seconds.")
     said = "Instead: the input pipeline and the programs of these experiments, NAME or NAME:KNOB=VALUE."
     add("--pipeline", type=listed, default=[], help=said)
-    add("--data", choices=["real", "sample"], default="real", help="For --pipeline.")
-    add("--data_dir", help="For --pipeline: where real data are (default: $SEQJAX_DATA_DIR, else ~/.cache/seqjax).")
+    kinds = {name: kind.title for name, kind in texts.KINDS.items()}
+    add("--text", type=listed, default=[], help=f"Instead: vectorizers and word2vec. {_lines(kinds)}")
+    add("--data", choices=["real", "sample"], default="real", help="For --pipeline and --text.")
+    add("--data_dir", help="For these: where real data are (default: $SEQJAX_DATA_DIR, else ~/.cache/seqjax).")
     return made
 
 
-def _lines(chosen: Iterable[workloads.Workload]) -> str:
-    return "Of " + "; ".join(f"{workload.name} ({workload.title})" for workload in chosen) + "."
+def _lines(titles: Mapping[str, str]) -> str:
+    return "Of " + "; ".join(f"{name} ({title})" for name, title in titles.items()) + "."
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -66,8 +70,11 @@ def main(arguments: Sequence[str]) -> int:
     if options.pipeline:
         measure_pipelines(options)
         return 0
+    if options.text:
+        measure_texts(options)
+        return 0
     rows: list[Row] = []
-    peers = [peer for peer in options.peers if installed(peer)]
+    peers = [peer for peer in options.peers if has_gpu(peer) and installed(peer, PEERS[peer].packages)]
     for name in options.workloads:
         measurement = Measurement(
             workloads.find(name),
@@ -76,7 +83,8 @@ def main(arguments: Sequence[str]) -> int:
             block_seconds=options.block_seconds,
             say=complain,
         )
-        rows += measurement.rows(peers, options.modes)
+        able = [peer for peer in peers if name in (PEERS[peer].workloads or workloads.WORKLOADS)]
+        rows += measurement.rows(able, options.modes)
         if options.output:
             write(options.output, rows)
         complain(f"{name} is done")
@@ -91,7 +99,10 @@ def check(options: argparse.Namespace) -> None:
     """Raise UserError for a wrong name or number, before anything is started."""
     for name in options.workloads:
         workloads.find(name)
-    for kind, chosen, choices in (("peer", options.peers, PEERS), ("mode", options.modes, MODES)):
+    if options.pipeline and options.text:
+        raise UserError("--pipeline and --text are measured one at a time")
+    known = (("peer", options.peers, PEERS), ("mode", options.modes, MODES), ("kind", options.text, texts.KINDS))
+    for kind, chosen, choices in known:
         for name in chosen:
             if name not in choices:
                 raise UserError(f"there is no {kind} {name!r}; choices: {', '.join(choices)}")
@@ -99,6 +110,7 @@ def check(options: argparse.Namespace) -> None:
         if not getattr(options, name):
             raise UserError(f"--{name}= is empty")
         setattr(options, name, list(dict.fromkeys(getattr(options, name))))
+    options.text = list(dict.fromkeys(options.text))
     if options.blocks < 1:
         raise UserError(f"--blocks={options.blocks} must be at least 1")
     if not options.block_seconds >= 0:
@@ -113,9 +125,17 @@ def check(options: argparse.Namespace) -> None:
             find(text.partition(":")[0])  # knobs are read later: an experiment's file imports JAX
 
 
-def installed(peer: str) -> bool:
+def has_gpu(peer: str) -> bool:
+    """Whether there is the GPU that a peer needs, if any; if not, says so."""
+    found = not PEERS[peer].nvidia or shutil.which("nvidia-smi") is not None
+    if not found:
+        complain(f"{peer} is left out: no NVIDIA GPU here (no nvidia-smi)")
+    return found
+
+
+def installed(peer: str, packages: Iterable[str]) -> bool:
     """Whether a peer's packages are there; if not, says how to get them."""
-    missing = [package for package in PEERS[peer].packages if importlib.util.find_spec(package) is None]
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing:
         complain(f"{peer} is left out: {' and '.join(missing)} not installed; pip install 'seqjax[benchmark]'")
     return not missing
@@ -128,13 +148,29 @@ def measure_pipelines(options: argparse.Namespace) -> None:
     tune()
     from seqjax.benchmark import pipeline
 
-    data_dir = Path(options.data_dir).expanduser() if options.data_dir else data_dir_default()
     timing = {"blocks": options.blocks, "block_seconds": options.block_seconds}
-    rows = pipeline.measure(options.pipeline, options.data, data_dir, **timing)
+    rows = pipeline.measure(options.pipeline, options.data, _data_dir(options), **timing)
     if options.output:
         write(options.output, rows)
     print("examples per second")
     print(table.pipelines(rows))
+
+
+def measure_texts(options: argparse.Namespace) -> None:
+    """The table of `--text`, measured in this process."""
+    from seqjax.runtime import tune
+
+    tune()
+    wanted = dict.fromkeys(peer for kind in options.text for peer in texts.KINDS[kind].peers)
+    peers = [peer for peer in wanted if installed(peer, texts.PEERS[peer])]
+    rows = texts.measure(options.text, options.data, _data_dir(options), peers, options.blocks)
+    if options.output:
+        write(options.output, rows)
+    print(table.texts(rows))
+
+
+def _data_dir(options: argparse.Namespace) -> Path:
+    return Path(options.data_dir).expanduser() if options.data_dir else data_dir_default()
 
 
 def write(path: str, rows: Sequence[Any]) -> None:

@@ -58,13 +58,14 @@ class Flax:
     """See `worker.Implementation`."""
 
     steps_at_once = 1
+    model: Any = Model
 
     def __init__(self, workload: Workload, dataset: Dataset, threads: int):
         """JAX finds the threads by itself: the cores that this process may use."""
         del threads
         self.device = jax.devices()[0].device_kind
         self.batches = [jax.device_put(batch) for batch in workload.host_batches(dataset)]
-        model, optimizer = Model(workload), optax.rmsprop(1e-3, decay=0.9, eps=1e-7)
+        model, optimizer = self.model(workload), optax.rmsprop(1e-3, decay=0.9, eps=1e-7)
         params = jax.jit(lambda x: model.init(jax.random.key(0), x, False))(self.batches[0][0])
         self.state = (params, optimizer.init(params), jax.random.key(0))
 

@@ -48,6 +48,17 @@ def pipelines(rows: Iterable[Mapping[str, Any]]) -> str:
     return columns(lines)
 
 
+def texts(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One line per kind and implementation."""
+    ours = {row["kind"]: row["seconds"] for row in rows if row["implementation"] == OURS}
+    lines = [["kind", "implementation", "texts or words", "seconds", "CPU seconds", "a second", "seconds / ours"]]
+    for row in rows:
+        numbers = [f"{row['items']:,}", f"{row['seconds']:.4g}", f"{row['cpu_seconds']:.4g}"]
+        numbers += [f"{row['per_second']:,.0f}", f"{row['seconds'] / ours[row['kind']]:.2f}"]
+        lines.append([row["kind"], row["implementation"], *numbers])
+    return columns(lines)
+
+
 def columns(lines: Sequence[Sequence[str]]) -> str:
     """Left-aligned text columns; the first line is the heading."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

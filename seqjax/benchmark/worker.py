@@ -63,6 +63,10 @@ class Peer(NamedTuple):
     packages: tuple[str, ...]
     """What it imports, the one that names its version first."""
     environment: dict[str, str]
+    workloads: tuple[str, ...] | None = None
+    """All that it can run; None: all there are."""
+    nvidia: bool = False
+    """Only with a GPU of theirs."""
 
 
 OURS = "seqjax"
@@ -71,6 +75,7 @@ PEERS = {
     "keras-tf": Peer("peer_keras", "Keras", ("keras", "tensorflow"), {"KERAS_BACKEND": "tensorflow"}),
     "torch": Peer("peer_torch", "Torch", ("torch",), {}),
     "flax": Peer("peer_flax", "Flax", ("flax", "optax"), {}),
+    "jax-rnn": Peer("peer_cudnn", "CuDNN", ("jax", "flax", "optax"), {}, ("W1", "W3", "W6"), nvidia=True),
 }
 IMPLEMENTATIONS = {OURS: Peer("ours", "Ours", ("jax",), {}), **PEERS}
 
