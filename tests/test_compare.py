@@ -10,6 +10,7 @@ import pytest
 keras_lecture = pytest.importorskip("keras_lecture", reason="keras is not installed", exc_type=ImportError)
 
 from seqjax import experiment as experiments  # noqa: E402
+from seqjax.compare import __main__ as command  # noqa: E402
 from seqjax.compare import follow, free  # noqa: E402
 from seqjax.compare.mirror import mirror, vectors  # noqa: E402
 from seqjax.data import weather  # noqa: E402
@@ -196,6 +197,17 @@ def test_free_runs_differ_by_seed_repeat_themselves_and_resume(free_run, tmp_pat
     (tmp_path / "k/d.json").write_text("[]")
     with pytest.raises(UserError, match="is no result of a comparison"):
         free_run()
+
+
+@pytest.mark.parametrize(("flags", "folder"), [([], "runs"), (["--output=k.json"], "DIR, a folder above that file")])
+def test_free_scores_are_followed_by_the_command_that_shows_ours_beside(monkeypatch, capsys, flags, folder):
+    row = {"seed": 0, "test": {"mae": 2.5}, "best_epoch": 7}
+    monkeypatch.setattr(free, "run", lambda *arguments: {"seeds": [row]})
+    command.FLAGS.unparse_flags()
+    assert command.main(command.FLAGS(["compare", "--experiment=jena_dense", "--free", *flags])[1:]) == 0
+    scores, _, last = capsys.readouterr().out.splitlines()
+    assert scores == "keras jena_dense, seed 0: test mae 2.5000, best epoch 7"
+    assert f"python -m seqjax.report --runs={folder}" in last
 
 
 def test_an_epoch_feeds_every_example_once_in_a_new_order():

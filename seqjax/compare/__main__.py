@@ -61,7 +61,9 @@ def main(arguments: Sequence[str]) -> int:
         for row in found["seeds"]:
             test = ", ".join(f"{name} {value:.4f}" for name, value in row["test"].items())
             print(f"keras {EXPERIMENT.value}, seed {row['seed']}: test {test}, best epoch {row['best_epoch']}")
-        print(f"{output}; beside our runs: python -m seqjax.report --runs={output.parent.parent}")
+        print(output)
+        runs = "DIR, a folder above that file and our runs" if OUTPUT.value else "runs"
+        print(f"beside our finished runs: python -m seqjax.report --runs={runs}")
         return 0
     return _follow(function, options, folder)
 
