@@ -43,7 +43,7 @@ def pipelines(rows: Iterable[Mapping[str, Any]]) -> str:
         numbers = [f"{row[name]:,.0f}" for name in (*parts, "infer")]
         ratio, share = f"{row['together'] / row['step']:.2f}", row["share"]
         numbers.insert(len(parts), ratio)
-        lines.append([row["experiment"], str(row["batch"]), *numbers, "-" if share is None else f"{share:.2%}"])
+        lines.append([row["experiment"], str(row["batch"]), *numbers, "-" if share is None else f"{100 * share:.3g} %"])
     return columns(lines)
 
 
