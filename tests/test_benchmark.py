@@ -615,3 +615,8 @@ def test_an_epoch_of_word2vec_takes_every_block_once():
     skip_gram.epoch()
     assert int(skip_gram.state.step) - before == skip_gram.steps > stack
     np.testing.assert_array_equal(np.sort(np.concatenate(seen)), dataset.parts["train"])
+
+
+def test_a_small_share_is_not_rounded_away():
+    row = {"experiment": "a", "batch": 8, "ids": 1, "gather": 1, "step": 1, "infer": 1, "together": 1, "share": 5e-5}
+    assert table.pipelines([row]).endswith(" 0.005 %")

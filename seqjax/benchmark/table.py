@@ -44,7 +44,7 @@ def pipelines(rows: Iterable[Mapping[str, Any]]) -> str:
         ratio, share = f"{row['together'] / row['step']:.2f}", row["share"]
         numbers.insert(len(parts), ratio)
         name = ":".join([row["experiment"], *(f"{knob}={value}" for knob, value in row["changed"].items())])
-        lines.append([name, str(row["batch"]), *numbers, "-" if share is None else f"{share:.2%}"])
+        lines.append([name, str(row["batch"]), *numbers, "-" if share is None else f"{100 * share:.3g} %"])
     return columns(lines)
 
 
