@@ -528,13 +528,13 @@ def test_batches_of_like_length_are_passed_over_in_their_mixture():
     from seqjax.data.lengths import GROUPS
     from seqjax.train import Program, Settings
 
-    workload = dataclasses.replace(find("W3m").scaled(0.02), steps=80, batches=11 * PASS)
+    workload = dataclasses.replace(find("W3m").scaled(0.02), steps=80, batches=10 * PASS)
     whole = workload.dataset()
     dataset = representative(whole, workload.batch)
     assert len(dataset.parts["train"]) == PASS * workload.batch
     assert whole.lengths is not None
     means = [whole.lengths[each.parts["train"]].mean() for each in (dataset, whole)]
-    assert means[0] == pytest.approx(means[1], rel=1 / PASS)
+    assert means[0] == pytest.approx(means[1], rel=0.02)
     timed = Timed(Program(experiment(workload), dataset, Settings()))
     longest = lambda batches: sorted(batch.length for batch in batches)
     first = longest(timed.ready)
@@ -618,5 +618,15 @@ def test_an_epoch_of_word2vec_takes_every_block_once():
 
 
 def test_a_small_share_is_not_rounded_away():
-    row = {"experiment": "a", "batch": 8, "ids": 1, "gather": 1, "step": 1, "infer": 1, "together": 1, "share": 5e-5}
+    row = {
+        "experiment": "a",
+        "changed": {},
+        "batch": 8,
+        "ids": 1,
+        "gather": 1,
+        "step": 1,
+        "infer": 1,
+        "together": 1,
+        "share": 5e-5,
+    }
     assert table.pipelines([row]).endswith(" 0.005 %")
