@@ -169,7 +169,7 @@ def _keras(kind: Kind) -> Callable[[list[str]], Any]:
 
 def _sklearn(kind: Kind) -> Callable[[list[str]], Any]:
     """`fit_transform` into a sparse matrix; its tokens are words of two and more characters."""
-    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer  # pyright: ignore[reportMissingImports]
 
     weighted = kind.encoding == "tf_idf"
     vectorizer = TfidfVectorizer if weighted else CountVectorizer
@@ -220,7 +220,7 @@ class SkipGram:
 
 def _gensim(experiment: Any, words: list[list[str]]) -> Callable[[], Any]:
     """A worker for each core; the vocabulary is made before the clock runs, as ours is."""
-    from gensim.models import Word2Vec
+    from gensim.models import Word2Vec  # pyright: ignore[reportMissingImports]
 
     model = Word2Vec(
         vector_size=experiment.model.embedding_size,
