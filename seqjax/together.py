@@ -231,10 +231,9 @@ class Together:
                 each = {m.folder: [*self.options, *m.settings] for m in members}
                 asked = {f: commands.asked(self.name, function, each[f], self.data, self.settings) for f in codes}
                 found = {folder: function(**asked[folder]["options"]) for folder in codes}
-                for alike in _by_value(members):
-                    _check_seeds([found[member.folder] for member in alike])
                 dataset = found[members[0].folder].source.load(self.data, self.data_dir)
                 for alike in _by_value(members):
+                    _check_seeds([found[member.folder] for member in alike])
                     commands.check_model(found[alike[0].folder], dataset)
             except UserError as error:
                 return {folder: _failed(folder, error) for folder in codes}

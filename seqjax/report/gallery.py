@@ -55,7 +55,7 @@ def _forecasts(groups: Sequence[Group], data_dir: Path) -> tuple[list[forecasts.
     data = "real" if any(row.data == "real" for row in temperature) else "sample"
     chosen: dict[str, Group] = {}
     for row in sorted(temperature, key=lambda row: row.options.get("epochs") or 0, reverse=True):
-        if row.data == data and not set(row.changed) - {"epochs"}:
+        if row.data == data and row.plain:
             chosen.setdefault(row.experiment, row)
     made, notes = [], []
     for row in sorted(chosen.values(), key=lambda row: row.label):

@@ -14,6 +14,7 @@ from absl import logging
 from seqjax import experiment as experiments
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS
+from seqjax.report.claims import FREE_KNOBS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +69,11 @@ class Group:
     def first(self) -> Mapping[str, Any]:
         """Results of the first seed, for what all seeds share."""
         return self.runs[0].results or {}
+
+    @property
+    def plain(self) -> bool:
+        """No knob is changed but `FREE_KNOBS`: the row as the lecture has it, however long it was trained."""
+        return not set(self.changed) - set(FREE_KNOBS)
 
     @property
     def deterministic(self) -> bool:

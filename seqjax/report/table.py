@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from seqjax.report import statistics
-from seqjax.report.claims import FREE_KNOBS
 from seqjax.report.runs import Group, Run
 from seqjax.report.verdicts import Verdict
 
@@ -46,7 +45,7 @@ def _row(group: Group, keras: Mapping[str, Any] | None) -> Row:
         "options": dict(group.options),
         "metric": group.metric,
         # Said of the row as it stands: with other knobs it is another model, or other data.
-        "lecture": {} if set(group.changed) - set(FREE_KNOBS) else first.get("lecture", {}),
+        "lecture": first.get("lecture", {}) if group.plain else {},
         "optimum": first.get("optimum", {}),
         "seeds": [run.seed for run in group.runs],
         "ours": {part: {**vars(statistics.mean(values)), "values": values} for part, values in ours.items()},
