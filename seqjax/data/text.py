@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 UNKNOWN = "[UNK]"
+BLOCK = 256  # texts: their ids stay in the processor's cache
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,12 +146,16 @@ def encode_int(corpus: Corpus, vocabulary: Vocabulary, length: int) -> np.ndarra
     Returns:
       [N, L] uint16, or int32 for a vocabulary above 65,536.
     """
-    ids = vocabulary.lookup(corpus)
-    encoded = np.zeros((len(corpus.lengths), length), ids.dtype)
-    starts = np.cumsum(corpus.lengths) - corpus.lengths
-    for row, start, tokens in zip(encoded, starts, np.minimum(corpus.lengths, length), strict=True):
+    return _rows(corpus, vocabulary.lookup(corpus), np.arange(len(corpus.lengths)), length, 0)
+
+
+def _rows(corpus: Corpus, ids: np.ndarray, texts: np.ndarray, width: int, padding: int) -> np.ndarray:
+    """Some texts' ids, a text a row, cut or padded at the end."""
+    rows = np.full((len(texts), width), padding, ids.dtype)
+    starts = (np.cumsum(corpus.lengths) - corpus.lengths)[texts]
+    for row, start, tokens in zip(rows, starts, np.minimum(corpus.lengths[texts], width), strict=True):
         row[:tokens] = ids[start : start + tokens]
-    return encoded
+    return rows
 
 
 def encode_multi_hot(corpus: Corpus, vocabulary: Vocabulary, padding: int) -> np.ndarray:
@@ -170,19 +175,36 @@ def encode_count(corpus: Corpus, vocabulary: Vocabulary, padding: int) -> tuple[
       columns: [N, K] uint16 (int32 if `padding` needs it): each row ascending, distinct, padded at the end; K >= 1.
       counts: [N, K] uint8 (or wider if a count needs it): how often each occurs; 0 for padding.
     """
-    texts = len(corpus.lengths)
-    dtype = np.uint32 if texts * padding < 1 << 32 else np.int64  # the narrower sorts in half of the time
-    rows = np.repeat(np.arange(texts, dtype=dtype) * dtype(padding), corpus.lengths)
-    cells = np.sort(rows + vocabulary.lookup(corpus))
-    first = np.flatnonzero(np.append(True, cells[1:] != cells[:-1])[: len(cells)])
-    times = np.diff(first, append=len(cells))
-    rows, columns = np.divmod(cells[first], dtype(padding))
-    distinct = np.bincount(rows, minlength=texts)
-    filled = np.arange(max(1, distinct.max(initial=0))) < distinct[:, None]
-    encoded = np.full(filled.shape, padding, np.uint16 if padding < 1 << 16 else np.int32)
-    counts = np.zeros(filled.shape, np.min_scalar_type(times.max(initial=0)))
-    encoded[filled], counts[filled] = columns, times
+    ids = vocabulary.lookup(corpus).astype(np.uint16 if padding < 1 << 16 else np.int32, copy=False)
+    # Texts of about one length make a block, whose rows are sorted by themselves: far faster than all tokens at once.
+    order = np.argsort(corpus.lengths, kind="stable")
+    blocks = [
+        (texts, *_distinct(_rows(corpus, ids, texts, max(1, int(corpus.lengths[texts[-1]])), padding), padding))
+        for texts in np.split(order, range(BLOCK, len(order), BLOCK))
+        if len(texts)
+    ]
+    width = max([1, *(distinct.max() for _, distinct, _, _ in blocks)])
+    encoded = np.full((len(order), width), padding, ids.dtype)
+    most = max([0, *(times.max(initial=0) for _, _, _, times in blocks)])
+    counts = np.zeros(encoded.shape, np.min_scalar_type(most))
+    for texts, distinct, columns, times in blocks:
+        filled = np.arange(width) < distinct[:, None]
+        for array, values in ((encoded, columns), (counts, times)):
+            rows = array[texts]
+            rows[filled] = values
+            array[texts] = rows
     return encoded, counts
+
+
+def _distinct(rows: np.ndarray, padding: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sort each row of a block: how many columns each has, then all these columns and how often each occurs."""
+    rows.sort(axis=1)
+    first = np.ones(rows.shape, bool)
+    first[:, 1:] = rows[:, 1:] != rows[:, :-1]
+    places = np.flatnonzero(first)
+    columns, times = rows.ravel()[places], np.diff(places, append=rows.size)
+    known = columns != padding
+    return np.count_nonzero(first & (rows != padding), axis=1), columns[known], times[known]
 
 
 def inverse_document_frequencies(columns: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
