@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.errors import check_least
+from seqjax.models import bags
 from seqjax.models.dense import Dense, Dropout, glorot_uniform
 from seqjax.models.embeddings import Embedding
 from seqjax.models.tokens import Tokens, project
@@ -25,15 +26,13 @@ class BagOfWordsClassifier(nn.Module):
     dropout: float
 
     @nn.compact
-    def __call__(self, bags: jax.Array | tuple[jax.Array, jax.Array], *, train: bool = False) -> jax.Array:
+    def __call__(self, inputs: jax.Array | tuple[jax.Array, jax.Array], *, train: bool = False) -> jax.Array:
         """Distinct token ids [B, T], padded with `vocabulary_size`, or these and weights [B, T] -> logits [B]."""
         check_least("units", self.units, 1)
-        tokens, weights = bags if isinstance(bags, tuple) else (bags, None)
+        tokens, weights = inputs if isinstance(inputs, tuple) else (inputs, None)
         kernel = self.param("kernel", glorot_uniform, (self.vocabulary_size, self.units))
         bias = self.param("bias", nn.initializers.zeros, (self.units,))
-        rows = jnp.take(kernel, tokens, axis=0, mode="fill", fill_value=0)  # [B, T, units]; padding is out of range: 0
-        sums = rows.sum(axis=1) if weights is None else jnp.einsum("bt,btu->bu", weights, rows)
-        x = nn.relu(sums + bias[None, :])
+        x = nn.relu(bags.product(tokens, weights, kernel) + bias[None, :])
         x = Dropout(self.dropout)(x, deterministic=not train)
         return Dense(1)(x)[:, 0]
 
