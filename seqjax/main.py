@@ -57,7 +57,12 @@ MEMBERS = flags.DEFINE_enum(
 PROCESSES = flags.DEFINE_integer(
     "processes", None, "Of --members=processes, at once (default: one for each CPU core, one on accelerators)."
 )
-STEPS = flags.DEFINE_integer("steps_per_dispatch", 8, "Training steps in one call of the compiled program.")
+STEPS = flags.DEFINE_integer(
+    "steps_per_dispatch",
+    None,
+    "Training steps in one call of the compiled program; signals and checkpoints wait for its end "
+    "(default: 32 small ones or 8 large ones).",
+)
 CHECKPOINT_SECONDS = flags.DEFINE_float("checkpoint_seconds", 30.0, "Between checkpoints within an epoch.")
 DEVICES = flags.DEFINE_integer(
     "devices", None, "Devices that share each batch's work (default: all accelerators; of CPU cores as many as gain)."
@@ -163,8 +168,9 @@ def train_many() -> None:
         settings = Settings(STEPS.value, CHECKPOINT_SECONDS.value, devices=1)
         run = Together(name, workdir.path, SET.value, DATA.value, data_dir(), settings, tuned)
     else:
-        each = [f"--data_dir={data_dir()}", f"--steps_per_dispatch={STEPS.value}"]
-        each += [f"--checkpoint_seconds={CHECKPOINT_SECONDS.value}", f"--{'' if TUNE.value else 'no'}tune"]
+        each = [f"--data_dir={data_dir()}", f"--checkpoint_seconds={CHECKPOINT_SECONDS.value}"]
+        each += [f"--{'' if TUNE.value else 'no'}tune"]
+        each += [] if STEPS.value is None else [f"--steps_per_dispatch={STEPS.value}"]
         run = members.Processes(name, workdir.path, SET.value, DATA.value, each, processes)
     results = members.train(name, function, workdir, planned, options=SET.value, data=DATA.value, run=run)
     print("\n".join(members.result_lines(results)))

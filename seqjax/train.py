@@ -27,6 +27,9 @@ LARGE_TABLE = 1 << 20
 """From so many entries on an embedding is kept by columns where two devices run a direction each, with what the
 optimizer knows of it; a smaller one is whole on both."""
 
+SMALL_STEP = 1 << 20
+"""Up to so many entries in the inputs of a batch, a step is so short that the time between dispatches tells."""
+
 Tree = TypeVar("Tree")
 Sums = dict[str, jax.Array]
 Stack = tuple[Any, Any]  # ids [K, B], weights [K, B]
@@ -36,8 +39,8 @@ Stack = tuple[Any, Any]  # ids [K, B], weights [K, B]
 class Settings:
     """How to run, not what: the score does not depend on them."""
 
-    steps_per_dispatch: int = 8
-    """Steps in one call of the compiled program (fewer at the end of an epoch)."""
+    steps_per_dispatch: int | None = None
+    """Steps in one call of the compiled program (fewer at the end of an epoch); None: see `steps_at_once`."""
     checkpoint_seconds: float = 30.0
     """Between checkpoints within an epoch; each epoch also ends with one."""
 
@@ -45,7 +48,7 @@ class Settings:
     """That share the work of each batch; see `shared_by`."""
 
     def __post_init__(self):
-        check_least("steps_per_dispatch", self.steps_per_dispatch, 1)
+        check_least("steps_per_dispatch", 1 if self.steps_per_dispatch is None else self.steps_per_dispatch, 1)
         check_least("devices", 1 if self.devices is None else self.devices, 1)
 
 
@@ -163,6 +166,21 @@ def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None
     return make_mesh(found[:count], DATA)
 
 
+def steps_at_once(experiment: Experiment, dataset: Dataset, count: int | None = None) -> int:
+    """How many steps one dispatch holds.
+
+    Args:
+      experiment: whose batches they are.
+      dataset: for the size of the inputs.
+      count: how many; None is 32 small steps or 8 large ones (on two cores W1 gains 7 % in training and 16 % in
+        inference by 32). It is one where batches are grouped by length: the next one has another shape.
+    """
+    if dataset.lengths is not None:
+        return 1
+    entries = experiment.batch_size * sum(leaf.size for leaf in jax.tree.leaves(dataset.example()))
+    return count or (32 if entries <= SMALL_STEP else 8)
+
+
 def make_train_step(
     experiment: Experiment, gather: Callable
 ) -> Callable[[TrainState, Stack, Arrays], tuple[TrainState, jax.Array]]:
@@ -214,6 +232,7 @@ class Program:
         """Puts the arrays on every device; compiles at first use."""
         self.experiment, self.dataset, self.settings = experiment, dataset, settings
         self.mesh = mesh = shared_by(experiment, dataset, settings.devices)
+        self.steps_at_once = steps_at_once(experiment, dataset, settings.steps_per_dispatch)
         self._whole = NamedSharding(mesh, PartitionSpec())
         self._split = NamedSharding(mesh, PartitionSpec(None, DATA) if DATA in mesh.shape else PartitionSpec())
         self.arrays = jax.device_put(dict(dataset.arrays), self._whole)
@@ -266,7 +285,7 @@ class Program:
         return jax.tree_util.tree_map_with_path(sharding, tree)
 
     def batches(self, part: str, start: int, stop: int, seed: int | None = None):
-        """Batches of a part, the slice of this host. Those of like length come one by one: the next has another."""
+        """Batches of a part, the slice of this host, `steps_at_once` of them together."""
         ids, lengths = self.dataset.parts[part], self.dataset.lengths
         return batches(
             ids,
@@ -274,7 +293,7 @@ class Program:
             start=start,
             stop=stop,
             seed=seed,
-            stack=self.settings.steps_per_dispatch if lengths is None else 1,
+            stack=self.steps_at_once,
             lengths=None if lengths is None else lengths[ids],
             host=jax.process_index(),
             hosts=jax.process_count(),

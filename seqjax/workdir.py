@@ -19,7 +19,7 @@ from typing import Any
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS
 
-IDENTITY = ("experiment", "data", "swept", "options", "fingerprint", "settings")
+IDENTITY = ("experiment", "data", "swept", "options", "fingerprint")
 KINDS = {"run": "a single run", "members": "the runs of --seeds or --sweep"}
 Row = dict[str, Any]
 

@@ -179,17 +179,18 @@ def test_torchs_loop_without_dropout_is_its_own_gru(monkeypatch):
 
 def test_ours_takes_the_steps_it_is_asked_for():
     ours: Any = build("seqjax", find("W4").scaled(0.02), 1)
-    ours.train(16)
+    assert ours.steps_at_once == 32
+    ours.train(64)
     before = jax.device_get(ours.state.params)
-    assert int(ours.state.step) == 16
-    assert float(ours.state.sums["weight"]) == 16 * 8
-    block = run_block(ours.infer, 24)
-    assert block["steps"] == 24
+    assert int(ours.state.step) == 64
+    assert float(ours.state.sums["weight"]) == 64 * 8
+    block = run_block(ours.infer, 96)
+    assert block["steps"] == 96
     assert block["seconds"] > 0
     assert 50 < block["peak_memory_mb"] <= round(peak_memory_mb(), 1)
     jax.tree.map(np.testing.assert_array_equal, before, jax.device_get(ours.state.params))
     ids = np.concatenate([stack.ids for stack in ours.program.stacks])
-    assert (np.bincount(ids.reshape(-1)) == 8).all()  # every example equally often
+    assert (np.bincount(ids.reshape(-1)) == 32).all()  # every example equally often
 
 
 @pytest.mark.slow
@@ -198,8 +199,8 @@ def test_ours_takes_the_steps_it_is_asked_for():
 def test_every_implementation_runs_every_workload(implementation, name):
     pytest.importorskip(implementation)
     made = build(implementation, find(name).scaled(0.02), 1)
-    made.infer(8)
-    made.train(8)
+    made.infer(made.steps_at_once)
+    made.train(made.steps_at_once)
 
 
 # Processes
@@ -226,7 +227,7 @@ def test_a_run_writes_the_rows_and_prints_the_table(call, tmp_path, peers):
         assert row["page_faults"] >= 0
         assert row["peak_memory_mb"] > 50
         assert row["seconds_to_first_step"] > row["milliseconds"] / 1000 > 0
-        assert row["steps"] % (8 if row["implementation"] == "seqjax" else 1) == 0
+        assert row["steps"] % (32 if row["implementation"] == "seqjax" else 1) == 0
     assert "not the real workloads" in out
     heading, train, infer = out.splitlines()[-3:]
     assert heading.split()[:4] == ["workload", "mode", "seqjax", *(peers or ["best"])]
@@ -607,7 +608,7 @@ def test_an_epoch_of_word2vec_takes_every_block_once():
     experiment = experiments.load(experiments.find("word2vec"))(embedding_size=4, batch_size=32)
     dataset = experiment.source.load("sample", None)
     skip_gram = texts.SkipGram(experiment, dataset)
-    before, stack = int(skip_gram.state.step), skip_gram.program.settings.steps_per_dispatch
+    before, stack = int(skip_gram.state.step), skip_gram.program.steps_at_once
     assert before == stack + (skip_gram.steps - 1) % stack + 1
     seen = []
     train = skip_gram.program.train

@@ -67,10 +67,8 @@ def test_results_describe_the_best_epoch(toy_experiment, toy_dataset, tmp_path):
     assert step == best["step"]
 
 
-@pytest.mark.parametrize("dispatches", [1, pytest.param(4, marks=pytest.mark.slow), 11])
-def test_an_interrupted_run_resumes_to_the_same_bits(toy_experiment, toy_dataset, reference, tmp_path, dispatches):
-    """Dispatches are 4 an epoch (2 + 2 + 2 + 1 steps); 4 falls on the end of the first epoch."""
-    workdir = new_workdir(tmp_path / "run")
+def interrupt_in(dispatches, toy_experiment, toy_dataset, workdir):
+    """Train until a signal comes in that dispatch, the first one being 1."""
     with Interrupt() as interrupt:
         training = Training(toy_experiment, Program(toy_experiment, toy_dataset, SETTINGS), workdir, interrupt)
         train, count = training.program.train, 0
@@ -87,9 +85,25 @@ def test_an_interrupted_run_resumes_to_the_same_bits(toy_experiment, toy_dataset
             training.run()
         training.close()
     assert stopped.value.exit_code == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("dispatches", [1, pytest.param(4, marks=pytest.mark.slow), 11])
+def test_an_interrupted_run_resumes_to_the_same_bits(toy_experiment, toy_dataset, reference, tmp_path, dispatches):
+    """Dispatches are 4 an epoch (2 + 2 + 2 + 1 steps); 4 falls on the end of the first epoch."""
+    workdir = new_workdir(tmp_path / "run")
+    interrupt_in(dispatches, toy_experiment, toy_dataset, workdir)
     assert latest_state(toy_experiment, toy_dataset, workdir)[0] == min(2 * dispatches - dispatches // 4, 21)
     fit(toy_experiment, toy_dataset, workdir, SETTINGS)
     assert_same_run(toy_experiment, toy_dataset, workdir, reference)
+
+
+def test_a_run_resumes_with_other_dispatches_within_rounding(toy_experiment, toy_dataset, reference, tmp_path):
+    workdir = new_workdir(tmp_path / "run")
+    interrupt_in(1, toy_experiment, toy_dataset, workdir)  # at step 2, no multiple of 5
+    fit(toy_experiment, toy_dataset, workdir, Settings(steps_per_dispatch=5))
+    (step, leaves), (_, expected) = (latest_state(toy_experiment, toy_dataset, w) for w in (workdir, reference))
+    assert step == 21
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), leaves, expected)
 
 
 class Killed(BaseException):

@@ -12,7 +12,6 @@ CONFIG = {
     "experiment": "jena_lstm",
     "options": {"units": 16, "seed": 0},
     "data": "real",
-    "settings": {"steps_per_dispatch": 8},
     "fingerprint": "abc",
     "description": "Jena, 70,092 rows",
 }
@@ -45,7 +44,6 @@ def test_claiming_writes_config_and_assets_once(workdir):
         ({"options": {"units": 16, "seed": 0, "new": 1}, "defaults": {"units": 16, "new": None}}, "new=None, not 1"),
         ({"options": {"units": 16}}, "seed=0, not unknown"),
         ({"data": "sample"}, "data=real, not sample"),
-        ({"settings": {"steps_per_dispatch": 1}}, "steps_per_dispatch=8, not 1"),
         ({"fingerprint": "x", "description": "Jena, 9 rows"}, "data=Jena, 70,092 rows, not Jena, 9 rows"),
     ],
 )
@@ -55,6 +53,11 @@ def test_a_folder_of_another_run_is_refused_untouched(workdir, change, message):
     with pytest.raises(UserError, match=message):
         workdir.claim(CONFIG | change, {"asset": "text"})
     assert {file: file.read_bytes() for file in workdir.path.iterdir()} == before
+
+
+def test_how_a_run_is_dispatched_does_not_tell_runs_apart(workdir):
+    workdir.claim(CONFIG | {"settings": {"steps_per_dispatch": 8}}, {})
+    workdir.check(CONFIG | {"settings": {"steps_per_dispatch": None}})
 
 
 def test_where_a_file_lies_does_not_tell_runs_apart(workdir):

@@ -66,7 +66,7 @@ def batches(
     Args:
       ids: example ids of one part, [N].
       batch_size: over all hosts together.
-      start: where to begin; a stack boundary (a multiple of `stack` within its epoch).
+      start: where to begin.
       stop: number of the batch after the last.
       seed: of the order, a new one each epoch; None keeps the order of `ids`.
       stack: the most batches to stack.
@@ -111,9 +111,9 @@ def _stacks(start: int, stop: int, epoch_steps: int, stack: int) -> tuple[np.nda
     """First and last + 1 of every stack: cut every `stack` steps from the start of each epoch."""
     epochs = np.arange(start // epoch_steps, -(-stop // epoch_steps)) * epoch_steps
     firsts = (epochs[:, None] + np.arange(0, epoch_steps, stack)[None, :]).reshape(-1)
-    lasts = np.minimum(firsts + stack, (firsts // epoch_steps + 1) * epoch_steps)
-    keep = (firsts >= start) & (firsts < stop)
-    return firsts[keep], np.minimum(lasts[keep], stop)
+    lasts = np.append(firsts[1:], epoch_steps * -(-stop // epoch_steps))
+    keep = (lasts > start) & (firsts < stop)
+    return np.maximum(firsts[keep], start), np.minimum(lasts[keep], stop)
 
 
 def import_tensorflow() -> Any:
