@@ -21,6 +21,7 @@ from seqjax.data.pipeline import Batches, batches, steps_per_epoch
 from seqjax.errors import UserError, check_least
 from seqjax.experiment import Experiment
 from seqjax.models.composite import runs_apart, runs_fused
+from seqjax.models.forecasters import ConvForecaster
 from seqjax.models.sharding import DATA, DIRECTIONS, make_mesh
 
 LARGE_TABLE = 1 << 20
@@ -141,10 +142,10 @@ def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None
       experiment: whose batches they are.
       dataset: for the kind of inputs.
       count: how many; None is all accelerators, or as many CPU devices (`seqjax.runtime` makes one for each of two
-        cores) as gain. These are all for a recurrence over measurements: its steps are too small for XLA to share
-        out, so half a batch on each core is 1.7 times as fast (W1, W2). They are two for a bidirectional recurrence
-        over embedded tokens, each with one direction (W3). They are one for the rest, whose large products and tables
-        XLA shares out itself (W5, W3b: a loss or nothing).
+        cores) as gain. These are all for a recurrence or convolutions over measurements: their steps are too small
+        for XLA to share out, so half a batch on each core is 1.7 (W1, W2) or 1.2 times (W5) as fast. They are two for
+        a bidirectional recurrence over embedded tokens, each with one direction (W3). They are one for the rest, whose
+        large products and tables XLA shares out itself (W3b, W4: a loss or nothing).
 
     Raises:
       UserError: there are not so many, or the batch does not divide over them.
@@ -156,7 +157,8 @@ def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None
         return make_mesh(found[:2], DIRECTIONS)
     if count is None and cpu:
         measured = all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(dataset.example()))
-        gains = measured and runs_fused(experiment.model) and experiment.batch_size % len(found) == 0
+        able = runs_fused(experiment.model) or isinstance(experiment.model, ConvForecaster)
+        gains = measured and able and experiment.batch_size % len(found) == 0
         count = len(found) if gains else 1
     count = count or len(found)
     if count > len(found):

@@ -95,23 +95,29 @@ def on_two_devices(code, *arguments):
     return done.stdout.splitlines()
 
 
-BAGS = """
+PRODUCTS = """
 import jax, jax.numpy as jnp, numpy as np
-from seqjax.models import bags
+from seqjax.models import bags, convolution
 from seqjax.models.sharding import DATA, make_mesh
 
-tokens, kernel = jax.random.randint(jax.random.key(0), (6, 4), 0, 7), jax.random.normal(jax.random.key(1), (6, 3))
-step = jax.jit(jax.value_and_grad(lambda kernel: (bags.product(tokens, tokens / 7, kernel) ** 2).sum()))
-alone = step(kernel)
-with jax.set_mesh(make_mesh(jax.devices(), DATA)):
-    together = step(kernel)
-    print("shard_map" in str(jax.make_jaxpr(step)(kernel)))
-jax.tree.map(lambda a, b: np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5), together, alone)
+tokens, key = jax.random.randint(jax.random.key(0), (6, 4), 0, 7), jax.random.key(1)
+steps = jax.random.normal(key, (9, 2, 6))
+for product, shape in (
+    (lambda kernel: bags.product(tokens, tokens / 7, kernel), (6, 3)),
+    (lambda kernel: convolution.convolve(steps, kernel), (3, 2, 5)),
+):
+    step = jax.jit(jax.value_and_grad(lambda kernel: (product(kernel) ** 2).sum()))
+    alone = step(kernel := jax.random.normal(key, shape))
+    with jax.set_mesh(make_mesh(jax.devices(), DATA)):
+        together = step(kernel)
+        assert "shard_map" in str(jax.make_jaxpr(step)(kernel))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5), together, alone)
+print(jax.device_count())
 """
 
 
-def test_bags_on_two_devices_equal_those_on_one_with_gradients():
-    assert on_two_devices(BAGS)[-1] == "True"
+def test_products_on_two_devices_equal_those_on_one_with_gradients():
+    assert on_two_devices(PRODUCTS)[-1] == "2"
 
 
 @pytest.mark.slow

@@ -8,8 +8,10 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 
 from seqjax.models.dense import glorot_uniform
+from seqjax.models.sharding import DATA, over_devices
 
 
 class Conv1D(nn.Module):
@@ -32,7 +34,12 @@ BAND_ROWS = 64
 
 def convolve(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
     """[T, D, B] * [W, D, F] -> [T - W + 1, F, B], T at least W; `banded` on a CPU, `plain` elsewhere."""
-    return jax.lax.platform_dependent(inputs, kernel, cpu=banded, default=plain)
+
+    def run(operands: tuple[jax.Array, jax.Array]) -> jax.Array:
+        return jax.lax.platform_dependent(*operands, cpu=banded, default=plain)
+
+    split, whole = PartitionSpec(None, None, DATA), PartitionSpec()
+    return over_devices(DATA, run, (inputs, kernel), (split, whole), split)
 
 
 def plain(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
