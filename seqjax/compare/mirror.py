@@ -52,7 +52,8 @@ def mirror(experiment: Experiment, options: Mapping[str, Any], example: Any) -> 
     if not logits and experiment.loss is not metrics.squared_error:
         raise UserError("this experiment's loss has no counterpart in Keras here; squared_error and "
                         "binary_cross_entropy have")  # fmt: skip
-    inputs, outputs, feed = _model(experiment.model, example)
+    with keras.saving.custom_object_scope({_exact_tanh.__name__: _exact_tanh}):  # Bidirectional copies its layer
+        inputs, outputs, feed = _model(experiment.model, example)
     if logits:
         outputs = keras.layers.Activation("sigmoid")(outputs)
     model = keras.Model(inputs, outputs)
