@@ -22,7 +22,7 @@ def dense(tokens, weights, kernel):
     return vectors.at[jnp.arange(len(tokens))[:, None], tokens].set(weights)[:, : len(kernel)] @ kernel
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("weighted", [False, True])
 def test_pieces_equal_the_dense_product_with_gradients(weighted, seed, monkeypatch):
     count, width, columns = np.random.default_rng(seed).integers(1, 9, 3).tolist()

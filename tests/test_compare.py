@@ -303,7 +303,8 @@ def test_steps_of_a_row_in_float64(tmp_path):
     assert "    9  " in done.stdout
 
 
-STEPS = {"jena_simple_rnn": 100}  # after 140 it parts from itself, started a rounding error away
+STEPS = {"jena_simple_rnn": 100, "imdb_onehot_bilstm": 9}
+"""The one parts from itself after 140, started a rounding error away; the other takes Keras seconds a step."""
 
 
 @pytest.mark.slow
