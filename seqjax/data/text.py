@@ -178,9 +178,10 @@ def encode_count(corpus: Corpus, vocabulary: Vocabulary, padding: int) -> tuple[
     ids = vocabulary.lookup(corpus).astype(np.uint16 if padding < 1 << 16 else np.int32, copy=False)
     # Texts of about one length make a block, whose rows are sorted by themselves: far faster than all tokens at once.
     order = np.argsort(corpus.lengths, kind="stable")
+    doublings = np.flatnonzero(np.diff(np.frexp(corpus.lengths[order])[1])) + 1  # so no row is padded to over twice
     blocks = [
         (texts, *_distinct(_rows(corpus, ids, texts, max(1, int(corpus.lengths[texts[-1]])), padding), padding))
-        for texts in np.split(order, range(BLOCK, len(order), BLOCK))
+        for texts in np.split(order, np.union1d(doublings, np.arange(BLOCK, len(order), BLOCK)))
         if len(texts)
     ]
     width = max([1, *(distinct.max() for _, distinct, _, _ in blocks)])

@@ -43,7 +43,6 @@ def plain(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> ja
 @jax.custom_vjp
 def in_pieces(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> jax.Array:
     """`product` of some bags at a time, whose rows do not leave the cache. Reverse-mode derivatives only."""
-
     pieces = _split(kernel, tokens, weights)
     return _join(jax.lax.map(lambda piece: plain(piece[0], piece[1], kernel), pieces), tokens)
 
