@@ -41,7 +41,7 @@ class Settings:
     """How to run, not what: the score does not depend on them."""
 
     steps_per_dispatch: int | None = None
-    """Steps in one call of the compiled program (fewer at the end of an epoch); None: see `steps_at_once`."""
+    """Steps in one call of the compiled program (fewer at the end of an epoch); None: see the function."""
     checkpoint_seconds: float = 30.0
     """Between checkpoints within an epoch; each epoch also ends with one."""
 
@@ -49,8 +49,9 @@ class Settings:
     """That share the work of each batch; see `shared_by`."""
 
     def __post_init__(self):
-        check_least("steps_per_dispatch", 1 if self.steps_per_dispatch is None else self.steps_per_dispatch, 1)
-        check_least("devices", 1 if self.devices is None else self.devices, 1)
+        for name in ("steps_per_dispatch", "devices"):
+            if getattr(self, name) is not None:
+                check_least(name, getattr(self, name), 1)
 
 
 class TrainState(struct.PyTreeNode):
@@ -168,7 +169,7 @@ def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None
     return make_mesh(found[:count], DATA)
 
 
-def steps_at_once(experiment: Experiment, dataset: Dataset, count: int | None = None) -> int:
+def steps_per_dispatch(experiment: Experiment, dataset: Dataset, count: int | None = None) -> int:
     """How many steps one dispatch holds.
 
     Args:
@@ -234,7 +235,7 @@ class Program:
         """Puts the arrays on every device; compiles at first use."""
         self.experiment, self.dataset, self.settings = experiment, dataset, settings
         self.mesh = mesh = shared_by(experiment, dataset, settings.devices)
-        self.steps_at_once = steps_at_once(experiment, dataset, settings.steps_per_dispatch)
+        self.steps_per_dispatch = steps_per_dispatch(experiment, dataset, settings.steps_per_dispatch)
         self._whole = NamedSharding(mesh, PartitionSpec())
         self._split = NamedSharding(mesh, PartitionSpec(None, DATA) if DATA in mesh.shape else PartitionSpec())
         self.arrays = jax.device_put(dict(dataset.arrays), self._whole)
@@ -287,7 +288,7 @@ class Program:
         return jax.tree_util.tree_map_with_path(sharding, tree)
 
     def batches(self, part: str, start: int, stop: int, seed: int | None = None):
-        """Batches of a part, the slice of this host, `steps_at_once` of them together."""
+        """Batches of a part, the slice of this host, `steps_per_dispatch` of them together."""
         ids, lengths = self.dataset.parts[part], self.dataset.lengths
         return batches(
             ids,
@@ -295,7 +296,7 @@ class Program:
             start=start,
             stop=stop,
             seed=seed,
-            stack=self.steps_at_once,
+            stack=self.steps_per_dispatch,
             lengths=None if lengths is None else lengths[ids],
             host=jax.process_index(),
             hosts=jax.process_count(),

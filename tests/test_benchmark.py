@@ -608,7 +608,7 @@ def test_an_epoch_of_word2vec_takes_every_block_once():
     experiment = experiments.load(experiments.find("word2vec"))(embedding_size=4, batch_size=32)
     dataset = experiment.source.load("sample", None)
     skip_gram = texts.SkipGram(experiment, dataset)
-    before, stack = int(skip_gram.state.step), skip_gram.program.steps_at_once
+    before, stack = int(skip_gram.state.step), skip_gram.program.steps_per_dispatch
     assert before == stack + (skip_gram.steps - 1) % stack + 1
     seen = []
     train = skip_gram.program.train

@@ -38,7 +38,7 @@ def test_epochs_differ_and_seeds_differ():
 
 
 @pytest.mark.parametrize("stack", [1, 2, 3, 5, 8])
-@pytest.mark.parametrize("start", [0, 3, 9, 10])
+@pytest.mark.parametrize("start", [0, 3, 7, 9, 10, 15])
 def test_a_batch_is_a_function_of_seed_and_step(stack, start):
     whole = flat(start=0, stop=15, seed=3)
     part = flat(start=start, stop=15, seed=3, stack=stack)

@@ -10,7 +10,7 @@ import pytest
 
 from seqjax.data.pipeline import batches
 from seqjax.errors import UserError
-from seqjax.train import Program, Settings, count_parameters, create_state, make_train_step, no_sums, steps_at_once
+from seqjax.train import Program, Settings, count_parameters, create_state, make_train_step, no_sums, steps_per_dispatch
 
 
 def final_state(experiment, dataset, steps_per_dispatch, steps=14):
@@ -100,9 +100,9 @@ def test_a_batch_that_does_not_divide_over_the_devices_is_refused(toy_experiment
 
 
 def test_small_steps_come_32_at_once_large_ones_8_and_those_of_like_length_one_by_one(toy_experiment, toy_dataset):
-    assert steps_at_once(toy_experiment, toy_dataset) == 32
+    assert steps_per_dispatch(toy_experiment, toy_dataset) == 32
     large = dataclasses.replace(toy_experiment, batch_size=1 << 20)
-    assert steps_at_once(large, toy_dataset) == 8
-    assert steps_at_once(large, toy_dataset, 5) == 5
+    assert steps_per_dispatch(large, toy_dataset) == 8
+    assert steps_per_dispatch(large, toy_dataset, 5) == 5
     lengths = np.ones(len(toy_dataset.arrays["targets"]), np.int32)
-    assert steps_at_once(large, dataclasses.replace(toy_dataset, lengths=lengths), 5) == 1
+    assert steps_per_dispatch(large, dataclasses.replace(toy_dataset, lengths=lengths), 5) == 1

@@ -72,8 +72,8 @@ class PreparedProgram(Program):
         super().__init__(experiment, dataset, settings)
         ids, lengths = dataset.parts["train"], dataset.lengths
         rows = ids[order(None, 0, experiment.batch_size, len(ids), lengths)].reshape(-1, experiment.batch_size)
-        self.dispatches, self.round = 0, self.steps_at_once if lengths is None else len(rows)
-        stacks = np.tile(rows, (self.steps_at_once, 1)).reshape(-1, self.steps_at_once, experiment.batch_size)
+        self.dispatches, self.round = 0, self.steps_per_dispatch if lengths is None else len(rows)
+        stacks = np.tile(rows, (self.steps_per_dispatch, 1)).reshape(-1, self.steps_per_dispatch, experiment.batch_size)
         longest = [None if lengths is None else int(lengths[stack].max()) for stack in stacks]
         self.stacks = [
             Batches(0, stack, np.ones(stack.shape, np.float32), length)
@@ -98,12 +98,12 @@ class Ours:
 
     def train(self, steps: int) -> None:
         """As `seqjax.fit` trains."""
-        self.program.dispatches = steps // self.program.steps_at_once
+        self.program.dispatches = steps // self.program.steps_per_dispatch
         for batch in self.program.batches("train", 0, steps):
             self.state, report = self.program.train(self.state, batch)
         jax.block_until_ready((self.state.params, report))
 
     def infer(self, steps: int) -> None:
         """As `seqjax.fit` evaluates: it returns numbers on the host."""
-        self.program.dispatches = steps // self.program.steps_at_once
+        self.program.dispatches = steps // self.program.steps_per_dispatch
         self.program.evaluate(self.state.params, "train")

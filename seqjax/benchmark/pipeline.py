@@ -172,7 +172,7 @@ def representative(dataset: Dataset, batch_size: int) -> Dataset:
 def full_stacks(program: Program) -> Iterator[Batches]:
     """Epoch after epoch, without the short stack at an epoch's end, for which another program would be compiled."""
     steps = steps_per_epoch(len(program.dataset.parts["train"]), program.experiment.batch_size)
-    full = min(steps, program.steps_at_once)
+    full = min(steps, program.steps_per_dispatch)
     for epoch in itertools.count():
         for batch in program.batches("train", epoch * steps, (epoch + 1) * steps, program.experiment.seed):
             if len(batch.ids) == full:

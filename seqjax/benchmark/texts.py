@@ -201,7 +201,7 @@ class SkipGram:
         self.program = Program(experiment, dataset, Settings())
         self.state = self.program.place(create_state(experiment, dataset.example()))
         self.steps = steps_per_epoch(len(dataset.parts["train"]), experiment.batch_size)
-        stack = self.program.steps_at_once
+        stack = self.program.steps_per_dispatch
         for start in dict.fromkeys((0, (self.steps - 1) // stack * stack)):
             self.train(start, min(start + stack, self.steps))
 

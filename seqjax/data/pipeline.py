@@ -111,7 +111,7 @@ def _stacks(start: int, stop: int, epoch_steps: int, stack: int) -> tuple[np.nda
     """First and last + 1 of every stack: cut every `stack` steps from the start of each epoch."""
     epochs = np.arange(start // epoch_steps, -(-stop // epoch_steps)) * epoch_steps
     firsts = (epochs[:, None] + np.arange(0, epoch_steps, stack)[None, :]).reshape(-1)
-    lasts = np.append(firsts[1:], epoch_steps * -(-stop // epoch_steps))
+    lasts = np.minimum(firsts + stack, (firsts // epoch_steps + 1) * epoch_steps)
     keep = (lasts > start) & (firsts < stop)
     return np.maximum(firsts[keep], start), np.minimum(lasts[keep], stop)
 
