@@ -23,7 +23,7 @@ from absl import app, flags, logging
 from seqjax import commands
 from seqjax import experiment as experiments
 from seqjax.command_line import fail
-from seqjax.data.folders import data_dir_default
+from seqjax.folders import data_dir_default
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.workdir import Workdir
 

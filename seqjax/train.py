@@ -20,7 +20,7 @@ from seqjax.data.dataset import Arrays, Dataset
 from seqjax.data.pipeline import Batches, batches, steps_per_epoch
 from seqjax.errors import UserError, check_least
 from seqjax.experiment import Experiment
-from seqjax.models.composite import runs_apart, runs_fused
+from seqjax.models.composite import runs_apart, runs_in_one_call
 from seqjax.models.forecasters import ConvForecaster
 from seqjax.models.sharding import DATA, DIRECTIONS, make_mesh
 
@@ -158,7 +158,7 @@ def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None
         return make_mesh(found[:2], DIRECTIONS)
     if count is None and cpu:
         measured = all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(dataset.example()))
-        able = runs_fused(experiment.model) or isinstance(experiment.model, ConvForecaster)
+        able = runs_in_one_call(experiment.model) or isinstance(experiment.model, ConvForecaster)
         gains = measured and able and experiment.batch_size % len(found) == 0
         count = len(found) if gains else 1
     count = count or len(found)

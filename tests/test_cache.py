@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from absl import logging
 
-from seqjax.data import cache, folders
+from seqjax import folders
+from seqjax.data import cache
 from seqjax.errors import UserError
 
 

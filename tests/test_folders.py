@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqjax.data import folders
+from seqjax import folders
 from seqjax.errors import UserError
 
 

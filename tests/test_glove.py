@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqjax.data import folders
+from seqjax import folders
 from seqjax.data.cooccurrence import Cooccurrences, count
 from seqjax.data.imdb import Reviews
 from seqjax.errors import UserError

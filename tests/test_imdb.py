@@ -13,7 +13,8 @@ import jax
 import numpy as np
 import pytest
 
-from seqjax.data import folders, imdb, imdb_files
+from seqjax import folders
+from seqjax.data import imdb, imdb_files
 from seqjax.data.imdb import Reviews
 from seqjax.data.text import UNKNOWN, Vocabulary
 from seqjax.errors import UserError

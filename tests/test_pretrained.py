@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from seqjax import experiment as experiments
-from seqjax.data import folders, glove
+from seqjax import folders
+from seqjax.data import glove
 from seqjax.data.imdb import Reviews
 from seqjax.data.pretrained import PretrainedReviews
 from seqjax.data.text import Vocabulary

@@ -260,7 +260,7 @@ def test_every_variant_learns_which_words_stand_together(method, negatives, tmp_
     """Generated reviews: afterwards the names of places lie nearer to each other than to sentiments."""
     import optax
 
-    from seqjax.data import folders
+    from seqjax import folders
     from seqjax.train import Program, Settings, create_state
 
     with pytest.MonkeyPatch.context() as patch:
@@ -291,7 +291,7 @@ def word2vec_experiment(model, optimizer):
 
 
 def test_blocks_hold_every_word_of_their_own_part_once(tmp_path, monkeypatch):
-    from seqjax.data import folders
+    from seqjax import folders
 
     monkeypatch.setattr(folders, "cache_dir", lambda: tmp_path)
     reviews = Reviews(300, 64).load("sample", tmp_path)

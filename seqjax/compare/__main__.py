@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         raise UserError(f"--seeds={','.join(SEEDS.value)}: whole numbers are expected, with commas between") from error
     function = experiments.load(experiments.find(EXPERIMENT.value))
     options = experiments.options(function, SET.value)
-    from seqjax.data.folders import data_dir_default
+    from seqjax.folders import data_dir_default
     from seqjax.interop.keras_models import import_keras
 
     keras = import_keras()  # before anything slow

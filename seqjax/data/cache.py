@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from seqjax.data import folders
+from seqjax import folders
 from seqjax.errors import UserError
 
 MAGIC = b"seqjax cache 1 "

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> None:
         save_safetensors(params, OUTPUT.value)
         print(f"written to {OUTPUT.value}")
     if DATA.value is not None:
-        from seqjax.data.folders import data_dir_default
+        from seqjax.folders import data_dir_default
         from seqjax.interop.experiments import evaluate
 
         folder = Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()

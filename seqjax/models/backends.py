@@ -2,6 +2,7 @@
 
 - `scan`: `nn.scan` over the cell, the plain definition. It can do everything.
 - `fused`: one scan with a hand-written backward (`fused.py`); runs everywhere.
+- `native`: what `fused` does, compiled from C++ (`native.cc`); on CPUs with a C++ compiler.
 - `cudnn`: NVIDIA's LSTM through `jax.experimental.rnn` (`cudnn.py`).
 - `auto`: the first of these that can do what is asked and is expected to be the fastest.
 """
@@ -12,11 +13,14 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.errors import UserError
+from seqjax.models import native_library
 
-BACKENDS = ("auto", "scan", "fused", "cudnn")
+BACKENDS = ("auto", "scan", "fused", "native", "cudnn")
 
 CUDNN_UNITS = 128
 """From so many units on `auto` takes cuDNN where it may. Read (FlashRNN, arXiv 2412.07752), not measured here."""
+NATIVE_UNITS = 256
+"""Up to so many units `auto` takes the native backend; of more XLA's own large products are as quick."""
 
 
 class Choice(NamedTuple):
@@ -44,6 +48,7 @@ def choose(layer: Any, *, masked: bool, dropped: bool, platform: str | None = No
     refusals = {
         "scan": None,
         "fused": fused_refusal(layer),
+        "native": native_refusal(layer, platform=platform),
         "cudnn": cudnn_refusal(layer, dropped=dropped, platform=platform),
     }
     if layer.backend != "auto":
@@ -55,6 +60,8 @@ def choose(layer: Any, *, masked: bool, dropped: bool, platform: str | None = No
         return Choice(layer.backend, "asked for")
     if refusals["cudnn"] is None and not masked and layer.units >= CUDNN_UNITS:
         return Choice("cudnn", f"an LSTM of {layer.units} >= {CUDNN_UNITS} units on NVIDIA without a mask")
+    if refusals["native"] is None and layer.units <= NATIVE_UNITS:
+        return Choice("native", f"{layer.units} <= {NATIVE_UNITS} units on a CPU with a C++ compiler")
     if refusals["fused"] is None:
         return Choice("fused", f"its backward is hand-written; cudnn: {refusals['cudnn'] or 'no gain expected'}")
     return Choice("scan", f"fused: {refusals['fused']}")
@@ -76,6 +83,13 @@ def fused_refusal(layer: Any) -> str | None:
         if value not in able:
             return f"{name}={value!r} is not supported there"
     return None
+
+
+def native_refusal(layer: Any, *, platform: str) -> str | None:
+    """Why the native backend cannot run this layer, or None. Compiles its library where nothing else is in the way."""
+    if platform != "cpu":
+        return f"it is for CPUs, and this is {platform}"
+    return fused_refusal(layer) or native_library.refusal()
 
 
 def cudnn_refusal(layer: Any, *, dropped: bool, platform: str) -> str | None:

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from seqjax.errors import UserError
-from seqjax.models import backends, fused
-from seqjax.models.recurrent import RNN, Recurrent, RecurrentLayer
+from seqjax.models import backends
+from seqjax.models.recurrent import ONE_CALL, RNN, Recurrent, RecurrentLayer
 
 MERGES = ("concat", "sum", "mul", "ave")
 
@@ -66,14 +66,15 @@ class Bidirectional(Recurrent):
     def _run_together(
         self, inputs: Any, mask: Any, states: Any, train: bool, sequences: bool, recurrent_mask: Any = None
     ) -> Any:
-        """Both directions by one call of the fused backend."""
+        """Both directions by one call of their backend."""
         layers = (self.forward, self.backward)
         prepared = [
             layer.prepare(inputs, mask, state, train, recurrent_mask)
             for layer, state in zip(layers, states, strict=True)
         ]
         directions = [direction for _, _, direction in prepared]
-        results = fused.run(self.forward.fused_cell, directions, inputs, mask, sequences)
+        run = ONE_CALL[prepared[0][0].backend]
+        results = run(self.forward.fused_cell, directions, inputs, mask, sequences)
         return [layer.finish(inputs, *result) for layer, result in zip(layers, results, strict=True)]
 
     def _merge(self, forward: jax.Array, backward: jax.Array) -> jax.Array:
@@ -150,7 +151,7 @@ def _fresh(layer: Any, **changes: Any) -> Any:
 
 
 def together(forward: Any, backward: Any, *, train: bool = True) -> bool:
-    """Whether the fused backend runs two layers in one call: the same kind and width, alike masks, the same inputs."""
+    """Whether a backend runs two layers in one call: the same kind and width, alike masks, the same inputs."""
     if not (isinstance(forward, RecurrentLayer) and isinstance(backward, RecurrentLayer)):
         return False
     alike = ("fused_cell", "units", "recurrent_dropout", "tied")
@@ -159,7 +160,8 @@ def together(forward: Any, backward: Any, *, train: bool = True) -> bool:
     if train and max(forward.dropout, backward.dropout) > 0:
         return False  # each draws its own mask of the inputs
     dropped = forward.recurrent_dropout > 0
-    return all(backends.choose(layer, masked=True, dropped=dropped).backend == "fused" for layer in (forward, backward))
+    chosen = {backends.choose(layer, masked=True, dropped=dropped).backend for layer in (forward, backward)}
+    return len(chosen) == 1 and chosen <= set(ONE_CALL)
 
 
 def recurrent_layers(model: Any) -> list[Recurrent]:
@@ -170,16 +172,16 @@ def recurrent_layers(model: Any) -> list[Recurrent]:
     return [layer for name, part in parts if name != "parent" for layer in recurrent_layers(part)]
 
 
-def runs_fused(model: Any) -> bool:
-    """Whether a model has recurrent layers and all of them run on the fused backend."""
+def runs_in_one_call(model: Any) -> bool:
+    """Whether a model has recurrent layers and all of them run on backends that do a layer in one call."""
     found = choices(model)
-    return bool(found) and all(choice.backend == "fused" for _, choice in found)
+    return bool(found) and all(choice.backend in ONE_CALL for _, choice in found)
 
 
 def runs_apart(model: Any) -> bool:
     """Whether two devices would each run one direction of a model over embedded tokens, and gain from it.
 
-    Its recurrent layers are Bidirectionals that the fused backend runs, and its field `embedding_size` is set.
+    Its recurrent layers are Bidirectionals that a backend runs in one call, and its field `embedding_size` is set.
     """
     layers = recurrent_layers(model)
     able = [

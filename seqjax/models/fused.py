@@ -9,15 +9,15 @@ scan, where they are still in the cache (a wide layer's would not be: one produc
 scan, or each on a core of its own; the input product inside the step when D is small, and in bulk when it is not.
 """
 
-import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
+from seqjax.models.directions import Direction, Results, inner_bias, input_bias, run_apart
 from seqjax.models.fused_cells import FusedCell, State
 from seqjax.models.sharding import DATA, DIRECTIONS, devices_along, over_devices
 from seqjax.models.tokens import Tokens, project
@@ -200,25 +200,13 @@ def _weight_gradient(cell: FusedCell, dz: jax.Array, x: jax.Array) -> jax.Array:
     return product.reshape(directions, gates * units, units)
 
 
-class Direction(NamedTuple):
-    """One layer's share of a run; `seqjax.models.recurrent` makes it."""
-
-    parameters: Mapping[str, jax.Array]
-    """kernel [D, G*U], recurrent_kernel [U, G*U], bias [G*U] or [2, G*U]."""
-    state: State
-    """Each [B, U]."""
-    drop: jax.Array | None
-    """[G or 1, B, U]."""
-    reverse: bool
-
-
 def run(
     cell: FusedCell,
     directions: Sequence[Direction],
     inputs: jax.Array | Tokens,
     mask: jax.Array | None,
     sequences: bool,
-) -> list[tuple[jax.Array | None, State]]:
+) -> Results:
     """Run K layers of one shape over the same inputs: in one scan, or two of them on two devices.
 
     Args:
@@ -232,7 +220,7 @@ def run(
       for each direction (outputs [B, T, U] or None, final state of arrays [B, U]).
     """
     if len(directions) == devices_along(DIRECTIONS) == 2:
-        return _run_apart(cell, directions, inputs, mask, sequences)
+        return run_apart(run, cell, directions, inputs, mask, sequences, turned=True)
     one = len(directions) == 1
     flips = [not one and direction.reverse for direction in directions]
     dtype = jnp.result_type(inputs.dtype, *directions[0].parameters.values())
@@ -258,30 +246,6 @@ def run(
     return results
 
 
-def _run_apart(
-    cell: FusedCell, directions: Sequence[Direction], inputs: Any, mask: Any, sequences: bool
-) -> list[tuple[jax.Array | None, State]]:
-    """`run` of two directions on two devices; each reads and changes half of the columns of a table of even width."""
-
-    def own(operands: Any) -> Any:
-        pairs, inputs, mask = operands
-        first = jax.lax.axis_index(DIRECTIONS) == 0
-        parameters, state, drop = jax.tree.map(functools.partial(jnp.where, first), *pairs)
-        backwards = jnp.where(first, directions[0].reverse, directions[1].reverse)
-        turn = functools.partial(jax.tree.map, lambda steps: jnp.where(backwards, jnp.flip(steps, axis=1), steps))
-        inputs = dataclasses.replace(inputs, ids=turn(inputs.ids)) if isinstance(inputs, Tokens) else turn(inputs)
-        ((outputs, state),) = run(cell, [Direction(parameters, state, drop, False)], inputs, turn(mask), sequences)
-        return jax.lax.all_gather((turn(outputs), state), DIRECTIONS)
-
-    whole = shares = PartitionSpec()
-    if isinstance(inputs, Tokens) and inputs.table is not None and inputs.table.shape[1] % 2 == 0:
-        inputs = dataclasses.replace(inputs, columns_over=DIRECTIONS)
-        shares = dataclasses.replace(inputs, ids=whole, table=PartitionSpec(None, DIRECTIONS))
-    pairs = [direction[:3] for direction in directions]
-    outputs, states = over_devices(DIRECTIONS, own, (pairs, inputs, mask), (whole, shares, whole), whole)
-    return [jax.tree.map(lambda leaf, k=k: leaf[k], (outputs, states)) for k in range(2)]
-
-
 def _specs(operands: Operands) -> tuple[Operands, tuple[Any, Any]]:
     """Along which axis the batch of every operand and result lies, for `over_devices`."""
     steps, state = PartitionSpec(None, None, None, DATA), PartitionSpec(None, None, DATA)
@@ -301,7 +265,7 @@ def _input_part(
 ) -> tuple[Any, jax.Array | None]:
     """`Operands.x` and `Operands.kernel`; the bias is the kernel's last column, for an input that is always 1."""
     kernels = [d.parameters["kernel"].astype(dtype) for d in directions]
-    biases = [_input_bias(cell, d.parameters["bias"]).astype(dtype) for d in directions]
+    biases = [input_bias(cell, d.parameters["bias"]).astype(dtype) for d in directions]
     if isinstance(inputs, Tokens) or not (inputs.shape[-1] <= INPUT_PRODUCT_IN_STEP or _wide(cell, directions[0])):
         rows = project(inputs, kernels, biases, flips)
         return tuple(row.astype(dtype) for row in rows), None
@@ -311,20 +275,10 @@ def _input_part(
     return jnp.concatenate([steps, ones], axis=2), kernel
 
 
-def _input_bias(cell: FusedCell, bias: jax.Array) -> jax.Array:
-    """What stands in the gates without the state: [G*U]. A GRU's recurrent bias of z and r belongs to it."""
-    if bias.ndim == 1:
-        return bias
-    units = bias.shape[1] // cell.gates
-    return bias[0] + bias[1].at[-units:].set(0)
-
-
 def _inner_bias(directions: Sequence[Direction], dtype: Any) -> jax.Array | None:
     """The GRU's bias inside the reset product [K, U, 1]."""
-    if directions[0].parameters["bias"].ndim == 1:
-        return None
-    units = directions[0].state[0].shape[-1]
-    return jnp.stack([d.parameters["bias"][1, -units:, None] for d in directions]).astype(dtype)
+    biases = [inner_bias(d.parameters["bias"]) for d in directions]
+    return None if biases[0] is None else jnp.stack(biases)[:, :, None].astype(dtype)
 
 
 def _drop(directions: Sequence[Direction], dtype: Any) -> jax.Array | None:

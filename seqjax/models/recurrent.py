@@ -16,11 +16,15 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from seqjax.errors import UserError, check_least
-from seqjax.models import backends, cudnn, fused, fused_cells
+from seqjax.models import backends, cudnn, fused, fused_cells, native
 from seqjax.models.cells import Activation, GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
+from seqjax.models.directions import Direction
 from seqjax.models.initializers import Initializer
 from seqjax.models.scan import scan_cell
 from seqjax.models.tokens import Tokens
+
+ONE_CALL = {"fused": fused.run, "native": native.run}
+"""The backends that run layers of one shape over the same inputs by one call."""
 
 
 def _dense(inputs: Any) -> jax.Array:
@@ -178,7 +182,7 @@ class RecurrentLayer(Recurrent):
 
     def prepare(
         self, inputs: Any, mask: Any, initial_state: Any, train: bool, recurrent_mask: Any
-    ) -> tuple[backends.Choice, jax.Array | Tokens, fused.Direction]:
+    ) -> tuple[backends.Choice, jax.Array | Tokens, Direction]:
         """Check, draw the masks, pick the backend: all that comes before the first step."""
         check_inputs(type(self).__name__, inputs, mask)
         parameters = self.cell.parameters(inputs.shape[-1])  # declared here: they start alike in every backend
@@ -190,7 +194,7 @@ class RecurrentLayer(Recurrent):
             recurrent_mask = self._draw_recurrent_mask(inputs.shape[0], train)
         choice = backends.choose(self, masked=mask is not None, dropped=recurrent_mask is not None)
         state = initial_state if isinstance(initial_state, tuple) else (initial_state,)
-        return choice, inputs, fused.Direction(parameters, state, recurrent_mask, self.reverse)
+        return choice, inputs, Direction(parameters, state, recurrent_mask, self.reverse)
 
     def run(
         self,
@@ -203,8 +207,8 @@ class RecurrentLayer(Recurrent):
     ) -> tuple[Any, jax.Array, Any]:
         """As in `Recurrent`; recurrent_mask [G or 1, B, U] takes the place of a drawn recurrent dropout mask."""
         choice, inputs, direction = self.prepare(inputs, mask, initial_state, train, recurrent_mask)
-        if choice.backend == "fused":
-            ((outputs, state),) = fused.run(self.fused_cell, [direction], inputs, mask, sequences)
+        if choice.backend in ONE_CALL:
+            ((outputs, state),) = ONE_CALL[choice.backend](self.fused_cell, [direction], inputs, mask, sequences)
         elif choice.backend == "cudnn":
             outputs, state = cudnn.run(
                 direction.parameters, _dense(inputs), mask, direction.state, reverse=self.reverse
@@ -219,7 +223,7 @@ class RecurrentLayer(Recurrent):
         outputs = None if outputs is None else outputs.astype(dtype)
         return outputs, state[0].astype(dtype), state if self.fused_cell.states > 1 else state[0]
 
-    def _scan(self, inputs: Any, mask: Any, direction: fused.Direction, train: bool) -> tuple[Any, Any]:
+    def _scan(self, inputs: Any, mask: Any, direction: Direction, train: bool) -> tuple[Any, Any]:
         keys = None
         if train and self.zoneout > 0:
             keys = jax.random.split(self.make_rng("dropout"), inputs.shape[1])

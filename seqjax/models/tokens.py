@@ -73,11 +73,23 @@ def project(
         steps = jnp.swapaxes(inputs, 0, 1).astype(jnp.result_type(inputs, *kernels))
         rows = (_product(steps, kernel) + bias[None, None, :] for kernel, bias in zip(kernels, biases, strict=True))
         return tuple(jnp.flip(row, axis=0) if flip else row for row, flip in zip(rows, flips, strict=True))
-    ids = tuple(jnp.flip(inputs.ids.T, axis=0) if flip else inputs.ids.T for flip in flips)
+    rows, places, _ = project_distinct(inputs, jnp.concatenate(kernels, axis=1), jnp.concatenate(biases))
+    return _gather(rows, tuple(jnp.flip(places.T, axis=0) if flip else places.T for flip in flips))
+
+
+def project_distinct(
+    inputs: Tokens, kernel: jax.Array, bias: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array | int]:
+    """The input product of the different tokens of a batch: kernel [D, R], bias [R] -> rows [N, R], places [B, T], n.
+
+    `rows[places]` is the product of every step. All places are among the first n rows; what the others hold, and what
+    their gradient is, does not count.
+    """
     if inputs.table is None:
-        tables = (kernel + bias[None, :] for kernel, bias in zip(kernels, biases, strict=True))
-        return tuple(table[i] for table, i in zip(tables, ids, strict=True))
-    return _project_tokens(inputs.table, ids, tuple(kernels), tuple(biases), inputs.columns_over)
+        return kernel + bias[None, :], inputs.ids, len(kernel)
+    distinct = _distinct(inputs.ids, inputs.table.shape[0])
+    rows = _project(inputs.table, distinct, kernel, bias, inputs.columns_over)
+    return rows, distinct.rank[inputs.ids], distinct.chunks * CHUNK
 
 
 @jax.custom_vjp
@@ -96,10 +108,6 @@ _product.defvjp(lambda steps, kernel: (_product(steps, kernel), (steps, kernel))
 
 CHUNK = 1024
 """Distinct tokens projected at once: their vectors, products and gradients stay in the cache."""
-
-Ids = tuple[jax.Array, ...]
-"""K arrays [T, B] of the same tokens in different order."""
-Weights = tuple[jax.Array, ...]
 
 
 class _Distinct(NamedTuple):
@@ -125,12 +133,8 @@ def _distinct(ids: jax.Array, vocabulary_size: int) -> _Distinct:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
-def _project_tokens(
-    table: jax.Array, ids: Ids, kernels: Weights, biases: Weights, over: str | None
-) -> tuple[jax.Array, ...]:
-    """table [V, D], kernels [D, R], biases [R] -> K arrays [T, B, R]. `over`: `Tokens.columns_over`."""
-    distinct = _distinct(ids[0], table.shape[0])
-    kernel, bias = jnp.concatenate(kernels, axis=1), jnp.concatenate(biases)
+def _project(table: jax.Array, distinct: _Distinct, kernel: jax.Array, bias: jax.Array, over: str | None) -> jax.Array:
+    """table [V, D], kernel [D, R], bias [R] -> [N, R]. `over`: `Tokens.columns_over`."""
 
     def project_chunk(chunk: jax.Array, rows: jax.Array) -> jax.Array:
         tokens = jax.lax.dynamic_slice_in_dim(distinct.tokens, chunk * CHUNK, CHUNK)
@@ -139,15 +143,7 @@ def _project_tokens(
         return jax.lax.dynamic_update_slice_in_dim(rows, products, chunk * CHUNK, 0)
 
     rows = jnp.zeros((len(distinct.tokens), kernel.shape[1]), jnp.result_type(table, kernel))
-    rows = jax.lax.fori_loop(0, distinct.chunks, project_chunk, rows)
-    places = zip(ids, _columns(kernels), strict=True)
-    return tuple(rows.at[distinct.rank[i], columns].get(mode="promise_in_bounds") for i, columns in places)
-
-
-def _columns(kernels: Weights) -> list[slice]:
-    """Where each kernel's products stand in a row of all of them."""
-    width = kernels[0].shape[1]
-    return [slice(k * width, (k + 1) * width) for k in range(len(kernels))]
+    return jax.lax.fori_loop(0, distinct.chunks, project_chunk, rows)
 
 
 def _vectors(table: jax.Array, tokens: jax.Array, over: str | None) -> list[jax.Array]:
@@ -161,35 +157,63 @@ def _parts(kernel: jax.Array, table: jax.Array) -> list[jax.Array]:
     return jnp.split(kernel, kernel.shape[0] // table.shape[1])
 
 
-def _forward(table: jax.Array, ids: Ids, kernels: Weights, biases: Weights, over: str | None) -> tuple[Any, Any]:
-    return _project_tokens(table, ids, kernels, biases, over), (table, ids, kernels)
+def _forward(table: jax.Array, distinct: _Distinct, kernel: jax.Array, bias: jax.Array, over: str | None) -> Any:
+    return _project(table, distinct, kernel, bias, over), (table, distinct, kernel)
 
 
-def _backward(
-    over: str | None, saved: Any, gradients: tuple[jax.Array, ...]
-) -> tuple[jax.Array, None, Weights, Weights]:
-    table, ids, kernels = saved
-    distinct = _distinct(ids[0], table.shape[0])
-    kernel = jnp.concatenate(kernels, axis=1)
-    drows = jnp.zeros((len(distinct.tokens), kernel.shape[1]), gradients[0].dtype)
-    for gradient, i, columns in zip(gradients, ids, _columns(kernels), strict=True):
-        drows = drows.at[distinct.rank[i], columns].add(gradient, mode="promise_in_bounds")
+def _backward(over: str | None, saved: Any, drows: jax.Array) -> tuple[jax.Array, None, jax.Array, jax.Array]:
+    """With split columns the devices exchange the gradients of their products, which are all that they need."""
+    table, distinct, kernel = saved
+    kernels = _own_rows(kernel, table, over)
 
     def pull_back_chunk(chunk: jax.Array, sums: Any) -> Any:
-        dtable, dkernel, dbias = sums
+        dtable, dkernels, dbias = sums
         tokens = jax.lax.dynamic_slice_in_dim(distinct.tokens, chunk * CHUNK, CHUNK)
-        dproducts = jax.lax.dynamic_slice_in_dim(drows, chunk * CHUNK, CHUNK)
-        dvectors = jnp.concatenate([jnp.matmul(dproducts, part.T) for part in _parts(kernel, table)])
-        if over is not None:  # the products of the other devices went through the same vectors
-            dvectors = jax.lax.psum_scatter(dvectors, over, tiled=True)
+        own = jax.lax.dynamic_slice_in_dim(drows, chunk * CHUNK, CHUNK)
+        everybodys = [own] if over is None else list(jax.lax.all_gather(own, over))
+        dvectors = sum(jnp.matmul(dproducts, part.T) for dproducts, part in zip(everybodys, kernels, strict=True))
         dtable = dtable.at[tokens].set(dvectors, mode="drop")
-        dparts = [jnp.matmul(vectors.T, dproducts) for vectors in _vectors(table, tokens, over)]
-        return dtable, dkernel + jnp.concatenate(dparts), dbias + dproducts.sum(axis=0)
+        vectors = table.at[tokens].get(mode="clip")
+        dkernels = [d + jnp.matmul(vectors.T, dproducts) for d, dproducts in zip(dkernels, everybodys, strict=True)]
+        return dtable, dkernels, dbias + own.sum(axis=0)
 
-    start = (jnp.zeros_like(table), jnp.zeros_like(kernel), jnp.zeros(kernel.shape[1], kernel.dtype))
-    dtable, dkernel, dbias = jax.lax.fori_loop(0, distinct.chunks, pull_back_chunk, start)
-    count = len(kernels)
-    return dtable, None, tuple(jnp.split(dkernel, count, axis=1)), tuple(jnp.split(dbias, count))
+    start = (jnp.zeros_like(table), [jnp.zeros_like(part) for part in kernels], jnp.zeros_like(kernel[0]))
+    dtable, dkernels, dbias = jax.lax.fori_loop(0, distinct.chunks, pull_back_chunk, start)
+    if over is None:
+        return dtable, None, dkernels[0], dbias
+    dkernel = jax.lax.all_to_all(jnp.stack(dkernels), over, 0, 0)  # [K, D/K, R], of what this device's columns gave
+    return dtable, None, dkernel.reshape(kernel.shape), dbias
 
 
-_project_tokens.defvjp(_forward, _backward)
+def _own_rows(kernel: jax.Array, table: jax.Array, over: str | None) -> list[jax.Array]:
+    """Of every device's kernel [D, R] the rows that meet the columns of this device's table."""
+    if over is None:
+        return [kernel]
+    width = table.shape[1]
+    everybodys = jax.lax.all_gather(kernel, over)
+    return list(jax.lax.dynamic_slice_in_dim(everybodys, jax.lax.axis_index(over) * width, width, axis=1))
+
+
+_project.defvjp(_forward, _backward)
+
+
+@jax.custom_vjp
+def _gather(rows: jax.Array, places: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    """rows [N, K*R], K of [T, B] -> K of [T, B, R]: each from its own columns."""
+    return tuple(rows.at[p, columns].get(mode="promise_in_bounds") for p, columns in _with_columns(rows, places))
+
+
+def _with_columns(rows: jax.Array, places: tuple[jax.Array, ...]) -> list[tuple[jax.Array, slice]]:
+    width = rows.shape[1] // len(places)
+    return [(p, slice(k * width, (k + 1) * width)) for k, p in enumerate(places)]
+
+
+def _scatter(saved: Any, gradients: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
+    rows, places = saved
+    drows = jnp.zeros_like(rows)
+    for gradient, (p, columns) in zip(gradients, _with_columns(rows, places), strict=True):
+        drows = drows.at[p, columns].add(gradient, mode="promise_in_bounds")
+    return drows, None
+
+
+_gather.defvjp(lambda rows, places: (_gather(rows, places), (rows, places)), _scatter)

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> None:
     """
     if arguments:
         raise UserError(f"{arguments[0]!r} is not a flag; give --runs=DIR --output=DIR")
-    from seqjax.data.folders import data_dir_default
+    from seqjax.folders import data_dir_default
     from seqjax.report import comparisons, page, runs, table, verdicts
 
     output = Path(OUTPUT.value)

@@ -1,0 +1,123 @@
+"""`native.cc`, compiled once for a machine and given to XLA.
+
+The compiled library lies in the cache folder, named after all that it depends on: the source, XLA's headers, the
+compiler and the processor. Where it cannot be made (no C++ compiler, a system that is not Unix) the reason is kept in
+words, and `auto` takes another backend.
+"""
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import jax
+from absl import logging
+
+from seqjax import folders
+from seqjax.errors import UserError
+
+SOURCE = Path(__file__).with_name("native.cc")
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
+TARGETS = ("forward", "backward")
+SECONDS = 300
+"""After which a compiler that has not ended is given up."""
+
+
+def name(target: str) -> str:
+    """What XLA knows a target by."""
+    return f"seqjax_{target}"
+
+
+def refusal() -> str | None:
+    """Why the library cannot be used here, or None: then its targets are registered. Compiles it the first time."""
+    if os.environ.get("SEQJAX_NATIVE") == "0":
+        return "SEQJAX_NATIVE=0 is set"
+    return _registered()
+
+
+@functools.cache
+def _registered() -> str | None:
+    """Why it cannot be used; once a process."""
+    try:
+        library = _load()
+    except UserError as error:
+        return str(error)
+    for target in TARGETS:
+        handler = jax.ffi.pycapsule(getattr(library, name(target)))
+        jax.ffi.register_ffi_target(name(target), handler, platform="cpu")
+    return None
+
+
+def _load() -> ctypes.CDLL:
+    """The library from the cache folder, compiled if it is not there or cannot be loaded.
+
+    Raises:
+      UserError: it cannot be made; the message says why in a line.
+    """
+    compiler = _compiler()
+    path = folders.cache_dir() / "native" / f"{_fingerprint(compiler)}.so"
+    if path.exists():
+        try:
+            return ctypes.CDLL(str(path))
+        except OSError as error:
+            logging.warning("%s is damaged (%s): compiled again", path, error)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            made = Path(folder) / path.name
+            _compile(compiler, made)
+            library = ctypes.CDLL(str(made))  # is it whole?
+            os.replace(made, path)
+    except OSError as error:
+        raise UserError(f"the native library cannot be made: {error}") from None
+    return library
+
+
+def _compile(compiler: list[str], path: Path) -> None:
+    command = [*compiler, *FLAGS, f"-I{jax.ffi.include_dir()}", str(SOURCE), "-o", str(path)]
+    logging.info("compiling the native recurrences, once on this machine: %s", shlex.join(command))
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{compiler[0]} had not compiled native.cc after {SECONDS} s") from None
+    if done.returncode:
+        said = next((line for line in done.stderr.splitlines() if "error" in line), "it did not say why")
+        raise UserError(f"{compiler[0]} could not compile native.cc: {said.strip()}")
+
+
+def _compiler() -> list[str]:
+    """$CXX, else the first of c++, g++, clang++ that is installed.
+
+    Raises:
+      UserError: none is.
+    """
+    named = os.environ.get("CXX")
+    choices = [shlex.split(named)] if named else [["c++"], ["g++"], ["clang++"]]
+    for command in choices:
+        if command and shutil.which(command[0]):
+            return command
+    raise UserError(f"no C++ compiler is installed (CXX={named})" if named else "no C++ compiler is installed")
+
+
+def _fingerprint(compiler: list[str]) -> str:
+    """Of all that the library depends on: a home folder may be shared by machines with different processors."""
+    version = subprocess.run([*compiler, "--version"], capture_output=True, timeout=SECONDS, check=False).stdout
+    parts = [SOURCE.read_bytes(), " ".join([*compiler, *FLAGS]).encode(), version, jax.lib.__version__.encode()]
+    parts += [platform.machine().encode(), _processor().encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:32]
+
+
+def _processor() -> str:
+    """What -march=native looks at, as far as the system says it."""
+    information = Path("/proc/cpuinfo")
+    if not information.exists():
+        return platform.processor()
+    lines = information.read_text(encoding="utf-8", errors="replace").splitlines()
+    wanted = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(dict.fromkeys(line for line in lines if line.startswith(wanted)))
