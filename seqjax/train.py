@@ -320,7 +320,7 @@ class Program:
 
     def sums_of(self, params: Any, batches: Iterable[Batches], sums: Tree) -> Tree:
         """`sums` over any batches."""
-        sums, params = self.place(sums), self.place(params)
+        sums, params = jax.device_put((sums, params), self._whole)  # tables too: nothing changes them here
         for batch in batches:
             with jax.set_mesh(self.mesh):
                 sums = self._evaluate(sums, self._stack(batch), params, self.arrays, batch.length)

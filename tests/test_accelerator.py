@@ -43,7 +43,7 @@ def test_a_masked_step_with_dropout_lowers_for_other_devices(platform, backend):
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
 def test_the_token_path_lowers_for_other_devices(platform):
     tokens = Tokens(jnp.arange(24).reshape(4, 6) % 9, jnp.ones((9, 5)))
-    layer = Bidirectional(LSTM(4))
+    layer = Bidirectional(LSTM(4, backend="fused"))
     params = layer.init(KEY, tokens)
     loss = lambda params, table: (layer.apply(params, Tokens(tokens.ids, table)) ** 2).sum()
     exported = jax.export.export(jax.jit(jax.grad(loss, argnums=(0, 1))), platforms=[platform])(params, tokens.table)

@@ -1,4 +1,4 @@
-"""The fused backend equals `scan` in outputs, final states and all gradients; tokens equal their vectors."""
+"""The backends fused and native equal `scan` in outputs, final states and all gradients; tokens equal their vectors."""
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from recurrent_reference import apply, random_variables
 
 from seqjax.errors import UserError
-from seqjax.models import cudnn, fused
+from seqjax.models import cudnn, fused, native_library
 from seqjax.models.composite import Bidirectional, Stacked, explain
 from seqjax.models.recurrent import GRU, LSTM, SimpleRNN
 from seqjax.models.tokens import Tokens
 
+REFUSAL = native_library.refusal()
+NATIVE = pytest.param("native", marks=pytest.mark.skipif(REFUSAL is not None, reason=f"native: {REFUSAL}"))
+both_backends = pytest.mark.parametrize("backend", ["fused", NATIVE])
 LAYERS = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
 quick = settings(max_examples=1, deadline=None, derandomize=True)
 
@@ -58,15 +61,15 @@ def gradients(layer, params, inputs, state, seed, **options):
     return outputs, found
 
 
-def compare(make, inputs, tolerance, seed, **options):
-    scan, fused = make("scan"), make("fused")
+def compare(backend, make, inputs, tolerance, seed, **options):
+    scan, other = make("scan"), make(backend)
     params = random_variables(scan, inputs, seed=seed)
     state = states_like(scan, params, inputs, seed)
     expected = gradients(scan, params, inputs, state, seed, **options)
     quickly = jax.config.values["jax_disable_most_optimizations"]
     jax.config.update("jax_disable_most_optimizations", False)  # as users compile it
     try:
-        actual = gradients(fused, params, inputs, state, seed, **options)
+        actual = gradients(other, params, inputs, state, seed, **options)
     finally:
         jax.config.update("jax_disable_most_optimizations", quickly)
     assert_close(actual, expected, tolerance)
@@ -88,31 +91,32 @@ configurations = st.fixed_dictionaries(
 CONFIG = {"units": 4, "reverse": False, "return_sequences": True, "recurrent_dropout": 0.0, "tied": False}
 
 
+@both_backends
 @pytest.mark.parametrize("kind", LAYERS)
 @quick
 @given(config=configurations, masked=st.booleans(), features=st.sampled_from([1, 3, 70]), seed=st.integers(0, 99))
 @example(config=CONFIG | {"recurrent_dropout": 0.4}, masked=True, features=3, seed=1)
 @example(config=CONFIG | {"reverse": True, "return_sequences": False}, masked=True, features=70, seed=2)
-def test_equals_scan(kind, config, masked, features, seed):
-    check_against_scan(kind, config, masked, features, seed)
+def test_equals_scan(backend, kind, config, masked, features, seed):
+    check_against_scan(backend, kind, config, masked, features, seed)
 
 
-def check_against_scan(kind, config, masked, features, seed, dtype: type = np.float32, tolerance=1e-5):
+def check_against_scan(backend, kind, config, masked, features, seed, dtype: type = np.float32, tolerance=1e-5):
     inputs, mask = problem(seed, 4, 5, features, dtype)
     options = {"mask": mask if masked else None, "train": True, "rngs": {"dropout": jax.random.key(seed)}}
-    compare(
-        lambda backend: LAYERS[kind](**config, return_state=True, backend=backend), inputs, tolerance, seed, **options
-    )
+    make = lambda backend: LAYERS[kind](**config, return_state=True, backend=backend)
+    compare(backend, make, inputs, tolerance, seed, **options)
 
 
 @pytest.mark.slow
+@both_backends
 @pytest.mark.parametrize("kind", LAYERS)
 @settings(quick, max_examples=60)
 @given(config=configurations, masked=st.booleans(), features=st.sampled_from([1, 3, 70]), seed=st.integers(0, 999))
-def test_equals_scan_widely(kind, config, masked, features, seed):
+def test_equals_scan_widely(backend, kind, config, masked, features, seed):
     """In double precision, where nothing but a mistake makes a difference."""
     with jax.enable_x64(True):
-        check_against_scan(kind, config | {"param_dtype": jnp.float64}, masked, features, seed, np.float64, 1e-10)
+        check_against_scan(backend, kind, config | {"param_dtype": jnp.float64}, masked, features, seed, np.float64, 1e-10)
 
 
 @pytest.mark.parametrize("features", [3, 70])
@@ -124,11 +128,12 @@ def test_a_wide_layer_equals_scan(kind, features, monkeypatch):
     make = lambda backend: _StateBidirectional(
         LAYERS[kind](5, return_sequences=True, return_state=True, backend=backend)
     )
-    compare(make, inputs, 1e-5, 4, mask=mask)
+    compare("fused", make, inputs, 1e-5, 4, mask=mask)
 
 
+@both_backends
 @pytest.mark.parametrize(("kind", "sequences"), [("LSTM", True), ("GRU", False)])
-def test_both_directions_in_one_scan_equal_two_scans(kind, sequences):
+def test_both_directions_in_one_call_equal_two_scans(backend, kind, sequences):
     inputs, mask = problem(3, 4, 6, 3)
     options = {"mask": mask, "train": True, "rngs": {"dropout": jax.random.key(1)}}
 
@@ -136,7 +141,7 @@ def test_both_directions_in_one_scan_equal_two_scans(kind, sequences):
         fields = {"return_sequences": sequences, "return_state": True, "recurrent_dropout": 0.3}
         return _StateBidirectional(LAYERS[kind](5, **fields, backend=backend))
 
-    compare(make, inputs, 1e-5, 3, **options)
+    compare(backend, make, inputs, 1e-5, 3, **options)
 
 
 class _StateBidirectional(Bidirectional):
@@ -147,8 +152,9 @@ class _StateBidirectional(Bidirectional):
         return super().clone(**changes)
 
 
+@both_backends
 @pytest.mark.parametrize("kind", LAYERS)
-def test_equals_scan_in_double_precision(kind):
+def test_equals_scan_in_double_precision(backend, kind):
     with jax.enable_x64(True):
         inputs, mask = problem(7, 3, 6, 4, np.float64)
         options = {"mask": mask, "recurrent_mask": jnp.asarray(np.random.default_rng(0).random((1, 3, 5)))}
@@ -156,22 +162,24 @@ def test_equals_scan_in_double_precision(kind):
         def make(backend):
             return LAYERS[kind](5, return_sequences=True, return_state=True, param_dtype=jnp.float64, backend=backend)
 
-        compare(make, inputs, 1e-10, 7, **options)
+        compare(backend, make, inputs, 1e-10, 7, **options)
 
 
-def test_backends_draw_the_same_weights_and_masks():
+@both_backends
+def test_backends_draw_the_same_weights_and_masks(backend):
     inputs, _ = problem(0, 2, 3, 4)
-    layers = [GRU(3, recurrent_dropout=0.5, dropout=0.5, backend=backend) for backend in ("scan", "fused")]
+    layers = [GRU(3, recurrent_dropout=0.5, dropout=0.5, backend=name) for name in ("scan", backend)]
     first, second = (jax.jit(layer.init)(jax.random.key(5), inputs) for layer in layers)
     assert_close(first, second, 0)
     drops = {"dropout": jax.random.key(6)}
-    y, y_fused = (apply(layer, first, inputs, train=True, rngs=drops) for layer in layers)
-    assert_close(y, y_fused, 1e-6)
+    y, other = (apply(layer, first, inputs, train=True, rngs=drops) for layer in layers)
+    assert_close(y, other, 1e-6)
     assert float(jnp.abs(y - apply(layers[0], first, inputs)).max()) > 1e-3
 
 
-def test_fused_under_vmap_equals_one_by_one():
-    layer = LSTM(3, backend="fused")
+@both_backends
+def test_vmap_equals_one_by_one(backend):
+    layer = LSTM(3, backend=backend)
     inputs, mask = problem(1, 3, 4, 2)
     seeds = [random_variables(layer, inputs, seed=seed) for seed in range(2)]
     grad = jax.grad(lambda p: (layer.apply(p, inputs, mask) ** 2).sum())  # pyright: ignore[reportOperatorIssue]
@@ -202,13 +210,14 @@ def loss_and_gradients(layer, variables, inputs_of, *arguments, **options):
     return jax.jit(jax.value_and_grad(loss, argnums=tuple(range(1 + len(arguments)))))(variables, *arguments)
 
 
+@both_backends
 @pytest.mark.parametrize("distinct", [1, 3, 40])
-def test_tokens_equal_their_vectors(distinct):
+def test_tokens_equal_their_vectors(backend, distinct):
     """`distinct` reaches several sizes of the projection, the last being the plain one."""
     rng = np.random.default_rng(distinct)
     ids = jnp.asarray(rng.permutation(40)[np.arange(40) % distinct].reshape(4, 10), jnp.int32)
     table = jnp.asarray(rng.normal(size=(40, 6)), jnp.float32)
-    layer = Bidirectional(LSTM(3, backend="fused"))
+    layer = Bidirectional(LSTM(3, backend=backend))
     params = random_variables(layer, table[ids])
     tokens = loss_and_gradients(layer, params, lambda t: Tokens(ids, t), table, mask=ids > 3)
     assert_close(tokens, loss_and_gradients(layer, params, lambda t: t[ids], table, mask=ids > 3), 1e-5)
@@ -222,10 +231,11 @@ def test_every_backend_takes_tokens():
         assert_close(apply(layer, params, tokens), apply(layer, params, tokens.dense()), 1e-6)
 
 
+@both_backends
 @pytest.mark.parametrize("train", [False, True])
-def test_one_hot_tokens_equal_one_hot_vectors(train):
+def test_one_hot_tokens_equal_one_hot_vectors(backend, train):
     ids = jnp.asarray(np.random.default_rng(0).integers(0, 9, (3, 5)), jnp.int32)
-    layer = GRU(4, backend="fused", dropout=0.5)
+    layer = GRU(4, backend=backend, dropout=0.5)
     tokens = Tokens(ids, vocabulary_size=9)
     params = random_variables(layer, tokens)
     assert jax.tree.leaves(params)[1].shape == (9, 12)
@@ -245,11 +255,12 @@ REFUSED = [
 ]
 
 
+@both_backends
 @pytest.mark.parametrize(("layer", "reason"), REFUSED)
-def test_fused_refuses_by_name_and_auto_falls_back(layer, reason):
+def test_refuses_by_name_and_auto_falls_back(backend, layer, reason):
     inputs, _ = problem(0, 2, 3, 2)
-    with pytest.raises(UserError, match=f"backend 'fused' cannot run this .*{reason}.*choose auto or scan"):
-        random_variables(layer.clone(backend="fused"), inputs)
+    with pytest.raises(UserError, match=f"backend '{backend}' cannot run this .*{reason}.*choose auto or scan"):
+        random_variables(layer.clone(backend=backend), inputs)
     (line,) = explain(layer)
     assert ": scan, because fused: " in line
     assert reason in line
@@ -268,12 +279,13 @@ def test_explain_names_every_layer():
     assert [line.split(": ")[1].split(",")[0] for line in lines] == ["fused", "scan", "scan", "cudnn"]
     assert "fused" in explain(LSTM(256), masked=True, platform="gpu")[0]
     assert "fused" in explain(LSTM(256, recurrent_dropout=0.1), train=True, platform="gpu")[0]
-    assert "fused" in explain(LSTM(256), platform="cpu")[0]
+    assert f": {'native' if REFUSAL is None else 'fused'}, " in explain(LSTM(256), platform="cpu")[0]
+    assert ": fused, " in explain(LSTM(257), platform="cpu")[0]
 
 
 def test_unknown_backend():
     inputs, _ = problem(0, 2, 3, 2)
-    with pytest.raises(UserError, match="backend 'magic' is unknown; choose one of auto, scan, fused, cudnn"):
+    with pytest.raises(UserError, match="backend 'magic' is unknown; choose one of auto, scan, fused, native, cudnn"):
         random_variables(LSTM(2, backend="magic"), inputs)
     with pytest.raises(UserError, match=r"backend 'cudnn' cannot run this LSTM: it needs an NVIDIA GPU, .* cpu"):
         random_variables(LSTM(2, backend="cudnn"), inputs)

@@ -12,12 +12,13 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from seqjax.models.classifiers import RecurrentClassifier
+from seqjax.models import native_library
 from seqjax.models.composite import Bidirectional, Stacked, runs_apart
 from seqjax.models.recurrent import LSTM
 from seqjax.models.sharding import over_devices
 
 LAYERS = """
-import jax, jax.numpy as jnp, numpy as np
+import functools, sys, jax, jax.numpy as jnp, numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from seqjax.models.composite import Bidirectional
 from seqjax.models.recurrent import GRU, LSTM, SimpleRNN
@@ -27,6 +28,7 @@ from seqjax.models.tokens import Tokens
 
 tokens.CHUNK = 4  # several of them
 key = jax.random.key(0)
+LSTM, GRU, SimpleRNN = (functools.partial(layer, backend=sys.argv[1]) for layer in (LSTM, GRU, SimpleRNN))
 x = jax.random.normal(key, (6, 5, 3))
 wide = jax.random.normal(key, (6, 5, 70))
 ids = jax.random.randint(key, (6, 5), 0, 9)
@@ -67,7 +69,7 @@ for axis, layer, inputs, valid, shared in cases:
         program = str(jax.make_jaxpr(step)(*arguments))
     assert ("shard_map" in program) == shared
     table_split = axis == DIRECTIONS and isinstance(inputs, Tokens) and inputs.shape[2] == 4 and shared
-    assert ("tiled=True" in program) == table_split
+    assert ("all_to_all" in program) == table_split
     for a, b in zip(floats(alone), floats(together), strict=True):
         np.testing.assert_allclose(np.asarray(b), np.asarray(a), rtol=0, atol=1e-5 * max(1, np.abs(a).max()))
     if table_split:  # and many seeds at once
@@ -121,8 +123,11 @@ def test_products_on_two_devices_equal_those_on_one_with_gradients():
 
 
 @pytest.mark.slow
-def test_layers_on_two_devices_equal_those_on_one_with_gradients():
-    assert on_two_devices(LAYERS)[-1] == "2"
+@pytest.mark.parametrize("backend", ["fused", "native"])
+def test_layers_on_two_devices_equal_those_on_one_with_gradients(backend):
+    if backend == "native" and native_library.refusal() is not None:
+        pytest.skip(native_library.refusal())
+    assert on_two_devices(LAYERS, backend)[-1] == "2"
 
 
 def test_without_a_mesh_the_function_just_runs():

@@ -74,7 +74,7 @@ class Bidirectional(Recurrent):
         ]
         directions = [direction for _, _, direction in prepared]
         run = ONE_CALL[prepared[0][0].backend]
-        results = run(self.forward.fused_cell, directions, inputs, mask, sequences)
+        results = run(self.forward.fused_cell, directions, inputs, mask, sequences, train)
         return [layer.finish(inputs, *result) for layer, result in zip(layers, results, strict=True)]
 
     def _merge(self, forward: jax.Array, backward: jax.Array) -> jax.Array:

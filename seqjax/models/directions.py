@@ -53,10 +53,11 @@ def run_apart(
     inputs: Any,
     mask: Any,
     sequences: bool,
+    train: bool,
     *,
     turned: bool,
 ) -> Results:
-    """`run` of two directions on two devices; each reads and changes half of the columns of a table of even width.
+    """`run` of two directions on two devices; with `train` each has half of the columns of a table of even width.
 
     With `turned` it is the inputs that are reversed, for a `run` to which the direction must be known beforehand.
     """
@@ -75,7 +76,7 @@ def run_apart(
         return jax.lax.all_gather((turn(outputs), state), DIRECTIONS)
 
     whole = shares = PartitionSpec()
-    if isinstance(inputs, Tokens) and inputs.table is not None and inputs.table.shape[1] % 2 == 0:
+    if train and isinstance(inputs, Tokens) and inputs.table is not None and inputs.table.shape[1] % 2 == 0:
         inputs = dataclasses.replace(inputs, columns_over=DIRECTIONS)
         shares = dataclasses.replace(inputs, ids=whole, table=PartitionSpec(None, DIRECTIONS))
     pairs = [direction[:3] for direction in directions]

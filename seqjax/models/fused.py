@@ -206,6 +206,7 @@ def run(
     inputs: jax.Array | Tokens,
     mask: jax.Array | None,
     sequences: bool,
+    train: bool = True,
 ) -> Results:
     """Run K layers of one shape over the same inputs: in one scan, or two of them on two devices.
 
@@ -215,12 +216,13 @@ def run(
       inputs: [B, T, D], or Tokens.
       mask: [B, T] bool, or None.
       sequences: whether the outputs of all steps are wanted.
+      train: whether gradients will be, so that two devices share the columns of a table of tokens.
 
     Returns:
       for each direction (outputs [B, T, U] or None, final state of arrays [B, U]).
     """
     if len(directions) == devices_along(DIRECTIONS) == 2:
-        return run_apart(run, cell, directions, inputs, mask, sequences, turned=True)
+        return run_apart(run, cell, directions, inputs, mask, sequences, train, turned=True)
     one = len(directions) == 1
     flips = [not one and direction.reverse for direction in directions]
     dtype = jnp.result_type(inputs.dtype, *directions[0].parameters.values())

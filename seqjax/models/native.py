@@ -136,10 +136,11 @@ def run(
     inputs: jax.Array | Tokens,
     mask: jax.Array | None,
     sequences: bool,
+    train: bool = True,
 ) -> Results:
     """As `fused.run`: K layers of one shape over the same inputs, one after the other or two of them on two devices."""
     if len(directions) == devices_along(DIRECTIONS) == 2:
-        return run_apart(run, cell, directions, inputs, mask, sequences, turned=False)
+        return run_apart(run, cell, directions, inputs, mask, sequences, train, turned=False)
     function = functools.partial(recurrence, KINDS[cell.gates, cell.states], sequences)
     found = []
     for direction in directions:
