@@ -23,8 +23,8 @@ from absl import app, flags, logging
 from seqjax import commands
 from seqjax import experiment as experiments
 from seqjax.command_line import fail
-from seqjax.folders import data_dir_default
 from seqjax.errors import RunStoppedError, UserError
+from seqjax.folders import data_dir_default
 from seqjax.workdir import Workdir
 
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one; see --list.")

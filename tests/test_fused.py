@@ -116,7 +116,8 @@ def check_against_scan(backend, kind, config, masked, features, seed, dtype: typ
 def test_equals_scan_widely(backend, kind, config, masked, features, seed):
     """In double precision, where nothing but a mistake makes a difference."""
     with jax.enable_x64(True):
-        check_against_scan(backend, kind, config | {"param_dtype": jnp.float64}, masked, features, seed, np.float64, 1e-10)
+        config = config | {"param_dtype": jnp.float64}
+        check_against_scan(backend, kind, config, masked, features, seed, np.float64, 1e-10)
 
 
 @pytest.mark.parametrize("features", [3, 70])

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from seqjax.models.classifiers import RecurrentClassifier
 from seqjax.models import native_library
+from seqjax.models.classifiers import RecurrentClassifier
 from seqjax.models.composite import Bidirectional, Stacked, runs_apart
 from seqjax.models.recurrent import LSTM
 from seqjax.models.sharding import over_devices

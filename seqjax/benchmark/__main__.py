@@ -14,8 +14,8 @@ from seqjax.benchmark import table, texts, workloads
 from seqjax.benchmark.measure import MODES, Measurement, Row
 from seqjax.benchmark.worker import OURS, PEERS
 from seqjax.command_line import complain, fail
-from seqjax.folders import data_dir_default
 from seqjax.errors import UserError
+from seqjax.folders import data_dir_default
 
 
 class Parser(argparse.ArgumentParser):

@@ -63,7 +63,8 @@ def choose(layer: Any, *, masked: bool, dropped: bool, platform: str | None = No
     if refusals["native"] is None and layer.units <= NATIVE_UNITS:
         return Choice("native", f"{layer.units} <= {NATIVE_UNITS} units on a CPU with a C++ compiler")
     if refusals["fused"] is None:
-        return Choice("fused", f"its backward is hand-written; cudnn: {refusals['cudnn'] or 'no gain expected'}")
+        others = "; ".join(f"{name}: {refusals[name] or 'no gain expected'}" for name in ("native", "cudnn"))
+        return Choice("fused", f"its backward is hand-written; {others}")
     return Choice("scan", f"fused: {refusals['fused']}")
 
 

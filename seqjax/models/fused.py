@@ -224,7 +224,7 @@ def run(
     if len(directions) == devices_along(DIRECTIONS) == 2:
         return run_apart(run, cell, directions, inputs, mask, sequences, train, turned=True)
     one = len(directions) == 1
-    flips = [not one and direction.reverse for direction in directions]
+    flips = [not one and bool(direction.reverse) for direction in directions]
     dtype = jnp.result_type(inputs.dtype, *directions[0].parameters.values())
     x, kernel = _input_part(cell, directions, inputs, flips, dtype)
     operands = Operands(
@@ -279,8 +279,8 @@ def _input_part(
 
 def _inner_bias(directions: Sequence[Direction], dtype: Any) -> jax.Array | None:
     """The GRU's bias inside the reset product [K, U, 1]."""
-    biases = [inner_bias(d.parameters["bias"]) for d in directions]
-    return None if biases[0] is None else jnp.stack(biases)[:, :, None].astype(dtype)
+    biases = [bias for d in directions if (bias := inner_bias(d.parameters["bias"])) is not None]
+    return jnp.stack(biases)[:, :, None].astype(dtype) if biases else None
 
 
 def _drop(directions: Sequence[Direction], dtype: Any) -> jax.Array | None:

@@ -16,6 +16,10 @@
 #include <cstring>
 #include <vector>
 
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
 #include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
@@ -64,11 +68,21 @@ inline V<double> tanh(V<double> x) {
   return x;
 }
 
+// x within [-limit, limit]; NaN stays NaN.
+inline V<float> clamp(V<float> x, float limit) {
+#if defined(__AVX512F__)
+  return (V<float>)_mm512_max_ps((__m512)all(-limit), _mm512_min_ps((__m512)all(limit), (__m512)x));
+#elif defined(__AVX__)
+  return (V<float>)_mm256_max_ps((__m256)all(-limit), _mm256_min_ps((__m256)all(limit), (__m256)x));
+#else
+  x = x > limit ? all(limit) : x;
+  return x < -limit ? all(-limit) : x;
+#endif
+}
+
 // x p(x^2) / q(x^2), fitted to tanh on [-9.02, 9.02] with a relative error of 1.3e-9; beyond, tanh is 1 in float32.
 inline V<float> tanh(V<float> x) {
-  const V<float> limit = all(9.02f);
-  V<float> y = x > limit ? limit : x;
-  y = y < -limit ? -limit : y;
+  const V<float> y = clamp(x, 9.02f);
   const V<float> s = y * y;
   V<float> p = s * -1.220329081e-11f + 3.058484589e-8f;
   p = p * s + 2.800741e-5f;
@@ -79,7 +93,7 @@ inline V<float> tanh(V<float> x) {
   q = q * s + 0.027245834f;
   q = q * s + 0.4701324618f;
   q = q * s + 1.0f;
-  return y * p / q;
+  return clamp(y * p / q, 1.0f);  // rounding may have gone past 1
 }
 
 template <class S>
@@ -481,6 +495,25 @@ void run_backward(const Problem<S>& p, const S* h0, const S* c0, const S* saved,
   if (kind == kGru) std::copy_n(&db[2 * P], U, d.inner);
 }
 
+// rows [n, N] = table [V, D] of the n tokens, times kernel [D, N], plus bias.
+template <class S>
+void run_project(int64_t V, int64_t D, int64_t N, int64_t n, const S* table, const int32_t* tokens, const S* kernel,
+                 const S* bias, S* rows) {
+  constexpr int64_t kTogether = 8 * kRows, w = Vector<S>::width;
+  const int64_t padded = (N + w - 1) / w * w;
+  const auto right = packed<S>(D, padded, [&](int64_t k, int64_t j) { return j < N ? kernel[k * N + j] : S(0); });
+  std::vector<S> left(kTogether * D), sums(kTogether * padded);
+  for (int64_t from = 0; from < n; from += kTogether) {
+    const int64_t count = std::min(kTogether, n - from);
+    for (int64_t m = 0; m < count; ++m) {
+      std::copy_n(table + std::min<int64_t>(tokens[from + m], V - 1) * D, D, &left[m * D]);
+      std::copy_n(bias, N, &sums[m * padded]);
+    }
+    multiply_add<S>(count, padded, D, left.data(), D, 1, right.data(), 0, sums.data(), padded);
+    for (int64_t m = 0; m < count; ++m) std::copy_n(&sums[m * padded], N, rows + (from + m) * N);
+  }
+}
+
 template <class S>
 const S* given(const ffi::AnyBuffer& buffer) {
   return buffer.element_count() ? buffer.typed_data<S>() : nullptr;
@@ -560,6 +593,17 @@ ffi::Error backward(Buffer x, Buffer ids, Buffer kernel, Buffer bias, Buffer rec
   return x.element_type() == ffi::F64 ? run(double()) : run(float());
 }
 
+ffi::Error project(Buffer table, Buffer tokens, Buffer used, Buffer kernel, Buffer bias, Result rows) {
+  const auto run = [&](auto zero) {
+    using S = decltype(zero);
+    const auto shape = table.dimensions();
+    run_project<S>(shape[0], shape[1], kernel.dimensions()[1], used.typed_data<int32_t>()[0], table.typed_data<S>(),
+                   tokens.typed_data<int32_t>(), kernel.typed_data<S>(), bias.typed_data<S>(), rows->typed_data<S>());
+    return ffi::Error::Success();
+  };
+  return table.element_type() == ffi::F64 ? run(double()) : run(float());
+}
+
 }  // namespace
 
 #define SEQJAX_OPERANDS                                                                                              \
@@ -573,3 +617,6 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(seqjax_backward, backward,
                               ffi::Ffi::Bind().SEQJAX_OPERANDS.Arg<Buffer>().Arg<Buffer>().Arg<Buffer>().Arg<Buffer>()
                                   .Ret<Buffer>().Ret<Buffer>().Ret<Buffer>().Ret<Buffer>().Ret<Buffer>()
                                   .Ret<Buffer>().Ret<Buffer>().Attr<int64_t>("kind"));
+XLA_FFI_DEFINE_HANDLER_SYMBOL(seqjax_project, project,
+                              ffi::Ffi::Bind().Arg<Buffer>().Arg<Buffer>().Arg<Buffer>().Arg<Buffer>().Arg<Buffer>()
+                                  .Ret<Buffer>());

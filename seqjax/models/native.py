@@ -67,7 +67,7 @@ class _Saved:
     wants_dx: bool = struct.field(pytree_node=False)
 
 
-def _call(name: str, kind: int, operands: Operands, extra: Sequence[Any], results: Sequence[Any]) -> list[jax.Array]:
+def _call(name: str, kind: int, operands: Operands, extra: Sequence[Any], results: Sequence[Any]) -> Sequence[Any]:
     """An absent operand or result is an array without elements."""
     dtype = operands.recurrent.dtype
     absent = {"ids": jnp.int32, "mask": jnp.bool_}
@@ -80,7 +80,7 @@ def _call(name: str, kind: int, operands: Operands, extra: Sequence[Any], result
     return call(*arrays, kind=kind)
 
 
-def _run(kind: int, keep: bool, sequences: bool, o: Operands) -> list[jax.Array]:
+def _run(kind: int, keep: bool, sequences: bool, o: Operands) -> Sequence[Any]:
     """-> outputs [B, T, U], h, c [B, U], gates for the backward [T, B, S, P]; what is not wanted has no elements."""
     batch, units = o.h.shape
     time = o.x.shape[1] if o.ids is None else o.ids.shape[1]
@@ -158,7 +158,7 @@ def _operands(cell: FusedCell, direction: Direction, inputs: Any, mask: Any) -> 
     )
     ids, used = None, 0
     if isinstance(inputs, Tokens):
-        (x, ids, used), kernel, bias = project_distinct(inputs, kernel, bias), None, None
+        (x, ids, used), kernel, bias = project_distinct(inputs, kernel, bias, _project), None, None
     elif inputs.shape[-1] > INPUT_PRODUCT_IN_STEP:
         x, kernel, bias = jnp.matmul(inputs.astype(dtype), kernel) + bias[None, None, :], None, None
     else:
@@ -180,10 +180,18 @@ def _operands(cell: FusedCell, direction: Direction, inputs: Any, mask: Any) -> 
     )
 
 
+def _project(table: jax.Array, tokens: jax.Array, used: jax.Array, kernel: jax.Array, bias: jax.Array) -> Any:
+    """As `tokens.Product`."""
+    shape = jax.ShapeDtypeStruct((len(tokens), kernel.shape[1]), kernel.dtype)
+    call = jax.ffi.ffi_call(native_library.name("project"), shape, vmap_method="sequential")
+    return call(table.astype(kernel.dtype), tokens, used, kernel, bias)
+
+
 def _shares(o: Operands, sequences: bool) -> tuple[Operands, Any]:
     """Along which axis the batch of every operand and result lies, for `over_devices`."""
-    rows, weights = PartitionSpec(DATA), PartitionSpec()
-    x = rows if o.ids is None else weights
-    shares = Operands(x, rows, weights, weights, weights, weights, rows, rows, PartitionSpec(None, DATA), rows, weights)
-    present = [None if array is None else share for array, share in zip(o, shares, strict=True)]
+    rows, whole = PartitionSpec(DATA), PartitionSpec()
+    of_gates = PartitionSpec(None, DATA)
+    x = rows if o.ids is None else whole
+    shares = (x, rows, whole, whole, whole, whole, rows, rows, of_gates, rows, whole)
+    present = (None if array is None else share for array, share in zip(o, shares, strict=True))
     return Operands(*present), (rows if sequences else None, rows)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ words, and `auto` takes another backend.
 import ctypes
 import functools
 import hashlib
+import importlib.metadata
 import os
 import platform
 import shlex
@@ -24,7 +25,7 @@ from seqjax.errors import UserError
 
 SOURCE = Path(__file__).with_name("native.cc")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
-TARGETS = ("forward", "backward")
+TARGETS = ("forward", "backward", "project")
 SECONDS = 300
 """After which a compiler that has not ended is given up."""
 
@@ -80,7 +81,7 @@ def _load() -> ctypes.CDLL:
 
 
 def _compile(compiler: list[str], path: Path) -> None:
-    command = [*compiler, *FLAGS, f"-I{jax.ffi.include_dir()}", str(SOURCE), "-o", str(path)]
+    command = [*compiler, f"-I{jax.ffi.include_dir()}", str(SOURCE), "-o", str(path)]
     logging.info("compiling the native recurrences, once on this machine: %s", shlex.join(command))
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
@@ -92,7 +93,7 @@ def _compile(compiler: list[str], path: Path) -> None:
 
 
 def _compiler() -> list[str]:
-    """$CXX, else the first of c++, g++, clang++ that is installed.
+    """$CXX, else the first of c++, g++, clang++ that is installed; with our flags, then those of $CXXFLAGS.
 
     Raises:
       UserError: none is.
@@ -101,15 +102,15 @@ def _compiler() -> list[str]:
     choices = [shlex.split(named)] if named else [["c++"], ["g++"], ["clang++"]]
     for command in choices:
         if command and shutil.which(command[0]):
-            return command
+            return [*command, *FLAGS, *shlex.split(os.environ.get("CXXFLAGS", ""))]
     raise UserError(f"no C++ compiler is installed (CXX={named})" if named else "no C++ compiler is installed")
 
 
 def _fingerprint(compiler: list[str]) -> str:
     """Of all that the library depends on: a home folder may be shared by machines with different processors."""
     version = subprocess.run([*compiler, "--version"], capture_output=True, timeout=SECONDS, check=False).stdout
-    parts = [SOURCE.read_bytes(), " ".join([*compiler, *FLAGS]).encode(), version, jax.lib.__version__.encode()]
-    parts += [platform.machine().encode(), _processor().encode()]
+    texts = [*compiler, importlib.metadata.version("jaxlib"), platform.machine(), _processor()]
+    parts = [SOURCE.read_bytes(), version, *(text.encode() for text in texts)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:32]
 
 

@@ -8,7 +8,7 @@ One-hot input needs no product at all: `one_hot(ids) @ kernel` is `kernel[ids]`,
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -77,19 +77,23 @@ def project(
     return _gather(rows, tuple(jnp.flip(places.T, axis=0) if flip else places.T for flip in flips))
 
 
+Product = Callable[[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
+"""(table [V, D], tokens [N], n, kernel [D, R], bias [R]) -> rows [N, R], of which only the first n matter."""
+
+
 def project_distinct(
-    inputs: Tokens, kernel: jax.Array, bias: jax.Array
+    inputs: Tokens, kernel: jax.Array, bias: jax.Array, product: Product | None = None
 ) -> tuple[jax.Array, jax.Array, jax.Array | int]:
     """The input product of the different tokens of a batch: kernel [D, R], bias [R] -> rows [N, R], places [B, T], n.
 
     `rows[places]` is the product of every step. All places are among the first n rows; what the others hold, and what
-    their gradient is, does not count.
+    their gradient is, does not count. product: takes the place of XLA's, on one device.
     """
     if inputs.table is None:
         return kernel + bias[None, :], inputs.ids, len(kernel)
     distinct = _distinct(inputs.ids, inputs.table.shape[0])
-    rows = _project(inputs.table, distinct, kernel, bias, inputs.columns_over)
-    return rows, distinct.rank[inputs.ids], distinct.chunks * CHUNK
+    rows = _project(inputs.table, distinct, kernel, bias, inputs.columns_over, product)
+    return rows, distinct.rank[inputs.ids], distinct.chunks * CHUNK  # pyright: ignore[reportReturnType]
 
 
 @jax.custom_vjp
@@ -132,9 +136,18 @@ def _distinct(ids: jax.Array, vocabulary_size: int) -> _Distinct:
     return _Distinct(rank, tokens, -(-(rank[-1] + 1) // CHUNK))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
-def _project(table: jax.Array, distinct: _Distinct, kernel: jax.Array, bias: jax.Array, over: str | None) -> jax.Array:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5))
+def _project(
+    table: jax.Array,
+    distinct: _Distinct,
+    kernel: jax.Array,
+    bias: jax.Array,
+    over: str | None,
+    product: Product | None,
+) -> jax.Array:
     """table [V, D], kernel [D, R], bias [R] -> [N, R]. `over`: `Tokens.columns_over`."""
+    if product is not None and over is None:
+        return product(table, distinct.tokens, distinct.chunks * CHUNK, kernel, bias)
 
     def project_chunk(chunk: jax.Array, rows: jax.Array) -> jax.Array:
         tokens = jax.lax.dynamic_slice_in_dim(distinct.tokens, chunk * CHUNK, CHUNK)
@@ -157,11 +170,15 @@ def _parts(kernel: jax.Array, table: jax.Array) -> list[jax.Array]:
     return jnp.split(kernel, kernel.shape[0] // table.shape[1])
 
 
-def _forward(table: jax.Array, distinct: _Distinct, kernel: jax.Array, bias: jax.Array, over: str | None) -> Any:
-    return _project(table, distinct, kernel, bias, over), (table, distinct, kernel)
+def _forward(
+    table: jax.Array, distinct: _Distinct, kernel: jax.Array, bias: jax.Array, over: str | None, product: Any
+) -> Any:
+    return _project(table, distinct, kernel, bias, over, product), (table, distinct, kernel)
 
 
-def _backward(over: str | None, saved: Any, drows: jax.Array) -> tuple[jax.Array, None, jax.Array, jax.Array]:
+def _backward(
+    over: str | None, product: Any, saved: Any, drows: jax.Array
+) -> tuple[jax.Array, None, jax.Array, jax.Array]:
     """With split columns the devices exchange the gradients of their products, which are all that they need."""
     table, distinct, kernel = saved
     kernels = _own_rows(kernel, table, over)
