@@ -101,15 +101,23 @@ inline V<S> sigmoid(V<S> x) {
   return tanh(x * S(0.5)) * S(0.5) + S(0.5);
 }
 
-// c[m, n] += sum_k a[m * row + k * column] b[k * ldb + n] for R rows and N vectors of columns.
+// Where the sums of a product start: row m of what it is added to, at `rows[m] + column`, or in the result itself.
+template <class S>
+struct Start {
+  const S* const* rows;
+  int64_t column;
+};
+
+// c[m, n] = start[m, n] + sum_k a[m * row + k * column] b[k * ldb + n] for R rows and N vectors of columns.
 template <class S, int R, int N>
-void tile(int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb, S* c, int64_t ldc) {
+void tile(int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb, Start<S> start, S* c,
+          int64_t ldc) {
   constexpr int w = Vector<S>::width;
   V<S> sum[R][N];
 #pragma GCC unroll 8
   for (int m = 0; m < R; ++m)
 #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) sum[m][n] = load(c + m * ldc + n * w);
+    for (int n = 0; n < N; ++n) sum[m][n] = load((start.rows ? start.rows[m] + start.column : c + m * ldc) + n * w);
   for (int64_t k = 0; k < K; ++k) {
     V<S> right[N];
 #pragma GCC unroll 8
@@ -128,14 +136,15 @@ void tile(int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_
 }
 
 template <class S, int N>
-void rows_of(int R, int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb, S* c, int64_t ldc) {
+void rows_of(int R, int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb, Start<S> start, S* c,
+             int64_t ldc) {
   switch (R) {
-    case 1: return tile<S, 1, N>(K, a, row, column, b, ldb, c, ldc);
-    case 2: return tile<S, 2, N>(K, a, row, column, b, ldb, c, ldc);
-    case 3: return tile<S, 3, N>(K, a, row, column, b, ldb, c, ldc);
-    case 4: return tile<S, 4, N>(K, a, row, column, b, ldb, c, ldc);
-    case 5: return tile<S, 5, N>(K, a, row, column, b, ldb, c, ldc);
-    default: return tile<S, 6, N>(K, a, row, column, b, ldb, c, ldc);
+    case 1: return tile<S, 1, N>(K, a, row, column, b, ldb, start, c, ldc);
+    case 2: return tile<S, 2, N>(K, a, row, column, b, ldb, start, c, ldc);
+    case 3: return tile<S, 3, N>(K, a, row, column, b, ldb, start, c, ldc);
+    case 4: return tile<S, 4, N>(K, a, row, column, b, ldb, start, c, ldc);
+    case 5: return tile<S, 5, N>(K, a, row, column, b, ldb, start, c, ldc);
+    default: return tile<S, 6, N>(K, a, row, column, b, ldb, start, c, ldc);
   }
 }
 
@@ -144,11 +153,11 @@ constexpr int64_t panel_width() {
   return kVectors * Vector<S>::width;
 }
 
-// c [M, N] += a [M, K] b [K, N]: element (m, k) of a is a[m * row + k * column]; N is a whole number of vectors. b has
-// rows of ldb, or with ldb = 0 it is packed in panels (`packed`).
+// c [M, N] += a [M, K] b [K, N], or c = a b + starts: element (m, k) of a is a[m * row + k * column]; N is a whole
+// number of vectors. b has rows of ldb, or with ldb = 0 it is packed in panels (`packed`).
 template <class S>
 void multiply_add(int64_t M, int64_t N, int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb,
-                  S* c, int64_t ldc) {
+                  S* c, int64_t ldc, const S* const* starts = nullptr) {
   const int64_t panel = panel_width<S>();
   const int64_t blocks = (M + kRows - 1) / kRows;
   for (int64_t n = 0; n < N; n += panel) {
@@ -159,12 +168,13 @@ void multiply_add(int64_t M, int64_t N, int64_t K, const S* a, int64_t row, int6
       const int64_t m = M * block / blocks, end = M * (block + 1) / blocks;
       const S* left = a + m * row;
       S* sums = c + m * ldc + n;
+      const Start<S> start{starts ? starts + m : nullptr, n};
       const int R = int(end - m);
       switch (width / Vector<S>::width) {
-        case 1: rows_of<S, 1>(R, K, left, row, column, right, stride, sums, ldc); break;
-        case 2: rows_of<S, 2>(R, K, left, row, column, right, stride, sums, ldc); break;
-        case 3: rows_of<S, kVectors < 3 ? 1 : 3>(R, K, left, row, column, right, stride, sums, ldc); break;
-        default: rows_of<S, kVectors>(R, K, left, row, column, right, stride, sums, ldc); break;
+        case 1: rows_of<S, 1>(R, K, left, row, column, right, stride, start, sums, ldc); break;
+        case 2: rows_of<S, 2>(R, K, left, row, column, right, stride, start, sums, ldc); break;
+        case 3: rows_of<S, kVectors < 3 ? 1 : 3>(R, K, left, row, column, right, stride, start, sums, ldc); break;
+        default: rows_of<S, kVectors>(R, K, left, row, column, right, stride, start, sums, ldc); break;
       }
     }
   }
@@ -263,6 +273,10 @@ void run_forward(const Problem<S>& p, const S* h0, const S* c0, S* hs, S* h_out,
       }));
   const int64_t most = rows_per_tile(p, blocks);
   std::vector<S> z(most * stride), h(most * P), c(kind == kLstm ? most * P : 0), dropped(p.drops ? most * P : 0);
+  // Without padding the gates need not be filled: their first product starts from the bias, or from a token's row.
+  const bool from_bias = p.D && U == P, from_row = !p.D && U == P && kind != kGru && !per_gate;
+  std::vector<std::vector<const S*>> starts;
+  for (const auto& s : segments) starts.emplace_back(most, p.D ? p.bias + s.gate * U : nullptr);
 
   for (int64_t from = 0; from < p.B; from += most) {
     const int64_t rows = std::min(most, p.B - from);
@@ -278,17 +292,21 @@ void run_forward(const Problem<S>& p, const S* h0, const S* c0, S* hs, S* h_out,
         for (int64_t m = 0; m < rows; ++m) {
           S* row = z.data() + m * stride;
           const S* part = p.D ? p.bias : p.x + p.place(from + m, t) * G * U;
-          for (const auto& s : segments)
-            for (int g = 0; g < s.count; ++g) std::copy_n(part + (s.gate + g) * U, U, row + (s.block + g) * P);
+          if (from_row) {
+            starts[0][m] = part;
+          } else if (!from_bias) {
+            for (const auto& s : segments)
+              for (int g = 0; g < s.count; ++g) std::copy_n(part + (s.gate + g) * U, U, row + (s.block + g) * P);
+          }
           if (kind == kGru) std::copy_n(p.inner, U, row + 2 * P);
         }
         for (size_t k = 0; k < W.size(); ++k)
           multiply_add<S>(rows, segments[k].count * P, p.D, p.x + (from * p.T + t) * p.D, p.T * p.D, 1, W[k].data(), 0,
-                          z.data() + segments[k].block * P, stride);
+                          z.data() + segments[k].block * P, stride, from_bias ? starts[k].data() : nullptr);
         for (size_t k = 0; k < R.size(); ++k) {
           if (p.drops) drop_rows(p, k, from, rows, h.data(), P, dropped.data());
           multiply_add<S>(rows, per_gate ? P : G * P, U, p.drops ? dropped.data() : h.data(), P, 1, R[k].data(), 0,
-                          z.data() + k * P, stride);
+                          z.data() + k * P, stride, from_row ? starts[0].data() : nullptr);
         }
       }
       for (int64_t m = 0; m < rows; ++m) {
