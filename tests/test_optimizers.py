@@ -1,12 +1,13 @@
 """Optimizers by name follow Keras's, clipping included."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
 from seqjax.errors import UserError
-from seqjax.optimizers import OPTIMIZERS, adagrad_rows, optimizer
+from seqjax.optimizers import OPTIMIZERS, adagrad_rows, optimizer, reciprocal_root, rmsprop
 
 KERAS = {
     "rmsprop": lambda keras, **clip: keras.optimizers.RMSprop(0.01, **clip),
@@ -37,6 +38,31 @@ def test_it_follows_keras(name, clip):
             theirs.apply([keras.ops.convert_to_tensor(gradient[key]) for key in params], variables)
     for key, variable in zip(params, variables, strict=True):
         np.testing.assert_allclose(reached[key], keras.ops.convert_to_numpy(variable.value), rtol=2e-5, atol=2e-6)
+
+
+def test_the_root_without_a_root():
+    x = np.concatenate([np.logspace(-37, 38, 100_001), [1e-7, 1.0, np.inf, np.nan]]).astype(np.float32)
+    found = np.asarray(reciprocal_root(jnp.asarray(x)))
+    np.testing.assert_allclose(found, 1 / np.sqrt(x.astype(np.float64)), rtol=2e-7)
+    with jax.enable_x64(True):
+        assert reciprocal_root(jnp.float64(2)) == jax.lax.rsqrt(jnp.float64(2))
+
+
+@pytest.mark.parametrize("rate", [0.01, optax.exponential_decay(0.01, 5, 0.5)])
+def test_rmsprop_is_optaxs(rate):
+    rng = np.random.default_rng(0)
+    params = {"a": jnp.asarray(rng.normal(size=(30, 7)), jnp.float32)}
+    ours, theirs = rmsprop(rate), optax.rmsprop(rate, decay=0.9, eps=1e-7)
+    states = ours.init(params), theirs.init(params)
+    assert jax.tree.structure(states[0]) == jax.tree.structure(states[1])  # so that either resumes the other's runs
+    for step in range(30):
+        gradient = {"a": jnp.asarray(rng.normal(size=(30, 7)) * 10.0 ** -(step % 9), jnp.float32)}
+        (update, first), (expected, second) = (
+            optimizer.update(gradient, state, params) for optimizer, state in zip((ours, theirs), states, strict=True)
+        )
+        states = first, second
+        np.testing.assert_allclose(update["a"], expected["a"], rtol=1e-6, atol=0)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), *states)
 
 
 def test_gradients_are_clipped():

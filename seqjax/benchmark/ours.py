@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import flax.linen as nn
 import jax
 import numpy as np
-import optax
 
 from seqjax import metrics
 from seqjax.benchmark.workloads import Workload
@@ -21,6 +20,7 @@ from seqjax.models.dense import Dense, Dropout
 from seqjax.models.forecasters import ConvForecaster, RecurrentForecaster
 from seqjax.models.recurrent import GRU, LSTM
 from seqjax.models.tokens import Tokens
+from seqjax.optimizers import rmsprop
 from seqjax.train import Program, Settings, create_state
 
 
@@ -60,7 +60,7 @@ def experiment(workload: Workload) -> Experiment:
     loss, metric = metrics.squared_error, {"mae": metrics.absolute_error}
     if workload.text:
         loss, metric = metrics.binary_cross_entropy, {"accuracy": metrics.binary_accuracy}
-    optimizer = optax.rmsprop(1e-3, decay=0.9, eps=1e-7)
+    optimizer = rmsprop(1e-3)
     return Experiment(None, model(workload), loss, metric, optimizer, epochs=1, batch_size=workload.batch, seed=0)
 
 
