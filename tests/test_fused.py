@@ -280,8 +280,8 @@ def test_explain_names_every_layer():
     assert [line.split(": ")[1].split(",")[0] for line in lines] == ["fused", "scan", "scan", "cudnn"]
     assert "fused" in explain(LSTM(256), masked=True, platform="gpu")[0]
     assert "fused" in explain(LSTM(256, recurrent_dropout=0.1), train=True, platform="gpu")[0]
-    assert f": {'native' if REFUSAL is None else 'fused'}, " in explain(LSTM(256), platform="cpu")[0]
-    assert ": fused, " in explain(LSTM(257), platform="cpu")[0]
+    assert f": {'native' if REFUSAL is None else 'fused'}, " in explain(LSTM(128), platform="cpu")[0]
+    assert ": fused, " in explain(LSTM(129), platform="cpu")[0]
 
 
 def test_unknown_backend():

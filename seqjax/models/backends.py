@@ -19,8 +19,8 @@ BACKENDS = ("auto", "scan", "fused", "native", "cudnn")
 
 CUDNN_UNITS = 128
 """From so many units on `auto` takes cuDNN where it may. Read (FlashRNN, arXiv 2412.07752), not measured here."""
-NATIVE_UNITS = 256
-"""Up to so many units `auto` takes the native backend; of more XLA's own large products are as quick."""
+NATIVE_UNITS = 128
+"""Up to so many units `auto` takes the native backend; the products of more are shared out by XLA, its calls are not."""
 
 
 class Choice(NamedTuple):
