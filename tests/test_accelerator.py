@@ -67,6 +67,31 @@ def test_backends_equal_scan_on_the_gpu(kind, backend, units, masked):
 
 
 @on_gpu
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("units", [5, 16, 32, 64])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_pallas_equals_scan_on_the_gpu(kind, units, plain):
+    """Plain, or with all that it can: a mask with holes, both directions, recurrent dropout."""
+    inputs = jax.random.normal(KEY, (9, 30, 12))
+    mask = None if plain else jax.random.bernoulli(KEY, 0.7, (9, 30)).at[0].set(False)
+
+    def make(name):
+        fields = {"return_sequences": not plain, "return_state": True, "recurrent_dropout": 0.0 if plain else 0.4}
+        layer = LAYERS[kind](units, **fields, backend=name)
+        return layer if plain else Bidirectional(layer)
+
+    params, scan = step(make("scan"), inputs, mask)
+    _, pallas = step(make("pallas"), inputs, mask)
+    expected = scan(params, inputs)
+    for a, b in zip(jax.tree.leaves(pallas(params, inputs)), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * max(1.0, float(jnp.abs(b).max())))
+    dropped = {"train": True, "rngs": {"dropout": KEY}}
+    alone = jax.jit(lambda params: make("pallas").apply(params, inputs, mask, **dropped))(params)  # keeps nothing
+    for a, b in zip(jax.tree.leaves(alone), jax.tree.leaves(expected[0][1]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+
+
+@on_gpu
 def test_the_gpu_equals_the_cpu():
     inputs = jax.random.normal(KEY, (8, 30, 12))
     params, function = step(GRU(16, return_sequences=True), inputs, None)

@@ -4,7 +4,9 @@
 - `fused`: one scan with a hand-written backward (`fused.py`); runs everywhere.
 - `native`: what `fused` does, compiled from C++ (`native.cc`); on CPUs with a C++ compiler.
 - `cudnn`: NVIDIA's LSTM through `jax.experimental.rnn` (`cudnn.py`).
-- `auto`: the first of these that can do what is asked and is expected to be the fastest.
+- `pallas`: what `fused` does, up to 64 units, in one kernel on NVIDIA GPUs (`pallas.py`). By name only: it has been
+  interpreted and lowered for CUDA on a CPU machine, never run on a GPU.
+- `auto`: the first of the others that can do what is asked and is expected to be the fastest.
 """
 
 from typing import Any, NamedTuple
@@ -15,12 +17,15 @@ import jax.numpy as jnp
 from seqjax.errors import UserError
 from seqjax.models import native_library
 
-BACKENDS = ("auto", "scan", "fused", "native", "cudnn")
+BACKENDS = ("auto", "scan", "fused", "native", "cudnn", "pallas")
 
 CUDNN_UNITS = 128
 """From so many units on `auto` takes cuDNN where it may. Read (FlashRNN, arXiv 2412.07752), not measured here."""
 NATIVE_UNITS = 128
 """Up to so many units `auto` takes the native backend; the products of more are shared out by XLA, its calls are not."""
+
+PALLAS_UNITS = 64
+"""Up to so many units a layer's recurrent matrix stays in the registers of a few warps."""
 
 
 class Choice(NamedTuple):
@@ -50,6 +55,7 @@ def choose(layer: Any, *, masked: bool, dropped: bool, platform: str | None = No
         "fused": fused_refusal(layer),
         "native": native_refusal(layer, platform=platform),
         "cudnn": cudnn_refusal(layer, dropped=dropped, platform=platform),
+        "pallas": pallas_refusal(layer, platform=platform),
     }
     if layer.backend != "auto":
         refusal = refusals[layer.backend]
@@ -101,6 +107,17 @@ def cudnn_refusal(layer: Any, *, dropped: bool, platform: str) -> str | None:
         return f"it needs an NVIDIA GPU, and this is {platform}"
     if dropped:
         return "recurrent dropout is not supported there"
+    if layer.dtype not in (None, jnp.float32) or layer.param_dtype != jnp.float32:
+        return "only float32 is supported there"
+    return fused_refusal(layer)
+
+
+def pallas_refusal(layer: Any, *, platform: str) -> str | None:
+    """Why the pallas backend cannot run this layer, or None."""
+    if platform not in ("gpu", "cuda"):
+        return f"it needs an NVIDIA GPU, and this is {platform}"
+    if layer.units > PALLAS_UNITS:
+        return f"{layer.units} units are more than {PALLAS_UNITS}"
     if layer.dtype not in (None, jnp.float32) or layer.param_dtype != jnp.float32:
         return "only float32 is supported there"
     return fused_refusal(layer)

@@ -16,14 +16,14 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from seqjax.errors import UserError, check_least
-from seqjax.models import backends, cudnn, fused, fused_cells, native
+from seqjax.models import backends, cudnn, fused, fused_cells, native, pallas
 from seqjax.models.cells import Activation, GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
 from seqjax.models.directions import Direction
 from seqjax.models.initializers import Initializer
 from seqjax.models.scan import scan_cell
 from seqjax.models.tokens import Tokens
 
-ONE_CALL = {"fused": fused.run, "native": native.run}
+ONE_CALL = {"fused": fused.run, "native": native.run, "pallas": pallas.run}
 """The backends that run layers of one shape over the same inputs by one call."""
 
 
