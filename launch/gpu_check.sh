@@ -3,6 +3,11 @@
 #
 #   launch/gpu_check.sh [--workloads=W1,W3 ...]     more flags go to python -m seqjax.benchmark
 #
+# Whether the backend pallas is worth keeping, within minutes: its tests are in tests/test_accelerator.py, its times in
+# the column seqjax-pallas beside seqjax, which has what `auto` takes:
+#
+#   launch/gpu_check.sh --workloads=W1,W2,W3,W3m --peers=jax-rnn,seqjax-pallas --blocks=5
+#
 # Makes its own environment in .venv-gpu (or SEQJAX_VENV), or uses the Python in SEQJAX_PYTHON_READY as it is. Writes
 # gpu_check.json (the benchmark's rows) into $OUT or the current folder; measures also where tests have failed, and fails
 # at the end. Products are computed in full float32 (no TF32).
@@ -26,5 +31,5 @@ cd "$root"
 "$ready" -c 'import jax; print(jax.devices())'
 failed=0
 "$ready" -m pytest -q tests/test_accelerator.py tests/test_cells.py tests/test_recurrent.py tests/test_fused.py || failed=$?
-"$ready" -m seqjax.benchmark --peers=torch,flax,jax-rnn --output="$out/gpu_check.json" "$@" || failed=$?
+"$ready" -m seqjax.benchmark --peers=torch,flax,jax-rnn,seqjax-pallas --output="$out/gpu_check.json" "$@" || failed=$?
 exit "$failed"

@@ -325,6 +325,17 @@ def test_large_peers_run_one_at_a_time_beside_ours(fake):
     assert sum(entry == ("seqjax*", "run", "train") for entry in diary) == 2 * 4
 
 
+def test_ours_on_another_backend_is_always_tuned_and_no_peer(fake):
+    rows, diary, _ = fake("W2", ["seqjax-pallas", "torch"])
+    assert [name for name, what, *_ in diary if what == "start"] == ["seqjax*", "seqjax-pallas*", "torch", "torch*"]
+    milliseconds = {"seqjax": 4, "seqjax-pallas": 1, "torch": 6}
+    heading, train, _ = table.comparison(
+        [{**row, "milliseconds": milliseconds[row["implementation"]]} for row in rows]
+    ).splitlines()
+    assert heading.split()[:5] == ["workload", "mode", "seqjax", "seqjax-pallas", "torch"]
+    assert train.split() == ["W2", "train", "4", "1", "6", "(6*)", "1.50", "(torch)"]
+
+
 def test_a_row_is_made_of_medians():
     worker: Any = Worker.__new__(Worker)
     worker.implementation, worker.seconds_to_ready = "torch", 3.0

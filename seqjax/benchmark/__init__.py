@@ -16,10 +16,11 @@ What is timed. Batches are made in advance and lie in memory. Ours goes through 
 does: several steps in one dispatch, the gathering of the batch from the data included; its `infer` also computes
 the loss and the metrics. Peers are called by the quickest public interface: Keras by `train_on_batch` and
 `predict_on_batch` (no `fit`: no callbacks, no data adapter), torch by modules and an optimizer, Flax by one jitted
-and donated function with Optax, cuDNN's LSTM (`jax-rnn`: W1, W3, W6, on NVIDIA GPUs) likewise. Peers have no
-dropout where they know none: Flax's GRU has no recurrent dropout in W2 (less to do, to its advantage), and torch
-takes a loop over the steps for it in training. Bags of words and one-hot vectors are given to peers as the vectors
-that they ask for (the one-hot ones, 1.5 GB a batch, are made from ids within the step).
+and donated function with Optax, cuDNN's LSTM (`jax-rnn`: W1, W3, W6, on NVIDIA GPUs) likewise. There too
+`seqjax-pallas`, W1-W3b, is ours with its recurrent layers on the backend pallas: a column of its own, and no peer.
+Peers have no dropout where they know none: Flax's GRU has no recurrent dropout in W2 (less to do, to its
+advantage), and torch takes a loop over the steps for it in training. Bags of words and one-hot vectors are given to
+peers as the vectors that they ask for (the one-hot ones, 1.5 GB a batch, are made from ids within the step).
 
 The data are generated. Token frequencies fall as rank ** -1.17, which gives as many different tokens in a batch as
 the real reviews have (3,900 in 32 reviews of 600 tokens). Lengths in W3m are log-normal with mean 235, cut at 600;

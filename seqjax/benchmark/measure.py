@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypedDict, cast
 
 from seqjax.benchmark.process import Worker, WorkerDiedError, threads
-from seqjax.benchmark.worker import OURS
+from seqjax.benchmark.worker import IMPLEMENTATIONS, OURS
 
 MODES = ("train", "infer")
 
@@ -58,7 +58,9 @@ class Measurement:
     def rows(self, peers: Iterable[str], modes: Sequence[str]) -> list[Row]:
         """Measure ours and the peers; whoever dies is told of and left out."""
         workers = self._start([(OURS, True)])
-        variants = [(peer, tuned) for peer in peers for tuned in (False, True)]
+        variants = [
+            (peer, tuned) for peer in peers for tuned in (False, True) if tuned or not IMPLEMENTATIONS[peer].ours
+        ]
         groups = [[variant] for variant in variants] if self.workload.alone else [variants]
         rows: list[Row] = []
         try:
@@ -85,7 +87,7 @@ class Measurement:
             except WorkerDiedError as error:
                 self._tell(implementation, error)
                 continue
-            if tuned and not worker.ready["tuned"] and implementation != OURS:
+            if tuned and not worker.ready["tuned"] and not IMPLEMENTATIONS[implementation].ours:
                 worker.close()  # nothing can be set here: it is the same as untuned
             else:
                 workers.append(worker)

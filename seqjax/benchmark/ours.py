@@ -37,31 +37,31 @@ class OneHotClassifier(nn.Module):
         return Dense(1)(Dropout(0.5)(x, deterministic=not train))[:, 0]
 
 
-def model(workload: Workload) -> nn.Module:
+def model(workload: Workload, backend: str = "auto") -> nn.Module:
     """As the experiments build it."""
     units = workload.units
     if workload.kind == "lstm":
-        return RecurrentForecaster(LSTM(units))
+        return RecurrentForecaster(LSTM(units, backend=backend))
     if workload.kind == "stacked_gru":
-        layers = [GRU(units, recurrent_dropout=0.5, return_sequences=True), GRU(units, recurrent_dropout=0.5)]
+        layers = [GRU(units, recurrent_dropout=0.5, return_sequences=k == 0, backend=backend) for k in range(2)]
         return RecurrentForecaster(Stacked(layers), dropout=0.5)
     if workload.kind == "conv":
         return ConvForecaster(units)
     if workload.kind == "bag":
         return BagOfWordsClassifier(workload.features, units, 0.5)
-    both = Bidirectional(LSTM(units))
+    both = Bidirectional(LSTM(units, backend=backend))
     if workload.embedding:
         return RecurrentClassifier(workload.features, workload.embedding, both, 0.5, mask_padding=workload.masked)
     return OneHotClassifier(workload.features, both)
 
 
-def experiment(workload: Workload) -> Experiment:
+def experiment(workload: Workload, backend: str = "auto") -> Experiment:
     """The lecture's loss, metric and optimizer."""
     loss, metric = metrics.squared_error, {"mae": metrics.absolute_error}
     if workload.text:
         loss, metric = metrics.binary_cross_entropy, {"accuracy": metrics.binary_accuracy}
-    optimizer = rmsprop(1e-3)
-    return Experiment(None, model(workload), loss, metric, optimizer, epochs=1, batch_size=workload.batch, seed=0)
+    made = model(workload, backend)
+    return Experiment(None, made, loss, metric, rmsprop(1e-3), epochs=1, batch_size=workload.batch, seed=0)
 
 
 class PreparedProgram(Program):
@@ -88,11 +88,13 @@ class PreparedProgram(Program):
 class Ours:
     """See `worker.Implementation`."""
 
+    backend = "auto"
+
     def __init__(self, workload: Workload, dataset: Dataset, threads: int):
         """JAX finds the threads by itself: the cores that this process may use."""
         del threads
         self.device = jax.devices()[0].device_kind
-        self.program = PreparedProgram(experiment(workload), dataset, Settings())
+        self.program = PreparedProgram(experiment(workload, self.backend), dataset, Settings())
         self.steps_at_once = self.program.round
         self.state = self.program.place(create_state(self.program.experiment, dataset.example()))
 
@@ -107,3 +109,9 @@ class Ours:
         """As `seqjax.fit` evaluates: it returns numbers on the host."""
         self.program.dispatches = steps // self.program.steps_per_dispatch
         self.program.evaluate(self.state.params, "train")
+
+
+class Pallas(Ours):
+    """The recurrent layers by the backend that `auto` takes nowhere; on NVIDIA GPUs only."""
+
+    backend = "pallas"

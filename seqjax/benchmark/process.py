@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import seqjax
-from seqjax.benchmark.worker import IMPLEMENTATIONS, OURS, Block, Ready
+from seqjax.benchmark.worker import IMPLEMENTATIONS, Block, Ready
 
 
 class WorkerDiedError(Exception):
@@ -85,7 +85,7 @@ class Worker:
             "repeats": len(blocks),
             "steps": self.steps[mode],
             "device": self.ready["device"],
-            "version": seqjax.__version__ if self.implementation == OURS else self.ready["version"],
+            "version": seqjax.__version__ if IMPLEMENTATIONS[self.implementation].ours else self.ready["version"],
         }
 
     def close(self) -> None:

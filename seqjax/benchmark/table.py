@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from seqjax.benchmark.worker import OURS
+from seqjax.benchmark.worker import IMPLEMENTATIONS, OURS
 
 
 def comparison(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -20,14 +20,14 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cell(rows: Sequence[Mapping[str, Any]]) -> str:
     plain = [f"{row['milliseconds']:.4g}" for row in rows if not row["tuned"]]
     tuned = [f"{row['milliseconds']:.4g}" for row in rows if row["tuned"]]
-    if rows and rows[0]["implementation"] == OURS:
+    if rows and IMPLEMENTATIONS[rows[0]["implementation"]].ours:
         return "".join(plain or tuned)
     return " ".join(plain + [f"({number}*)" for number in tuned]) or "-"
 
 
 def _ratio(rows: Sequence[Mapping[str, Any]]) -> str:
     ours = [row for row in rows if row["implementation"] == OURS]
-    peers = [row for row in rows if row["implementation"] != OURS]
+    peers = [row for row in rows if not IMPLEMENTATIONS[row["implementation"]].ours]
     if not ours or not peers:
         return "-"
     best = min(peers, key=lambda row: row["milliseconds"])

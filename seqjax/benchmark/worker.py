@@ -67,6 +67,8 @@ class Peer(NamedTuple):
     """All that it can run; None: all there are."""
     nvidia: bool = False
     """Only with a GPU of theirs."""
+    ours: bool = False
+    """Ourselves, always tuned; no peer to compare with."""
 
 
 OURS = "seqjax"
@@ -76,8 +78,9 @@ PEERS = {
     "torch": Peer("peer_torch", "Torch", ("torch",), {}),
     "flax": Peer("peer_flax", "Flax", ("flax", "optax"), {}),
     "jax-rnn": Peer("peer_cudnn", "CuDNN", ("jax", "flax", "optax"), {}, ("W1", "W3", "W6"), nvidia=True),
+    "seqjax-pallas": Peer("ours", "Pallas", ("jax",), {}, ("W1", "W2", "W3", "W3m", "W3b"), nvidia=True, ours=True),
 }
-IMPLEMENTATIONS = {OURS: Peer("ours", "Ours", ("jax",), {}), **PEERS}
+IMPLEMENTATIONS = {OURS: Peer("ours", "Ours", ("jax",), {}, ours=True), **PEERS}
 
 
 def build(name: str, workload: Any, threads: int) -> Implementation:
