@@ -27,7 +27,7 @@ def rmsprop(learning_rate: Any, decay: float = 0.9, eps: float = 1e-7) -> optax.
       eps: inside the root. With 1e-8, Optax's, RMSprop drifts from Keras by 8e-4 over 200 steps on small gradients.
     """
 
-    def update(updates: Any, state: optax.ScaleByRmsState, params: Any = None) -> tuple[Any, Any]:
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         del params
         squares = jax.tree.map(lambda n, g: (1 - decay) * (g * g) + decay * n, state.nu, updates)
         steps = jax.tree.map(lambda n, g: reciprocal_root(n + eps) * g, squares, updates)

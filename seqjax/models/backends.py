@@ -22,8 +22,7 @@ BACKENDS = ("auto", "scan", "fused", "native", "cudnn", "pallas")
 CUDNN_UNITS = 128
 """From so many units on `auto` takes cuDNN where it may. Read (FlashRNN, arXiv 2412.07752), not measured here."""
 NATIVE_UNITS = 128
-"""Up to so many units `auto` takes the native backend; the products of more are shared out by XLA, its calls are not."""
-
+"""Up to so many units `auto` takes the native backend: XLA shares out the larger products of more."""
 PALLAS_UNITS = 64
 """Up to so many units a layer's recurrent matrix stays in the registers of a few warps."""
 
