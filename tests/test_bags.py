@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqjax.models import bags
+from seqjax.models import bags, native_library
+
+NATIVE = [] if native_library.refusal() else [bags.natively]
 
 
 def some_bags(count, width, columns, seed):
@@ -35,11 +37,25 @@ def test_pieces_equal_the_dense_product_with_gradients(weighted, seed, monkeypat
             return product, pull_back(jnp.sin(product))
 
         expected = jax.jit(results, static_argnums=0)(dense)
-        for function in (bags.in_pieces, bags.plain, bags.product):
+        for function in (bags.in_pieces, bags.plain, bags.product, *NATIVE):
             found = jax.jit(results, static_argnums=0)(function)
             jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, 1e-10, 1e-12), found, expected)
 
 
 def test_no_bags_have_no_products():
     tokens, weights, kernel = some_bags(1, 4, 6, 0)
-    assert bags.in_pieces(tokens[:0], weights[:0], kernel).shape == (0, 3)
+    for function in (bags.in_pieces, *NATIVE):
+        assert function(tokens[:0], weights[:0], kernel).shape == (0, 3)
+
+
+@pytest.mark.parametrize("units", [16, 37])
+def test_rows_of_whole_vectors_and_a_rest(units):
+    tokens, weights, _ = some_bags(5, 8, 30, 1)
+    kernel = jax.random.normal(jax.random.key(0), (30, units))
+    for some in (None, weights):
+        for function in NATIVE:
+            found, expected = (
+                jax.value_and_grad(lambda kernel, f=f: jnp.sin(f(tokens, some, kernel)).sum())(kernel)  # noqa: B023
+                for f in (function, dense)
+            )
+            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found, expected)

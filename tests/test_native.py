@@ -19,6 +19,7 @@ from test_fused import LAYERS, REFUSAL, compare, problem
 from seqjax import folders
 from seqjax.models import native, native_library
 from seqjax.models.recurrent import LSTM, SimpleRNN
+from seqjax.models.tokens import Tokens
 
 needs_it = pytest.mark.skipif(REFUSAL is not None, reason=f"native: {REFUSAL}")
 SHAPES = {  # batch, features, units, options
@@ -85,6 +86,54 @@ def test_a_first_layers_inputs_get_no_gradient_that_nobody_asked_for(monkeypatch
     jax.grad(loss)(params, inputs)
     jax.grad(loss, argnums=1)(params, inputs)
     assert asked[1::2] == [None, (3, 6, 4)]
+
+
+@needs_it
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("inputs", [(0, 4, 3), (2, 0, 3)], ids=["no rows", "no steps"])
+def test_nothing_is_a_shape_too(kind, inputs):
+    make = lambda backend: LAYERS[kind](16, return_sequences=True, return_state=True, backend=backend)
+    x, params = jnp.ones(inputs), random_variables(make("scan"), jnp.ones((2, 4, inputs[2])))
+    if inputs[1] == 0:  # the last of no outputs cannot be taken
+        run = lambda layer: layer.apply(params, x, method=layer.run)[2]
+    else:
+        run = lambda layer: layer.apply(params, x)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), run(make("native")), run(make("scan")))
+
+
+@needs_it
+@pytest.mark.parametrize("kind", LAYERS)
+def test_tokens_of_whole_vectors_equal_their_vectors(kind):
+    """Without padding a step starts from a token's row, which is not copied."""
+    ids = jax.random.randint(jax.random.key(0), (5, 7), 0, 9)
+    table = jax.random.normal(jax.random.key(1), (9, 6))
+    layer = LAYERS[kind](16, backend="native")
+    params = random_variables(layer, table[ids])
+    step = lambda inputs: jax.value_and_grad(
+        lambda params, table: (layer.apply(params, inputs(table), ids > 2) ** 2).sum(), argnums=(0, 1)
+    )(params, table)
+    found, expected = step(lambda table: Tokens(ids, table)), step(lambda table: table[ids])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found, expected)
+
+
+@needs_it
+def test_ids_outside_the_table_read_nothing_outside():
+    layer = LSTM(4, backend="native")
+    for tokens in (Tokens(jnp.array([[-(2**30), 2**30]]), jnp.ones((9, 3))), Tokens(jnp.array([[-5, 99]]), None, 9)):
+        params = random_variables(layer, tokens)
+        gradient = jax.grad(lambda params, tokens=tokens: layer.apply(params, tokens).sum())(params)
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+
+
+@needs_it
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_narrow_weights_are_computed_in_float32(dtype):
+    inputs = problem(0, 3, 4, 5)[0].astype(dtype)
+    make = lambda backend: LSTM(6, return_state=True, param_dtype=dtype, backend=backend)
+    params = random_variables(make("scan"), inputs)
+    found, expected = apply(make("native"), params, inputs), apply(make("scan"), params, inputs)
+    assert jax.tree.map(lambda leaf: leaf.dtype, found) == jax.tree.map(lambda leaf: leaf.dtype, expected)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(np.float32(a), np.float32(b), atol=0.03), found, expected)
 
 
 CODE = """

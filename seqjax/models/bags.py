@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
+from seqjax.models import native_library
 from seqjax.models.sharding import DATA, over_devices
 
 AT_ONCE = 1 << 21
@@ -16,7 +17,9 @@ AT_ONCE = 1 << 21
 
 
 def product(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> jax.Array:
-    """The weighted sum of the rows of a kernel whose tokens are present: `in_pieces` on a CPU, `plain` elsewhere.
+    """The weighted sum of the rows of a kernel whose tokens are present.
+
+    On a CPU `natively` where the native library can be made, else `in_pieces`; elsewhere `plain`.
 
     Args:
       tokens: [B, T] int, 0 or more; V or more is padding.
@@ -26,9 +29,12 @@ def product(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> 
     Returns:
       [B, U].
     """
+    dtype = jnp.result_type(kernel, *([] if weights is None else [weights]))
+    able = dtype in (jnp.float32, jnp.float64) and jax.default_backend() == "cpu"
+    cpu = natively if able and native_library.refusal() is None else in_pieces
 
     def run(operands: Any) -> jax.Array:
-        return jax.lax.platform_dependent(*operands, cpu=in_pieces, default=plain)
+        return jax.lax.platform_dependent(*operands, cpu=cpu, default=plain)
 
     whole, split = PartitionSpec(), PartitionSpec(DATA)
     return over_devices(DATA, run, (tokens, weights, kernel), (split, split, whole), split)
@@ -53,6 +59,7 @@ def _forward(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) ->
 
 def _backward(saved: Any, gradient: jax.Array) -> tuple[None, jax.Array | None, jax.Array]:
     tokens, weights, kernel = saved
+    pieces = _split(kernel, tokens, weights, gradient)
 
     def add(dkernel: jax.Array, piece: Any) -> tuple[jax.Array, None]:
         tokens, weights, gradient = piece
@@ -60,16 +67,47 @@ def _backward(saved: Any, gradient: jax.Array) -> tuple[None, jax.Array | None, 
         rows = rows if weights is None else rows * weights[:, :, None]
         return dkernel.at[tokens].add(rows, mode="drop"), None
 
+    dkernel, _ = jax.lax.scan(add, jnp.zeros_like(kernel), pieces)
+    return None, _weights_gradient(tokens, weights, kernel, gradient), dkernel
+
+
+def _weights_gradient(
+    tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array, gradient: jax.Array
+) -> jax.Array | None:
     def dweights(piece: Any) -> jax.Array:
-        tokens, _, gradient = piece
+        tokens, gradient = piece
         return jnp.einsum("bu,btu->bt", gradient, kernel.at[tokens].get(mode="fill", fill_value=0))
 
-    pieces = _split(kernel, tokens, weights, gradient)
-    dkernel, _ = jax.lax.scan(add, jnp.zeros_like(kernel), pieces)
-    return None, None if weights is None else _join(jax.lax.map(dweights, pieces), tokens), dkernel
+    return None if weights is None else _join(jax.lax.map(dweights, _split(kernel, tokens, gradient)), tokens)
 
 
 in_pieces.defvjp(_forward, _backward)
+
+
+@jax.custom_vjp
+def natively(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> jax.Array:
+    """`product` by `native.cc`, which passes over the padding. Reverse-mode derivatives only."""
+    return _call("bags", tokens, weights, kernel, (len(tokens), kernel.shape[1]))
+
+
+def _call(target: str, tokens: jax.Array, weights: jax.Array | None, operand: jax.Array, shape: Any) -> jax.Array:
+    dtype = jnp.result_type(operand, *([] if weights is None else [weights]))
+    weights = jnp.zeros(0, dtype) if weights is None else weights.astype(dtype)
+    call = jax.ffi.ffi_call(native_library.name(target), jax.ShapeDtypeStruct(shape, dtype), vmap_method="sequential")
+    return call(tokens.astype(jnp.int32), weights, operand.astype(dtype))
+
+
+def _native_forward(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> tuple[jax.Array, Any]:
+    return natively(tokens, weights, kernel), (tokens, weights, kernel)
+
+
+def _native_backward(saved: Any, gradient: jax.Array) -> tuple[None, jax.Array | None, jax.Array]:
+    tokens, weights, kernel = saved
+    dkernel = _call("bags_backward", tokens, weights, gradient, kernel.shape).astype(kernel.dtype)
+    return None, _weights_gradient(tokens, weights, kernel, gradient), dkernel
+
+
+natively.defvjp(_native_forward, _native_backward)
 
 
 def _split(kernel: jax.Array, tokens: jax.Array, *others: jax.Array | None) -> tuple[Any, ...]:

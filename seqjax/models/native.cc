@@ -1,4 +1,5 @@
 // The recurrences of seqjax as XLA custom calls for CPUs: one call runs all steps of one layer, forward or backward.
+// And two products with the rows of a table: of a batch's different tokens, and of bags of tokens.
 //
 // Legend: B batch, T time, D features, U units, G gates. Equations, gate order and weights are those of
 // seqjax/models/cells.py (tanh and sigmoid; GRU with reset_after); seqjax/models/native.py compiles and calls this file.
@@ -236,7 +237,7 @@ struct Problem {
 // Rows that go through all steps together: their gates stay in the first-level cache, unless the weights do not.
 template <class S>
 int64_t rows_per_tile(const Problem<S>& p, int blocks) {
-  if (p.U * p.P * blocks * sizeof(S) > (1 << 17)) return p.B;
+  if (p.B == 0 || p.U * p.P * blocks * sizeof(S) > (1 << 17)) return p.B;
   const int64_t fit = std::max<int64_t>(kRows, (1 << 14) / (blocks * p.P * sizeof(S)));
   const int64_t tiles = (p.B + fit - 1) / fit;
   return (p.B + tiles - 1) / tiles;
@@ -532,6 +533,33 @@ void run_project(int64_t V, int64_t D, int64_t N, int64_t n, const S* table, con
   }
 }
 
+// to [U] += weight times from [U].
+template <class S>
+inline void add_row(int64_t U, S weight, const S* from, S* to) {
+  constexpr int64_t w = Vector<S>::width;
+  int64_t u = 0;
+  for (; u + w <= U; u += w) store(to + u, load(to + u) + weight * load(from + u));
+  for (; u < U; ++u) to[u] += weight * from[u];
+}
+
+// sums [B, U]: of every bag the weighted rows of kernel [V, U] whose tokens [B, T] it has; V and more is padding.
+template <class S>
+void run_bags(int64_t B, int64_t T, int64_t V, int64_t U, const int32_t* tokens, const S* weights, const S* kernel,
+              S* sums) {
+  std::fill_n(sums, B * U, S(0));
+  for (int64_t k = 0; k < B * T; ++k)
+    if (tokens[k] < V) add_row<S>(U, weights ? weights[k] : S(1), kernel + tokens[k] * U, sums + k / T * U);
+}
+
+// The gradient of kernel from that of the sums.
+template <class S>
+void run_bags_backward(int64_t B, int64_t T, int64_t V, int64_t U, const int32_t* tokens, const S* weights,
+                       const S* gradient, S* dkernel) {
+  std::fill_n(dkernel, V * U, S(0));
+  for (int64_t k = 0; k < B * T; ++k)
+    if (tokens[k] < V) add_row<S>(U, weights ? weights[k] : S(1), gradient + k / T * U, dkernel + tokens[k] * U);
+}
+
 template <class S>
 const S* given(const ffi::AnyBuffer& buffer) {
   return buffer.element_count() ? buffer.typed_data<S>() : nullptr;
@@ -548,10 +576,11 @@ struct Operands {
   template <class S>
   Problem<S> problem() const {
     Problem<S> p;
-    const auto shape = ids.element_count() ? ids.dimensions() : x.dimensions();
-    p.B = shape[0];
-    p.T = shape[1];
-    p.D = kernel.element_count() ? x.dimensions()[2] : 0;
+    // What is absent has the shape [0].
+    const bool tokens = ids.dimensions().size() == 2, dense = kernel.dimensions().size() == 2;
+    p.B = h.dimensions()[0];
+    p.T = (tokens ? ids : x).dimensions()[1];
+    p.D = dense ? x.dimensions()[2] : 0;
     p.U = h.dimensions()[1];
     p.P = (p.U * sizeof(S) + kPadding - 1) / kPadding * kPadding / sizeof(S);
     p.x = x.typed_data<S>();
@@ -564,17 +593,28 @@ struct Operands {
     p.drops = p.drop ? drop.dimensions()[0] : 0;
     p.mask = given<bool>(mask);
     p.reverse = numbers.typed_data<int32_t>()[0] != 0;
-    p.used = p.ids ? numbers.typed_data<int32_t>()[1] : p.B * p.T;
+    p.used = tokens ? numbers.typed_data<int32_t>()[1] : p.B * p.T;
     return p;
   }
 };
 
-template <class S, class Function>
-ffi::Error with_kind(int64_t kind, Function function) {
+// function(a zero of the type) with what XLA calls the type.
+template <class Function>
+ffi::Error with_type(ffi::DataType type, Function function) {
+  if (type == ffi::F32)
+    function(float());
+  else if (type == ffi::F64)
+    function(double());
+  else
+    return ffi::Error::InvalidArgument("seqjax: neither float32 nor float64");
+  return ffi::Error::Success();
+}
+
+template <class Function>
+void with_kind(int64_t kind, Function function) {
   if (kind == kSimpleRnn) function(std::integral_constant<Kind, kSimpleRnn>());
   if (kind == kLstm) function(std::integral_constant<Kind, kLstm>());
   if (kind == kGru) function(std::integral_constant<Kind, kGru>());
-  return ffi::Error::Success();
 }
 
 using Buffer = ffi::AnyBuffer;
@@ -584,14 +624,13 @@ ffi::Error forward(Buffer x, Buffer ids, Buffer kernel, Buffer bias, Buffer recu
                    Buffer drop, Buffer mask, Buffer numbers, Result hs, Result h_out, Result c_out, Result saved,
                    int64_t kind) {
   const Operands o{x, ids, kernel, bias, recurrent, inner, h, c, drop, mask, numbers};
-  const auto run = [&](auto zero) {
+  return with_type(x.element_type(), [&](auto zero) {
     using S = decltype(zero);
-    return with_kind<S>(kind, [&](auto constant) {
+    with_kind(kind, [&](auto constant) {
       run_forward<S, constant()>(o.problem<S>(), h.typed_data<S>(), given<S>(c), wanted<S>(hs), h_out->typed_data<S>(),
                                  wanted<S>(c_out), wanted<S>(saved));
     });
-  };
-  return x.element_type() == ffi::F64 ? run(double()) : run(float());
+  });
 }
 
 ffi::Error backward(Buffer x, Buffer ids, Buffer kernel, Buffer bias, Buffer recurrent, Buffer inner, Buffer h,
@@ -599,27 +638,42 @@ ffi::Error backward(Buffer x, Buffer ids, Buffer kernel, Buffer bias, Buffer rec
                     Buffer dc_out, Result dx, Result dkernel, Result dbias, Result drecurrent,
                     Result dinner, Result dh, Result dc, int64_t kind) {
   const Operands o{x, ids, kernel, bias, recurrent, inner, h, c, drop, mask, numbers};
-  const auto run = [&](auto zero) {
+  return with_type(x.element_type(), [&](auto zero) {
     using S = decltype(zero);
     const Gradients<S> d{wanted<S>(dx),     wanted<S>(dkernel),   wanted<S>(dbias), drecurrent->typed_data<S>(),
                          wanted<S>(dinner), dh->typed_data<S>(), wanted<S>(dc)};
-    return with_kind<S>(kind, [&](auto constant) {
+    with_kind(kind, [&](auto constant) {
       run_backward<S, constant()>(o.problem<S>(), h.typed_data<S>(), given<S>(c), saved.typed_data<S>(), given<S>(dhs),
                                   dh_out.typed_data<S>(), given<S>(dc_out), d);
     });
-  };
-  return x.element_type() == ffi::F64 ? run(double()) : run(float());
+  });
 }
 
 ffi::Error project(Buffer table, Buffer tokens, Buffer used, Buffer kernel, Buffer bias, Result rows) {
-  const auto run = [&](auto zero) {
+  return with_type(table.element_type(), [&](auto zero) {
     using S = decltype(zero);
     const auto shape = table.dimensions();
     run_project<S>(shape[0], shape[1], kernel.dimensions()[1], used.typed_data<int32_t>()[0], table.typed_data<S>(),
                    tokens.typed_data<int32_t>(), kernel.typed_data<S>(), bias.typed_data<S>(), rows->typed_data<S>());
-    return ffi::Error::Success();
-  };
-  return table.element_type() == ffi::F64 ? run(double()) : run(float());
+  });
+}
+
+ffi::Error bags(Buffer tokens, Buffer weights, Buffer kernel, Result sums) {
+  return with_type(kernel.element_type(), [&](auto zero) {
+    using S = decltype(zero);
+    const auto shape = tokens.dimensions(), size = kernel.dimensions();
+    run_bags<S>(shape[0], shape[1], size[0], size[1], tokens.typed_data<int32_t>(), given<S>(weights),
+                kernel.typed_data<S>(), sums->typed_data<S>());
+  });
+}
+
+ffi::Error bags_backward(Buffer tokens, Buffer weights, Buffer gradient, Result dkernel) {
+  return with_type(gradient.element_type(), [&](auto zero) {
+    using S = decltype(zero);
+    const auto shape = tokens.dimensions(), size = dkernel->dimensions();
+    run_bags_backward<S>(shape[0], shape[1], size[0], size[1], tokens.typed_data<int32_t>(), given<S>(weights),
+                         gradient.typed_data<S>(), dkernel->typed_data<S>());
+  });
 }
 
 }  // namespace
@@ -638,3 +692,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(seqjax_backward, backward,
 XLA_FFI_DEFINE_HANDLER_SYMBOL(seqjax_project, project,
                               ffi::Ffi::Bind().Arg<Buffer>().Arg<Buffer>().Arg<Buffer>().Arg<Buffer>().Arg<Buffer>()
                                   .Ret<Buffer>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(seqjax_bags, bags,
+                              ffi::Ffi::Bind().Arg<Buffer>().Arg<Buffer>().Arg<Buffer>().Ret<Buffer>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(seqjax_bags_backward, bags_backward,
+                              ffi::Ffi::Bind().Arg<Buffer>().Arg<Buffer>().Arg<Buffer>().Ret<Buffer>());

@@ -91,7 +91,7 @@ def _run(kind: int, keep: bool, sequences: bool, o: Operands) -> Sequence[Any]:
 
 
 def _results(sequences: bool, hs: jax.Array, h: jax.Array, c: jax.Array) -> tuple[Any, State]:
-    return hs if sequences else None, (h, c) if c.size else (h,)
+    return hs if sequences else None, (h, c) if c.ndim == 2 else (h,)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
@@ -151,7 +151,7 @@ def run(
 
 def _operands(cell: FusedCell, direction: Direction, inputs: Any, mask: Any) -> Operands:
     parameters = direction.parameters
-    dtype = jnp.result_type(inputs.dtype, *parameters.values())
+    dtype = jnp.promote_types(jnp.result_type(inputs.dtype, *parameters.values()), jnp.float32)
     kernel, bias, recurrent = (
         array.astype(dtype)
         for array in (parameters["kernel"], input_bias(cell, parameters["bias"]), parameters["recurrent_kernel"])
@@ -159,6 +159,7 @@ def _operands(cell: FusedCell, direction: Direction, inputs: Any, mask: Any) -> 
     ids, used = None, 0
     if isinstance(inputs, Tokens):
         (x, ids, used), kernel, bias = project_distinct(inputs, kernel, bias, _project), None, None
+        ids = jnp.clip(ids, 0, len(x) - 1).astype(jnp.int32)  # nothing outside may be read or written
     elif inputs.shape[-1] > INPUT_PRODUCT_IN_STEP:
         x, kernel, bias = jnp.matmul(inputs.astype(dtype), kernel) + bias[None, None, :], None, None
     else:

@@ -25,7 +25,7 @@ from seqjax.errors import UserError
 
 SOURCE = Path(__file__).with_name("native.cc")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
-TARGETS = ("forward", "backward", "project")
+TARGETS = ("forward", "backward", "project", "bags", "bags_backward")
 SECONDS = 300
 """After which a compiler that has not ended is given up."""
 
