@@ -533,31 +533,53 @@ void run_project(int64_t V, int64_t D, int64_t N, int64_t n, const S* table, con
   }
 }
 
-// to [U] += weight times from [U].
-template <class S>
-inline void add_row(int64_t U, S weight, const S* from, S* to) {
+// sum [N vectors] of the weighted rows of kernel [V, U], from a column on, whose tokens [T] a bag has; V and more is none.
+template <class S, int N>
+void sum_rows(int64_t T, int64_t V, int64_t U, const int32_t* tokens, const S* weights, const S* kernel, S* sum) {
   constexpr int64_t w = Vector<S>::width;
-  int64_t u = 0;
-  for (; u + w <= U; u += w) store(to + u, load(to + u) + weight * load(from + u));
-  for (; u < U; ++u) to[u] += weight * from[u];
+  typename Vector<S>::type sums[N] = {};
+  for (int64_t t = 0; t < T; ++t) {
+    if (tokens[t] >= V) continue;
+    const S* row = kernel + tokens[t] * U;
+    const S weight = weights ? weights[t] : S(1);
+#pragma GCC unroll 4
+    for (int n = 0; n < N; ++n) sums[n] += weight * load(row + n * w);
+  }
+  for (int n = 0; n < N; ++n) store(sum + n * w, sums[n]);
 }
 
-// sums [B, U]: of every bag the weighted rows of kernel [V, U] whose tokens [B, T] it has; V and more is padding.
+// sums [B, U] of B bags.
 template <class S>
 void run_bags(int64_t B, int64_t T, int64_t V, int64_t U, const int32_t* tokens, const S* weights, const S* kernel,
               S* sums) {
-  std::fill_n(sums, B * U, S(0));
-  for (int64_t k = 0; k < B * T; ++k)
-    if (tokens[k] < V) add_row<S>(U, weights ? weights[k] : S(1), kernel + tokens[k] * U, sums + k / T * U);
+  constexpr int64_t w = Vector<S>::width;
+  for (int64_t b = 0; b < B; ++b, tokens += T, weights += weights ? T : 0, sums += U) {
+    int64_t u = 0;
+    for (; u + 4 * w <= U; u += 4 * w) sum_rows<S, 4>(T, V, U, tokens, weights, kernel + u, sums + u);
+    for (; u + w <= U; u += w) sum_rows<S, 1>(T, V, U, tokens, weights, kernel + u, sums + u);
+    for (; u < U; ++u) {
+      sums[u] = 0;
+      for (int64_t t = 0; t < T; ++t)
+        if (tokens[t] < V) sums[u] += (weights ? weights[t] : S(1)) * kernel[tokens[t] * U + u];
+    }
+  }
 }
 
 // The gradient of kernel from that of the sums.
 template <class S>
 void run_bags_backward(int64_t B, int64_t T, int64_t V, int64_t U, const int32_t* tokens, const S* weights,
                        const S* gradient, S* dkernel) {
+  constexpr int64_t w = Vector<S>::width;
   std::fill_n(dkernel, V * U, S(0));
-  for (int64_t k = 0; k < B * T; ++k)
-    if (tokens[k] < V) add_row<S>(U, weights ? weights[k] : S(1), gradient + k / T * U, dkernel + tokens[k] * U);
+  for (int64_t b = 0; b < B; ++b, tokens += T, weights += weights ? T : 0, gradient += U)
+    for (int64_t t = 0; t < T; ++t) {
+      if (tokens[t] >= V) continue;
+      S* row = dkernel + tokens[t] * U;
+      const S weight = weights ? weights[t] : S(1);
+      int64_t u = 0;
+      for (; u + w <= U; u += w) store(row + u, load(row + u) + weight * load(gradient + u));
+      for (; u < U; ++u) row[u] += weight * gradient[u];
+    }
 }
 
 template <class S>
