@@ -23,10 +23,14 @@ from seqjax.models.tokens import Tokens
 
 needs_it = pytest.mark.skipif(REFUSAL is not None, reason=f"native: {REFUSAL}")
 SHAPES = {  # batch, features, units, options
-    "rows in several tiles": (70, 3, 33, {"reverse": True}),
+    "rows in several tiles, one mask for all gates": (
+        70,
+        3,
+        33,
+        {"reverse": True, "recurrent_dropout": 0.4, "tied": True},
+    ),
     "a panel and a rest": (7, 20, 40, {"recurrent_dropout": 0.4}),
-    "one mask for all gates": (14, 5, 17, {"recurrent_dropout": 0.4, "tied": True}),
-    "the input product before the steps": (3, 130, 8, {"return_sequences": True}),
+    "whole vectors, the input product before the steps": (3, 130, 8, {"return_sequences": True}),
 }
 
 

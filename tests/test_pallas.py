@@ -48,7 +48,7 @@ CASES = [
 
 @pytest.mark.usefixtures("interpreted")
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", [pytest.param("SimpleRNN", marks=pytest.mark.slow), "LSTM", "GRU"])
 def test_equals_scan(kind, case):
     """The mask has holes and an empty row."""
     units, dtype, reverse, sequences, rate, tied, masked = case
@@ -107,7 +107,7 @@ def test_vmap_equals_one_by_one():
 
 
 @pytest.mark.usefixtures("allowed")
-@pytest.mark.parametrize("units", [5, 64])
+@pytest.mark.parametrize("units", [pytest.param(5, marks=pytest.mark.slow), 64])
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_step_lowers_for_cuda(kind, units):
     """Lowered only: nothing is compiled or run."""

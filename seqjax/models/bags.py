@@ -30,8 +30,7 @@ def product(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> 
       [B, U].
     """
     dtype = jnp.result_type(kernel, *([] if weights is None else [weights]))
-    able = dtype in (jnp.float32, jnp.float64) and jax.default_backend() == "cpu"
-    cpu = natively if able and native_library.refusal() is None else in_pieces
+    cpu = natively if native_library.computes(dtype) else in_pieces
 
     def run(operands: Any) -> jax.Array:
         return jax.lax.platform_dependent(*operands, cpu=cpu, default=plain)
@@ -93,8 +92,8 @@ def natively(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) ->
 def _call(target: str, tokens: jax.Array, weights: jax.Array | None, operand: jax.Array, shape: Any) -> jax.Array:
     dtype = jnp.result_type(operand, *([] if weights is None else [weights]))
     weights = jnp.zeros(0, dtype) if weights is None else weights.astype(dtype)
-    call = jax.ffi.ffi_call(native_library.name(target), jax.ShapeDtypeStruct(shape, dtype), vmap_method="sequential")
-    return call(tokens.astype(jnp.int32), weights, operand.astype(dtype))
+    operands = tokens.astype(jnp.int32), weights, operand.astype(dtype)
+    return native_library.call(target, jax.ShapeDtypeStruct(shape, dtype), *operands)
 
 
 def _native_forward(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> tuple[jax.Array, Any]:

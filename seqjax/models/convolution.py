@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
+from seqjax.models import native_library
 from seqjax.models.dense import glorot_uniform
 from seqjax.models.sharding import DATA, over_devices
 
@@ -33,10 +34,14 @@ BAND_ROWS = 64
 
 
 def convolve(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    """[T, D, B] * [W, D, F] -> [T - W + 1, F, B], T at least W; `banded` on a CPU, `plain` elsewhere."""
+    """[T, D, B] * [W, D, F] -> [T - W + 1, F, B], T at least W.
+
+    On a CPU `natively` where the native library can be made, else `banded`; elsewhere `plain`.
+    """
+    cpu = natively if inputs.dtype == kernel.dtype and native_library.computes(kernel.dtype) else banded
 
     def run(operands: tuple[jax.Array, jax.Array]) -> jax.Array:
-        return jax.lax.platform_dependent(*operands, cpu=banded, default=plain)
+        return jax.lax.platform_dependent(*operands, cpu=cpu, default=plain)
 
     split, whole = PartitionSpec(None, None, DATA), PartitionSpec()
     return over_devices(DATA, run, (inputs, kernel), (split, whole), split)
@@ -86,6 +91,37 @@ def _backward(saved: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[
 
 
 banded.defvjp(_forward, _backward)
+
+
+@jax.custom_vjp
+def natively(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+    """`convolve` by `native.cc`: a product for every step. Reverse-mode derivatives only, and first ones."""
+    return _native_forward(inputs, kernel)[0]
+
+
+def _whole_vectors(array: jax.Array) -> jax.Array:
+    """With zeros behind the last example, up to a multiple of 64 bytes."""
+    lanes = 64 // array.dtype.itemsize
+    return jnp.pad(array, ((0, 0), (0, 0), (0, -array.shape[2] % lanes)))
+
+
+def _native_forward(inputs: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    padded = _whole_vectors(inputs)
+    shape = (inputs.shape[0] - kernel.shape[0] + 1, kernel.shape[2], padded.shape[2])
+    outputs = native_library.call("convolve", jax.ShapeDtypeStruct(shape, inputs.dtype), padded, kernel)
+    return outputs[:, :, : inputs.shape[2]], (inputs, kernel)
+
+
+def _native_backward(saved: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+    inputs, kernel = saved
+    padded, gradient = _whole_vectors(inputs), _whole_vectors(gradient)
+    shapes = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in (padded, kernel)]
+    # Two calls: a first layer's inputs want no gradient, and the call falls away.
+    dinputs = native_library.call("convolve_inputs", shapes[0], gradient, kernel)
+    return dinputs[:, :, : inputs.shape[2]], native_library.call("convolve_kernel", shapes[1], padded, gradient)
+
+
+natively.defvjp(_native_forward, _native_backward)
 
 
 class _Stretches:

@@ -1,5 +1,5 @@
 // The recurrences of seqjax as XLA custom calls for CPUs: one call runs all steps of one layer, forward or backward.
-// And two products with the rows of a table: of a batch's different tokens, and of bags of tokens.
+// And the products of a batch's different tokens, of bags of tokens, and of a convolution over time.
 //
 // Legend: B batch, T time, D features, U units, G gates. Equations, gate order and weights are those of
 // seqjax/models/cells.py (tanh and sigmoid; GRU with reset_after); seqjax/models/native.py compiles and calls this file.
@@ -582,6 +582,39 @@ void run_bags_backward(int64_t B, int64_t T, int64_t V, int64_t U, const int32_t
     }
 }
 
+// outputs [T - W + 1, F, B] = inputs [T, D, B] convolved with kernel [W, D, F]; B is a whole number of vectors.
+template <class S>
+void run_convolve(int64_t T, int64_t D, int64_t B, int64_t W, int64_t F, const S* inputs, const S* kernel, S* outputs) {
+  std::fill_n(outputs, (T - W + 1) * F * B, S(0));
+  for (int64_t t = 0; t + W <= T; ++t)
+    multiply_add<S>(F, B, W * D, kernel, 1, F, inputs + t * D * B, B, outputs + t * F * B, B);
+}
+
+// The gradient of the inputs from that of the outputs.
+template <class S>
+void run_convolve_inputs(int64_t T, int64_t D, int64_t B, int64_t W, int64_t F, const S* gradient, const S* kernel,
+                         S* dinputs) {
+  std::fill_n(dinputs, T * D * B, S(0));
+  for (int64_t t = 0; t + W <= T; ++t)
+    multiply_add<S>(W * D, B, F, kernel, F, 1, gradient + t * F * B, B, dinputs + t * D * B, B);
+}
+
+// That of the kernel; the inputs are turned, so that what one entry of the kernel meets in all steps lies in a vector.
+template <class S>
+void run_convolve_kernel(int64_t T, int64_t D, int64_t B, int64_t W, int64_t F, const S* inputs, const S* gradient,
+                         S* dkernel) {
+  constexpr int64_t w = Vector<S>::width, kBlock = 16;
+  const int64_t width = (W * D + w - 1) / w * w, stride = T * D + w;
+  std::vector<S> turned(B * stride), sums(F * width);
+  for (int64_t n = 0; n < T * D; n += kBlock)
+    for (int64_t b = 0; b < B; ++b)
+      for (int64_t k = n; k < std::min(n + kBlock, T * D); ++k) turned[b * stride + k] = inputs[k * B + b];
+  for (int64_t t = 0; t + W <= T; ++t)
+    multiply_add<S>(F, width, B, gradient + t * F * B, B, 1, &turned[t * D], stride, sums.data(), width);
+  for (int64_t n = 0; n < W * D; ++n)
+    for (int64_t f = 0; f < F; ++f) dkernel[n * F + f] = sums[f * width + n];
+}
+
 template <class S>
 const S* given(const ffi::AnyBuffer& buffer) {
   return buffer.element_count() ? buffer.typed_data<S>() : nullptr;
@@ -698,6 +731,33 @@ ffi::Error bags_backward(Buffer tokens, Buffer weights, Buffer gradient, Result 
   });
 }
 
+ffi::Error convolve(Buffer inputs, Buffer kernel, Result outputs) {
+  return with_type(inputs.element_type(), [&](auto zero) {
+    using S = decltype(zero);
+    const auto x = inputs.dimensions(), k = kernel.dimensions();
+    run_convolve<S>(x[0], x[1], x[2], k[0], k[2], inputs.typed_data<S>(), kernel.typed_data<S>(),
+                    outputs->typed_data<S>());
+  });
+}
+
+ffi::Error convolve_inputs(Buffer gradient, Buffer kernel, Result dinputs) {
+  return with_type(gradient.element_type(), [&](auto zero) {
+    using S = decltype(zero);
+    const auto x = dinputs->dimensions(), k = kernel.dimensions();
+    run_convolve_inputs<S>(x[0], x[1], x[2], k[0], k[2], gradient.typed_data<S>(), kernel.typed_data<S>(),
+                           dinputs->typed_data<S>());
+  });
+}
+
+ffi::Error convolve_kernel(Buffer inputs, Buffer gradient, Result dkernel) {
+  return with_type(inputs.element_type(), [&](auto zero) {
+    using S = decltype(zero);
+    const auto x = inputs.dimensions(), k = dkernel->dimensions();
+    run_convolve_kernel<S>(x[0], x[1], x[2], k[0], k[2], inputs.typed_data<S>(), gradient.typed_data<S>(),
+                           dkernel->typed_data<S>());
+  });
+}
+
 }  // namespace
 
 #define SEQJAX_OPERANDS                                                                                              \
@@ -718,3 +778,8 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(seqjax_bags, bags,
                               ffi::Ffi::Bind().Arg<Buffer>().Arg<Buffer>().Arg<Buffer>().Ret<Buffer>());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(seqjax_bags_backward, bags_backward,
                               ffi::Ffi::Bind().Arg<Buffer>().Arg<Buffer>().Arg<Buffer>().Ret<Buffer>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(seqjax_convolve, convolve, ffi::Ffi::Bind().Arg<Buffer>().Arg<Buffer>().Ret<Buffer>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(seqjax_convolve_inputs, convolve_inputs,
+                              ffi::Ffi::Bind().Arg<Buffer>().Arg<Buffer>().Ret<Buffer>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(seqjax_convolve_kernel, convolve_kernel,
+                              ffi::Ffi::Bind().Arg<Buffer>().Arg<Buffer>().Ret<Buffer>());

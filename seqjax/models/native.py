@@ -76,8 +76,7 @@ def _call(name: str, kind: int, operands: Operands, extra: Sequence[Any], result
     ]
     arrays += [jnp.zeros(0, dtype) if array is None else array for array in extra]
     shapes = [jax.ShapeDtypeStruct((0,) if shape is None else shape, dtype) for shape in results]
-    call = jax.ffi.ffi_call(native_library.name(name), shapes, vmap_method="sequential")
-    return call(*arrays, kind=kind)
+    return native_library.call(name, shapes, *arrays, kind=kind)
 
 
 def _run(kind: int, keep: bool, sequences: bool, o: Operands) -> Sequence[Any]:
@@ -184,8 +183,7 @@ def _operands(cell: FusedCell, direction: Direction, inputs: Any, mask: Any) -> 
 def _project(table: jax.Array, tokens: jax.Array, used: jax.Array, kernel: jax.Array, bias: jax.Array) -> Any:
     """As `tokens.Product`."""
     shape = jax.ShapeDtypeStruct((len(tokens), kernel.shape[1]), kernel.dtype)
-    call = jax.ffi.ffi_call(native_library.name("project"), shape, vmap_method="sequential")
-    return call(table.astype(kernel.dtype), tokens, used, kernel, bias)
+    return native_library.call("project", shape, table.astype(kernel.dtype), tokens, used, kernel, bias)
 
 
 def _shares(o: Operands, sequences: bool) -> tuple[Operands, Any]:

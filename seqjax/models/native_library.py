@@ -16,8 +16,10 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 from absl import logging
 
 from seqjax import folders
@@ -25,14 +27,23 @@ from seqjax.errors import UserError
 
 SOURCE = Path(__file__).with_name("native.cc")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
-TARGETS = ("forward", "backward", "project", "bags", "bags_backward")
+TARGETS = (
+    *("forward", "backward", "project", "bags", "bags_backward"),
+    *("convolve", "convolve_inputs", "convolve_kernel"),
+)
 SECONDS = 300
 """After which a compiler that has not ended is given up."""
 
 
-def name(target: str) -> str:
-    """What XLA knows a target by."""
-    return f"seqjax_{target}"
+def call(target: str, results: Any, *operands: jax.Array, **attributes: Any) -> Any:
+    """Within a program: results are `jax.ShapeDtypeStruct`s. Under `jax.vmap` it is called once for each."""
+    return jax.ffi.ffi_call(f"seqjax_{target}", results, vmap_method="sequential")(*operands, **attributes)
+
+
+def computes(dtype: Any) -> bool:
+    """Whether it can be called for numbers of a type where JAX runs."""
+    able = jnp.dtype(dtype) in (jnp.dtype(jnp.float32), jnp.dtype(jnp.float64))
+    return able and jax.default_backend() == "cpu" and refusal() is None
 
 
 def refusal() -> str | None:
@@ -50,8 +61,8 @@ def _registered() -> str | None:
     except UserError as error:
         return str(error)
     for target in TARGETS:
-        handler = jax.ffi.pycapsule(getattr(library, name(target)))
-        jax.ffi.register_ffi_target(name(target), handler, platform="cpu")
+        handler = jax.ffi.pycapsule(getattr(library, f"seqjax_{target}"))
+        jax.ffi.register_ffi_target(f"seqjax_{target}", handler, platform="cpu")
     return None
 
 
