@@ -156,7 +156,7 @@ except ValueError as error:
     ("environment", "reason"),
     [
         ({"CXX": "/nowhere/g++"}, "no C++ compiler is installed (CXX=/nowhere/g++)"),
-        ({"CXX": sys.executable}, "could not compile native.cc"),
+        ({"CXX": sys.executable}, "could not compile it"),
         ({"SEQJAX_NATIVE": "0"}, "SEQJAX_NATIVE=0 is set"),
     ],
 )

@@ -2,7 +2,7 @@
 
 - `scan`: `nn.scan` over the cell, the plain definition. It can do everything.
 - `fused`: one scan with a hand-written backward (`fused.py`); runs everywhere.
-- `native`: what `fused` does, compiled from C++ (`native.cc`); on CPUs with a C++ compiler.
+- `native`: what `fused` does, compiled from C++ (`native.py`); on CPUs with a C++ compiler.
 - `cudnn`: NVIDIA's LSTM through `jax.experimental.rnn` (`cudnn.py`).
 - `pallas`: what `fused` does, up to 64 units, in one kernel on NVIDIA GPUs (`pallas.py`). By name only: it has been
   interpreted and lowered for CUDA on a CPU machine, never run on a GPU.

@@ -85,7 +85,7 @@ in_pieces.defvjp(_forward, _backward)
 
 @jax.custom_vjp
 def natively(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> jax.Array:
-    """`product` by `native.cc`, which passes over the padding. Reverse-mode derivatives only."""
+    """`product` by the native library, which passes over the padding. Reverse-mode derivatives only."""
     return _call("bags", tokens, weights, kernel, (len(tokens), kernel.shape[1]))
 
 

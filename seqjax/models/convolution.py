@@ -95,7 +95,7 @@ banded.defvjp(_forward, _backward)
 
 @jax.custom_vjp
 def natively(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`convolve` by `native.cc`: a product for every step. Reverse-mode derivatives only, and first ones."""
+    """`convolve` by the native library: a product for every step. Reverse-mode derivatives only, and first ones."""
     return _native_forward(inputs, kernel)[0]
 
 

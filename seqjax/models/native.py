@@ -1,8 +1,8 @@
-"""The native backend: a layer's steps, all in one call of compiled C++ (`native.cc`), for CPUs.
+"""The native backend: a layer's steps, all in one call of compiled C++ (`kernels/`), for CPUs.
 
 Legend: B batch, T time, D features, U units, G gates, P units rounded up to whole vectors.
 
-It computes what the fused backend computes, with the same weights, and differs in how: see the head of `native.cc`.
+It computes what the fused backend computes, with the same weights, and differs in how: see the head of `kernels/layer.h`.
 Each device runs its own half of a batch, or its own direction, as in `fused.py`.
 """
 
@@ -22,7 +22,7 @@ from seqjax.models.sharding import DATA, DIRECTIONS, devices_along, over_devices
 from seqjax.models.tokens import Tokens, project_distinct
 
 KINDS = {(1, 1): 0, (4, 2): 1, (3, 1): 2}
-"""By gates and states: SimpleRNN, LSTM, GRU in `native.cc`."""
+"""By gates and states: SimpleRNN, LSTM, GRU in `kernels/layer.h`."""
 SAVED = (1, 6, 5)
 """Blocks [P] that a step leaves for the backward, of each kind."""
 PADDING = 64

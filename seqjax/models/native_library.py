@@ -1,4 +1,4 @@
-"""`native.cc`, compiled once for a machine and given to XLA.
+"""The C++ of the folder `kernels`, compiled once for a machine and given to XLA.
 
 The compiled library lies in the cache folder, named after all that it depends on: the source, XLA's headers, the
 compiler and the processor. Where it cannot be made (no C++ compiler, a system that is not Unix) the reason is kept in
@@ -25,7 +25,7 @@ from absl import logging
 from seqjax import folders
 from seqjax.errors import UserError
 
-SOURCE = Path(__file__).with_name("native.cc")
+SOURCES = Path(__file__).with_name("kernels")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
 TARGETS = (
     *("forward", "backward", "project", "bags", "bags_backward"),
@@ -92,15 +92,15 @@ def _load() -> ctypes.CDLL:
 
 
 def _compile(compiler: list[str], path: Path) -> None:
-    command = [*compiler, f"-I{jax.ffi.include_dir()}", str(SOURCE), "-o", str(path)]
-    logging.info("compiling the native recurrences, once on this machine: %s", shlex.join(command))
+    command = [*compiler, f"-I{jax.ffi.include_dir()}", str(SOURCES / "calls.cc"), "-o", str(path)]
+    logging.info("compiling the native library, once on this machine: %s", shlex.join(command))
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        raise UserError(f"{compiler[0]} had not compiled native.cc after {SECONDS} s") from None
+        raise UserError(f"{compiler[0]} had not compiled it after {SECONDS} s") from None
     if done.returncode:
         said = next((line for line in done.stderr.splitlines() if "error" in line), "it did not say why")
-        raise UserError(f"{compiler[0]} could not compile native.cc: {said.strip()}")
+        raise UserError(f"{compiler[0]} could not compile it: {said.strip()}")
 
 
 def _compiler() -> list[str]:
@@ -121,7 +121,8 @@ def _fingerprint(compiler: list[str]) -> str:
     """Of all that the library depends on: a home folder may be shared by machines with different processors."""
     version = subprocess.run([*compiler, "--version"], capture_output=True, timeout=SECONDS, check=False).stdout
     texts = [*compiler, importlib.metadata.version("jaxlib"), platform.machine(), _processor()]
-    parts = [SOURCE.read_bytes(), version, *(text.encode() for text in texts)]
+    sources = [path.read_bytes() for path in sorted(SOURCES.iterdir())] if SOURCES.is_dir() else []
+    parts = [*sources, version, *(text.encode() for text in texts)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:32]
 
 
