@@ -18,6 +18,7 @@ from test_fused import LAYERS, REFUSAL, compare, problem
 
 from seqjax import folders
 from seqjax.models import native, native_library
+from seqjax.models.composite import explain
 from seqjax.models.recurrent import LSTM, SimpleRNN
 from seqjax.models.tokens import Tokens
 
@@ -157,7 +158,6 @@ except ValueError as error:
     [
         ({"CXX": "/nowhere/g++"}, "no C++ compiler is installed (CXX=/nowhere/g++)"),
         ({"CXX": sys.executable}, "could not compile it"),
-        ({"SEQJAX_NATIVE": "0"}, "SEQJAX_NATIVE=0 is set"),
     ],
 )
 def test_where_it_cannot_be_made_auto_takes_another_and_says_why(environment, reason, tmp_path):
@@ -174,6 +174,13 @@ def test_where_it_cannot_be_made_auto_takes_another_and_says_why(environment, re
     assert refused.startswith("backend 'native' cannot run this LSTM: ")
     assert reason in refused
     assert not list(tmp_path.rglob("*.so"))
+
+
+def test_it_can_be_switched_off(monkeypatch):
+    monkeypatch.setenv("SEQJAX_NATIVE", "0")
+    (line,) = explain(LSTM(4), platform="cpu")
+    assert line.startswith("LSTM(4): fused, because its backward is hand-written; native: SEQJAX_NATIVE=0 is set")
+    assert not native_library.computes(jnp.float32)
 
 
 @needs_it

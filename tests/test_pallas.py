@@ -62,7 +62,9 @@ def test_equals_scan(kind, case):
 
 
 @pytest.mark.usefixtures("interpreted")
-@pytest.mark.parametrize(("kind", "sequences", "reverse"), [("LSTM", True, False), ("GRU", False, True)])
+@pytest.mark.parametrize(
+    ("kind", "sequences", "reverse"), [("LSTM", True, False), pytest.param("GRU", False, True, marks=pytest.mark.slow)]
+)
 def test_both_directions_in_one_call_equal_two_scans(kind, sequences, reverse):
     with jax.enable_x64(True):
         inputs, mask = problem(3, 4, 6, 3, np.float64)
@@ -87,6 +89,7 @@ def test_tokens_in_a_stack_of_unlike_directions_equal_their_vectors_by_scan():
     assert_close(apply(stack("pallas"), params, Tokens(ids, table), ids > 2), expected, 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interpreted")
 def test_no_rows_give_no_outputs_and_no_gradient():
     layer = GRU(3, return_sequences=True, backend="pallas")

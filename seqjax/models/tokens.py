@@ -133,7 +133,7 @@ def _distinct(ids: jax.Array, vocabulary_size: int) -> _Distinct:
     tokens = jnp.full(room, vocabulary_size, jnp.int32)
     places = jnp.where(present > 0, rank, room)
     tokens = tokens.at[places].set(jnp.arange(vocabulary_size, dtype=jnp.int32), mode="drop")
-    return _Distinct(rank, tokens, -(-(rank[-1] + 1) // CHUNK))
+    return _Distinct(rank, tokens, jnp.maximum(1, -(-(rank[-1] + 1) // CHUNK)))  # one, if all ids are wrong
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5))
