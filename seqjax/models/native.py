@@ -2,7 +2,7 @@
 
 Legend: B batch, T time, D features, U units, G gates, P units rounded up to whole vectors.
 
-It computes what the fused backend computes, with the same weights, and differs in how: see the head of `kernels/layer.h`.
+It computes what the fused backend computes, with the same weights; the head of `kernels/layer.h` says how.
 Each device runs its own half of a batch, or its own direction, as in `fused.py`.
 """
 
