@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "layer.h"
+#include "cells.h"
 
 namespace seqjax {
 
@@ -73,33 +73,7 @@ void run_backward(const Problem<S>& p, const S* h0, const S* c0, const S* saved,
           before = earlier + m * kept * P + 4 * P;
         else if (kind != kSimpleRnn)
           std::copy_n((kind == kLstm ? c0 : h0) + b * U, U, first.data());
-        for (int64_t u = 0; u < P; u += w) {
-          const V<S> dhv = load(dhm + u);
-          V<S> through{};
-          if constexpr (kind == kSimpleRnn) {
-            const V<S> h = load(keep + u);
-            store(row + u, dhv * (1 - h * h));
-          } else if constexpr (kind == kLstm) {
-            const V<S> i = load(keep + u), f = load(keep + P + u), g = load(keep + 2 * P + u);
-            const V<S> o = load(keep + 3 * P + u), a = tanh(load(keep + 4 * P + u));
-            const V<S> dcv = load(dcm + u) + dhv * o * (1 - a * a);
-            store(row + u, dcv * g * i * (1 - i));
-            store(row + P + u, dcv * load(before + u) * f * (1 - f));
-            store(row + 2 * P + u, dcv * i * (1 - g * g));
-            store(row + 3 * P + u, dhv * a * o * (1 - o));
-            store(dcm + u, dcv * f);
-          } else {
-            const V<S> update = load(keep + u), r = load(keep + P + u), inner = load(keep + 2 * P + u);
-            const V<S> g = load(keep + 3 * P + u);
-            const V<S> dg = dhv * (1 - update) * (1 - g * g);
-            store(row + u, dhv * (load(before + u) - g) * update * (1 - update));
-            store(row + P + u, dg * inner * r * (1 - r));
-            store(row + 2 * P + u, dg * r);
-            store(row + 3 * P + u, dg);
-            through = dhv * update;
-          }
-          store(next.data() + m * P + u, through);
-        }
+        retreat<S, kind>(P, keep, before, dhm, dcm, row, next.data() + m * P);
       }
       if (!any) {
         if (D && d.x)

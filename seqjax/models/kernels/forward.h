@@ -2,13 +2,13 @@
 
 #pragma once
 
-#include "layer.h"
+#include "cells.h"
 
 namespace seqjax {
 
 template <class S, Kind kind>
 void run_forward(const Problem<S>& p, const S* h0, const S* c0, S* hs, S* h_out, S* c_out, S* saved) {
-  constexpr int G = gates_of(kind), blocks = blocks_of(kind), kept = saved_of(kind), w = Vector<S>::width;
+  constexpr int G = gates_of(kind), blocks = blocks_of(kind), kept = saved_of(kind);
   const int64_t U = p.U, P = p.P, stride = blocks * P;
   const auto segments = segments_of(kind);
   const auto recurrent = [&](int gate, int count) {
@@ -71,35 +71,7 @@ void run_forward(const Problem<S>& p, const S* h0, const S* c0, S* hs, S* h_out,
         S *hm = h.data() + m * P, *cm = c.data() + m * P;
         S* keep = saved ? saved + (t * p.B + b) * kept * P : nullptr;
         if (!p.D && step + 1 < p.T) prefetch<false>(p.x + p.place(b, p.time(step + 1)) * G * U, G * U);
-        if (p.valid(b, t)) {
-          for (int64_t u = 0; u < P; u += w) {
-            if constexpr (kind == kSimpleRnn) {
-              store(hm + u, tanh(load(row + u)));
-            } else if constexpr (kind == kLstm) {
-              const V<S> i = sigmoid<S>(load(row + u)), f = sigmoid<S>(load(row + P + u));
-              const V<S> g = tanh(load(row + 2 * P + u)), o = sigmoid<S>(load(row + 3 * P + u));
-              const V<S> next = f * load(cm + u) + i * g;
-              store(cm + u, next);
-              store(hm + u, o * tanh(next));
-              if (keep) {
-                store(keep + u, i);
-                store(keep + P + u, f);
-                store(keep + 2 * P + u, g);
-                store(keep + 3 * P + u, o);
-              }
-            } else {
-              const V<S> update = sigmoid<S>(load(row + u)), r = sigmoid<S>(load(row + P + u));
-              const V<S> inner = load(row + 2 * P + u), g = tanh(load(row + 3 * P + u) + r * inner);
-              store(hm + u, g + update * (load(hm + u) - g));
-              if (keep) {
-                store(keep + u, update);
-                store(keep + P + u, r);
-                store(keep + 2 * P + u, inner);
-                store(keep + 3 * P + u, g);
-              }
-            }
-          }
-        }
+        if (p.valid(b, t)) advance<S, kind>(P, row, hm, cm, keep);
         if (kind == kLstm && keep) std::copy_n(cm, P, keep + 4 * P);
         if (keep) std::copy_n(hm, P, keep + (kept - 1) * P);
         if (hs) std::copy_n(hm, U, hs + (b * p.T + t) * U);
