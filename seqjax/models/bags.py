@@ -29,8 +29,7 @@ def product(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> 
     Returns:
       [B, U].
     """
-    dtype = jnp.result_type(kernel, *([] if weights is None else [weights]))
-    cpu = natively if native_library.computes(dtype) else in_pieces
+    cpu = natively if native_library.computes(_dtype(kernel, weights)) else in_pieces
 
     def run(operands: Any) -> jax.Array:
         return jax.lax.platform_dependent(*operands, cpu=cpu, default=plain)
@@ -90,10 +89,14 @@ def natively(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) ->
 
 
 def _call(target: str, tokens: jax.Array, weights: jax.Array | None, operand: jax.Array, shape: Any) -> jax.Array:
-    dtype = jnp.result_type(operand, *([] if weights is None else [weights]))
+    dtype = _dtype(operand, weights)
     weights = jnp.zeros(0, dtype) if weights is None else weights.astype(dtype)
     operands = tokens.astype(jnp.int32), weights, operand.astype(dtype)
     return native_library.call(target, jax.ShapeDtypeStruct(shape, dtype), *operands)
+
+
+def _dtype(operand: jax.Array, weights: jax.Array | None) -> Any:
+    return jnp.result_type(operand, *([] if weights is None else [weights]))
 
 
 def _native_forward(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> tuple[jax.Array, Any]:

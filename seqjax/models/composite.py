@@ -3,6 +3,7 @@
 Legend: B batch, T time, D features, U units.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,9 @@ from flax import linen as nn
 
 from seqjax.errors import UserError
 from seqjax.models import backends
+from seqjax.models.directions import run_apart
 from seqjax.models.recurrent import ONE_CALL, RNN, Recurrent, RecurrentLayer
+from seqjax.models.sharding import DIRECTIONS, devices_along
 
 MERGES = ("concat", "sum", "mul", "ave")
 
@@ -73,8 +76,11 @@ class Bidirectional(Recurrent):
             for layer, state in zip(layers, states, strict=True)
         ]
         directions = [direction for _, _, direction in prepared]
-        run = ONE_CALL[prepared[0][0].backend]
-        results = run(self.forward.fused_cell, directions, inputs, mask, sequences, train)
+        backend = prepared[0][0].backend
+        run = ONE_CALL[backend]
+        if devices_along(DIRECTIONS) == 2:
+            run = functools.partial(run_apart, run, train=train, turned=backend != "native")
+        results = run(self.forward.fused_cell, directions, inputs, mask, sequences)
         return [layer.finish(inputs, *result) for layer, result in zip(layers, results, strict=True)]
 
     def _merge(self, forward: jax.Array, backward: jax.Array) -> jax.Array:

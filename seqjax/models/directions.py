@@ -53,8 +53,8 @@ def run_apart(
     inputs: Any,
     mask: Any,
     sequences: bool,
-    train: bool,
     *,
+    train: bool,
     turned: bool,
 ) -> Results:
     """`run` of two directions on two devices; with `train` each has half of the columns of a table of even width.

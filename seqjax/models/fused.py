@@ -17,9 +17,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
-from seqjax.models.directions import Direction, Results, inner_bias, input_bias, run_apart
+from seqjax.models.directions import Direction, Results, inner_bias, input_bias
 from seqjax.models.fused_cells import FusedCell, State
-from seqjax.models.sharding import DATA, DIRECTIONS, devices_along, over_devices
+from seqjax.models.sharding import DATA, over_devices
 from seqjax.models.tokens import Tokens, project
 
 INPUT_PRODUCT_IN_STEP = 64
@@ -206,9 +206,8 @@ def run(
     inputs: jax.Array | Tokens,
     mask: jax.Array | None,
     sequences: bool,
-    train: bool = True,
 ) -> Results:
-    """Run K layers of one shape over the same inputs: in one scan, or two of them on two devices.
+    """Run K layers of one shape over the same inputs in one scan.
 
     Args:
       cell: which recurrence.
@@ -216,13 +215,10 @@ def run(
       inputs: [B, T, D], or Tokens.
       mask: [B, T] bool, or None.
       sequences: whether the outputs of all steps are wanted.
-      train: whether gradients will be, so that two devices share the columns of a table of tokens.
 
     Returns:
       for each direction (outputs [B, T, U] or None, final state of arrays [B, U]).
     """
-    if len(directions) == devices_along(DIRECTIONS) == 2:
-        return run_apart(run, cell, directions, inputs, mask, sequences, train, turned=True)
     one = len(directions) == 1
     flips = [not one and bool(direction.reverse) for direction in directions]
     dtype = jnp.result_type(inputs.dtype, *directions[0].parameters.values())

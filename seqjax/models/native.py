@@ -16,9 +16,9 @@ from flax import struct
 from jax.sharding import PartitionSpec
 
 from seqjax.models import native_library
-from seqjax.models.directions import Direction, Results, inner_bias, input_bias, run_apart
+from seqjax.models.directions import Direction, Results, inner_bias, input_bias
 from seqjax.models.fused_cells import FusedCell, State
-from seqjax.models.sharding import DATA, DIRECTIONS, devices_along, over_devices
+from seqjax.models.sharding import DATA, over_devices
 from seqjax.models.tokens import Tokens, project_distinct
 
 KINDS = {(1, 1): 0, (4, 2): 1, (3, 1): 2}
@@ -135,11 +135,8 @@ def run(
     inputs: jax.Array | Tokens,
     mask: jax.Array | None,
     sequences: bool,
-    train: bool = True,
 ) -> Results:
-    """As `fused.run`: K layers of one shape over the same inputs, one after the other or two of them on two devices."""
-    if len(directions) == devices_along(DIRECTIONS) == 2:
-        return run_apart(run, cell, directions, inputs, mask, sequences, train, turned=False)
+    """As `fused.run`: K layers of one shape over the same inputs, one after the other."""
     function = functools.partial(recurrence, KINDS[cell.gates, cell.states], sequences)
     found = []
     for direction in directions:

@@ -19,10 +19,10 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 from seqjax.models import fused_cells, pallas_cells
-from seqjax.models.directions import Direction, Results, inner_bias, input_bias, run_apart
+from seqjax.models.directions import Direction, Results, inner_bias, input_bias
 from seqjax.models.fused_cells import FusedCell, State
 from seqjax.models.pallas_cells import RowCell
-from seqjax.models.sharding import DATA, DIRECTIONS, devices_along, over_devices
+from seqjax.models.sharding import DATA, over_devices
 from seqjax.models.tokens import Tokens, project
 
 CELLS = {
@@ -113,7 +113,6 @@ def run(
     inputs: jax.Array | Tokens,
     mask: jax.Array | None,
     sequences: bool,
-    train: bool = True,
     *,
     interpret: bool = False,
 ) -> Results:
@@ -121,9 +120,6 @@ def run(
 
     With `interpret` the kernels run as JAX operations, on any device and in any float type, slowly.
     """
-    if len(directions) == devices_along(DIRECTIONS) == 2:
-        own = functools.partial(run, interpret=interpret)
-        return run_apart(own, cell, directions, inputs, mask, sequences, train, turned=True)
     units = directions[0].state[0].shape[-1]
     operands = _operands(cell, directions, inputs, mask)
     reverse = tuple(bool(direction.reverse) for direction in directions)
