@@ -17,6 +17,8 @@ from seqjax.experiment import Experiment
 from seqjax.workdir import Workdir
 
 if TYPE_CHECKING:
+    from jax.sharding import Mesh
+
     from seqjax.data.dataset import Dataset
     from seqjax.train import Settings
 
@@ -62,8 +64,8 @@ def train(
     check_model(experiment, dataset)
     from seqjax.train import shared_by
 
-    shared_by(experiment, dataset, settings.devices)  # refuses a number of devices before the folder is claimed
-    config |= found(experiment, dataset, tuned or {})
+    mesh = shared_by(experiment, dataset, settings.devices)  # refuses a number of devices before the folder is claimed
+    config |= found(experiment, dataset, mesh, tuned or {})
     if explained:
         print("\n".join(config["backends"]) or "no recurrent layer")
     with workdir.lock():
@@ -84,12 +86,12 @@ def asked(name: str, function: Any, options: Sequence[str], data: str, settings:
     return {"experiment": name, **knobs, "data": data, "settings": {"steps_per_dispatch": settings.steps_per_dispatch}}
 
 
-def found(experiment: Experiment, dataset: "Dataset", tuned: Mapping[str, str]) -> dict[str, Any]:
+def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mapping[str, str]) -> dict[str, Any]:
     """What config.json says besides: data, backends, machine, versions, command."""
     return {
         "fingerprint": dataset.fingerprint,
         "description": dataset.description,
-        "backends": explain(experiment.model),
+        "backends": explain(experiment.model, mesh),
         "tuned": dict(tuned),
         "device": device(),
         "versions": versions(),
@@ -159,11 +161,14 @@ def check_model(experiment: Experiment, dataset: "Dataset") -> None:
         raise UserError(f"the model cannot be built with these knobs: {type(error).__name__}: {reason}") from error
 
 
-def explain(model: Any) -> list[str]:
-    """One line for each recurrent layer of a model: which backend trains it, and why."""
+def explain(model: Any, mesh: "Mesh") -> list[str]:
+    """One line for each recurrent layer of a model: which backend trains it on the devices of a mesh, and why."""
+    import jax
+
     from seqjax.models import composite
 
-    return [composite.said(*pair) for pair in composite.choices(model)]
+    with jax.set_mesh(mesh):
+        return [composite.said(*pair) for pair in composite.choices(model)]
 
 
 def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -> dict[str, Any]:

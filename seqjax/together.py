@@ -41,7 +41,7 @@ from seqjax.members import Member, stopped
 from seqjax.models import composite
 from seqjax.progress import Progress
 from seqjax.swept import Sweep, as_number
-from seqjax.train import Program, Settings, float_means, no_sums
+from seqjax.train import Program, Settings, float_means, no_sums, shared_by
 from seqjax.workdir import Row, Workdir
 
 
@@ -240,7 +240,8 @@ class Together:
             configs = {}
             for member in members:
                 try:
-                    config = asked[member.folder] | commands.found(found[member.folder], dataset, self.tuned)
+                    mesh = shared_by(found[member.folder], dataset, self.settings.devices)
+                    config = asked[member.folder] | commands.found(found[member.folder], dataset, mesh, self.tuned)
                     self._claim(member, config, dataset, source_file, stack)
                 except UserError as error:
                     codes[member.folder] = _failed(member.folder, error)

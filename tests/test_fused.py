@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from recurrent_reference import apply, random_variables
 
+from seqjax import runtime
 from seqjax.errors import UserError
 from seqjax.models import backends, cudnn, fused, native_library
 from seqjax.models.composite import Bidirectional, Stacked, explain
@@ -269,7 +270,8 @@ def test_refuses_by_name_and_auto_falls_back(backend, layer, reason):
     jax.eval_shape(layer.init, jax.random.key(0), inputs)
 
 
-def test_explain_names_every_layer():
+def test_explain_names_every_layer(monkeypatch):
+    monkeypatch.setattr(runtime, "cores", lambda: 2)
     stack = Stacked([GRU(4), Bidirectional(LSTM(2, peephole="diagonal")), LSTM(256)])
     lines = explain(stack, platform="gpu")
     assert [line.split(":")[0] for line in lines] == [
@@ -283,6 +285,8 @@ def test_explain_names_every_layer():
     assert "fused" in explain(LSTM(256, recurrent_dropout=0.1), train=True, platform="gpu")[0]
     assert f": {'native' if native_library.refusal() is None else 'fused'}, " in explain(LSTM(128), platform="cpu")[0]
     assert ": fused, " in explain(LSTM(129), platform="cpu")[0]
+    monkeypatch.setattr(runtime, "cores", lambda: 1)  # no other core that XLA could share large products out to
+    assert f": {'native' if native_library.refusal() is None else 'fused'}, " in explain(LSTM(129), platform="cpu")[0]
 
 
 def test_unknown_backend():

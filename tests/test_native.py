@@ -31,7 +31,9 @@ SHAPES = {  # batch, features, units, options
         {"reverse": True, "recurrent_dropout": 0.4, "tied": True},
     ),
     "a panel and a rest": (7, 20, 40, {"recurrent_dropout": 0.4}),
-    "whole vectors, the input product before the steps": (3, 130, 8, {"return_sequences": True}),
+    "whole vectors, many features": (3, 130, 8, {"return_sequences": True}),
+    "weights beyond the nearest cache: three steps in a product, then one": (150, 260, 136, {"reverse": True}),
+    "the same with masks": (150, 20, 75, {"return_sequences": True, "recurrent_dropout": 0.4}),
 }
 
 

@@ -122,6 +122,33 @@ def test_products_on_two_devices_equal_those_on_one_with_gradients():
     assert on_two_devices(PRODUCTS)[-1] == "2"
 
 
+AUTO = """
+import jax, jax.numpy as jnp, numpy as np
+from seqjax import runtime
+from seqjax.models.composite import explain
+from seqjax.models.recurrent import LSTM
+from seqjax.models.sharding import DATA, make_mesh
+
+layer, x = LSTM(129), jnp.ones((4, 5, 3))
+params, found = layer.init(jax.random.key(0), x), []
+gradient = jax.grad(lambda params: layer.apply(params, x).sum())  # outside a program
+with jax.set_mesh(make_mesh(jax.devices(), DATA)):
+    for cores in (2, 3):
+        runtime.cores = lambda: cores
+        print(explain(layer)[0])
+        found.append(gradient(params))
+for gradients in found:
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), gradients, gradient(params))
+"""
+
+
+def test_auto_takes_native_for_a_wide_layer_where_every_core_has_a_device():
+    two_cores, three_cores = on_two_devices(AUTO)
+    able = native_library.refusal() is None
+    assert two_cores.startswith(f"LSTM(129): {'native' if able else 'fused'}, because")
+    assert three_cores.startswith("LSTM(129): fused, because")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["fused", "native"])
 def test_layers_on_two_devices_equal_those_on_one_with_gradients(backend):

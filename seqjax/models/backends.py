@@ -14,15 +14,18 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from seqjax import runtime
 from seqjax.errors import UserError
 from seqjax.models import native_library
+from seqjax.models.sharding import DATA, DIRECTIONS, devices_along
 
 BACKENDS = ("auto", "scan", "fused", "native", "cudnn", "pallas")
 
 CUDNN_UNITS = 128
 """From so many units on `auto` takes cuDNN where it may. Read (FlashRNN, arXiv 2412.07752), not measured here."""
 NATIVE_UNITS = 128
-"""Up to so many units `auto` takes the native backend: XLA shares out the larger products of more."""
+"""Up to so many units `auto` takes the native backend, whose call is one core's: the products of more are so large that
+XLA shares them out, which gains where the cores have nothing else to do."""
 PALLAS_UNITS = 64
 """Up to so many units a layer's recurrent matrix stays in the registers of a few warps."""
 
@@ -65,12 +68,19 @@ def choose(layer: Any, *, masked: bool, dropped: bool, platform: str | None = No
         return Choice(layer.backend, "asked for")
     if refusals["cudnn"] is None and not masked and layer.units >= CUDNN_UNITS:
         return Choice("cudnn", f"an LSTM of {layer.units} >= {CUDNN_UNITS} units on NVIDIA without a mask")
-    if refusals["native"] is None and layer.units <= NATIVE_UNITS:
-        return Choice("native", f"{layer.units} <= {NATIVE_UNITS} units on a CPU with a C++ compiler")
+    if refusals["native"] is None:
+        if layer.units <= NATIVE_UNITS:
+            return Choice("native", f"{layer.units} <= {NATIVE_UNITS} units on a CPU with a C++ compiler")
+        if _every_core_has_a_device():
+            return Choice("native", "a CPU with a C++ compiler, and every core has its own share of a batch")
     if refusals["fused"] is None:
         others = "; ".join(f"{name}: {refusals[name] or 'no gain expected'}" for name in ("native", "cudnn"))
         return Choice("fused", f"its backward is hand-written; {others}")
     return Choice("scan", f"fused: {refusals['fused']}")
+
+
+def _every_core_has_a_device() -> bool:
+    return max(devices_along(DATA), devices_along(DIRECTIONS)) >= runtime.cores()
 
 
 def fused_refusal(layer: Any) -> str | None:

@@ -27,8 +27,6 @@ SAVED = (1, 6, 5)
 """Blocks [P] that a step leaves for the backward, of each kind."""
 PADDING = 64
 """Bytes of which P's are a multiple."""
-INPUT_PRODUCT_IN_STEP = 128
-"""Up to so many features the input product is part of the step; beyond, one large product before it wins."""
 
 
 class Operands(NamedTuple):
@@ -156,8 +154,6 @@ def _operands(cell: FusedCell, direction: Direction, inputs: Any, mask: Any) -> 
     if isinstance(inputs, Tokens):
         (x, ids, used), kernel, bias = project_distinct(inputs, kernel, bias, _project), None, None
         ids = jnp.clip(ids, 0, len(x) - 1).astype(jnp.int32)  # nothing outside may be read or written
-    elif inputs.shape[-1] > INPUT_PRODUCT_IN_STEP:
-        x, kernel, bias = jnp.matmul(inputs.astype(dtype), kernel) + bias[None, None, :], None, None
     else:
         x = inputs.astype(dtype)
     inner = inner_bias(parameters["bias"])

@@ -41,4 +41,5 @@ def over_devices(axis: str, function: Callable[[Any], Any], operands: Any, share
     """
     if devices_along(axis) == 1:
         return function(operands)
-    return jax.shard_map(function, in_specs=(shares,), out_specs=result_shares, check_vma=False)(operands)
+    shared = jax.shard_map(function, in_specs=(shares,), out_specs=result_shares, check_vma=False)
+    return jax.jit(shared)(operands)  # outside a program too, where shard_map lacks what native's gradient needs

@@ -6,6 +6,8 @@
 // Why a layer is quicker here than the same steps compiled by XLA: a tile of rows goes through all steps while its
 // gates and the weights stay in the first-level cache; the input's part of the gates, its gather and the scatter of
 // its gradient happen in the step; nothing is stored but what the backward reads; no step has operations to start.
+// Where the weights do not fit there, a tile's input products and those of its weights' gradients are made for a chunk
+// of steps at once: they then read the weights, and change their gradients, once for all rows of all these steps.
 //
 // A row of gates stands in a padded block of P = U rounded up to whole vectors for each gate. Padding starts as zeros
 // and stays zero by the equations: its weights are zero.
@@ -33,6 +35,14 @@ inline std::vector<Segment> segments_of(Kind kind) {
   return {{0, 0, gates_of(kind)}};
 }
 
+// Where the entries of `count` padded blocks stand in a row of gates [G*U], from a gate on; -1 is padding.
+inline std::vector<int64_t> places(int64_t U, int64_t P, int gate, int count) {
+  std::vector<int64_t> found(count * P, -1);
+  for (int k = 0; k < count; ++k)
+    for (int64_t u = 0; u < U; ++u) found[k * P + u] = (gate + k) * U + u;
+  return found;
+}
+
 template <class S>
 struct Problem {
   int64_t B, T, D, U, P;   // D = 0: x holds the input's part of the gates
@@ -58,13 +68,45 @@ struct Problem {
   }
 };
 
-// Rows that go through all steps together: their gates stay in the first-level cache, unless the weights do not.
+// Rows that go through all steps together, and steps whose products without the state are made together.
+struct Tiling {
+  int64_t rows, steps, stride;  // stride: entries from a row of gates to the next
+};
+
+constexpr int64_t kTogether = 512;  // rows in a product of a chunk of steps
+
 template <class S>
-int64_t rows_per_tile(const Problem<S>& p, int blocks) {
-  if (p.B == 0 || p.U * p.P * blocks * sizeof(S) > (1 << 17)) return p.B;
-  const int64_t fit = std::max<int64_t>(kRows, (1 << 14) / (blocks * p.P * sizeof(S)));
-  const int64_t tiles = (p.B + fit - 1) / fit;
-  return (p.B + tiles - 1) / tiles;
+Tiling tiling(const Problem<S>& p, int blocks) {
+  constexpr int64_t kFirstLevel = 1 << 14, kWeights = 1 << 17;  // bytes
+  const bool wide = p.U * p.P * blocks * int64_t(sizeof(S)) > kWeights;
+  const int64_t fit = wide ? kTogether : std::max<int64_t>(kRows, kFirstLevel / (blocks * p.P * sizeof(S)));
+  const int64_t tiles = std::max<int64_t>(1, (p.B + fit - 1) / fit);
+  const int64_t rows = std::max<int64_t>(1, (p.B + tiles - 1) / tiles);
+  if (!wide) return {rows, 1, blocks * p.P};
+  const int64_t steps = std::clamp<int64_t>(kTogether / rows, 1, std::max<int64_t>(1, p.T));
+  // Rows that lie a power of two apart would share a few lines of the cache.
+  return {rows, steps, blocks * p.P + kPadding / int64_t(sizeof(S))};
+}
+
+// The left factor of a product: entry (m, k) at data[m * row + k * column].
+template <class S>
+struct Factor {
+  const S* data;
+  int64_t row, column;
+};
+
+// to [N, K], its rows `stride` apart, of K rows of N.
+template <class S, class Row>
+Factor<S> turned(int64_t K, int64_t N, Row row, S* to, int64_t stride) {
+  constexpr int64_t kBlock = 16;
+  for (int64_t k = 0; k < K; k += kBlock) {
+    const int64_t count = std::min(kBlock, K - k);
+    const S* rows[kBlock];
+    for (int64_t j = 0; j < count; ++j) rows[j] = row(k + j);
+    for (int64_t n = 0; n < N; ++n)
+      for (int64_t j = 0; j < count; ++j) to[n * stride + k + j] = rows[j][n];
+  }
+  return {to, stride, 1};
 }
 
 // to [rows, P] = h (rows of P) times the mask of one gate.

@@ -13,7 +13,7 @@ void run_project(int64_t V, int64_t D, int64_t N, int64_t n, const S* table, con
   constexpr int64_t kTogether = 8 * kRows, w = Vector<S>::width;
   const int64_t padded = (N + w - 1) / w * w;
   const auto right = packed<S>(D, padded, [&](int64_t k, int64_t j) { return j < N ? kernel[k * N + j] : S(0); });
-  std::vector<S> left(kTogether * D), sums(kTogether * padded);
+  Room<S> left(kTogether * D), sums(kTogether * padded);
   for (int64_t from = 0; from < n; from += kTogether) {
     const int64_t count = std::min(kTogether, n - from);
     for (int64_t m = 0; m < count; ++m) {
@@ -97,7 +97,7 @@ void run_convolve_kernel(int64_t T, int64_t D, int64_t B, int64_t W, int64_t F, 
                          S* dkernel) {
   constexpr int64_t w = Vector<S>::width, kBlock = 16;
   const int64_t width = (W * D + w - 1) / w * w, stride = T * D + w;
-  std::vector<S> turned(B * stride), sums(F * width);
+  Room<S> turned(B * stride), sums(F * width);
   for (int64_t n = 0; n < T * D; n += kBlock)
     for (int64_t b = 0; b < B; ++b)
       for (int64_t k = n; k < std::min(n + kBlock, T * D); ++k) turned[b * stride + k] = inputs[k * B + b];

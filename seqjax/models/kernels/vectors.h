@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <vector>
 
 #if defined(__AVX__)
@@ -22,6 +23,22 @@ constexpr int kBytes = 32, kRows = 6, kVectors = 2;  // 12 sums in 16 registers
 constexpr int kBytes = 16, kRows = 6, kVectors = 2;
 #endif
 constexpr int64_t kPadding = 64;  // bytes: P is a multiple of so many, whatever the vector
+
+// Memory that begins where a line of the cache does: or half of all vectors would lie in two lines.
+template <class S>
+struct Lines {
+  typedef S value_type;
+  static constexpr std::align_val_t alignment{64};
+  Lines() = default;
+  template <class Other>
+  Lines(const Lines<Other>&) {}
+  S* allocate(size_t count) { return static_cast<S*>(::operator new(count * sizeof(S), alignment)); }
+  void deallocate(S* memory, size_t) { ::operator delete(memory, alignment); }
+  bool operator==(const Lines&) const { return true; }
+  bool operator!=(const Lines&) const { return false; }
+};
+template <class S>
+using Room = std::vector<S, Lines<S>>;
 
 template <class S>
 struct Vector {
@@ -96,17 +113,23 @@ struct Start {
   int64_t column;
 };
 
-// c[m, n] = start[m, n] + sum_k a[m * row + k * column] b[k * ldb + n] for R rows and N vectors of columns.
-template <class S, int R, int N>
+// c[m, n] = start[m, n] + sum_k a[m * row + k * column] b[k * ldb + n] for R rows and N vectors of columns; K > 0.
+// far: c may not be in a near cache; it is asked for before the sum, and read after it.
+template <class S, int R, int N, bool far>
 void tile(int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb, Start<S> start, S* c,
           int64_t ldc) {
   constexpr int w = Vector<S>::width;
+  const bool from_zero = far && !start.rows;
   V<S> sum[R][N];
 #pragma GCC unroll 8
-  for (int m = 0; m < R; ++m)
+  for (int m = 0; m < R; ++m) {
+    if (far) prefetch<true>(c + m * ldc, N * w);
+    const S* from = start.rows ? start.rows[m] + start.column : c + m * ldc;
 #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) sum[m][n] = load((start.rows ? start.rows[m] + start.column : c + m * ldc) + n * w);
-  for (int64_t k = 0; k < K; ++k) {
+    for (int n = 0; n < N; ++n) sum[m][n] = from_zero ? V<S>{} : load(from + n * w);
+  }
+  int64_t k = 0;
+  do {  // not `for`: its sums would be copied before it and after it
     V<S> right[N];
 #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) right[n] = load(b + k * ldb + n * w);
@@ -116,24 +139,23 @@ void tile(int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_
 #pragma GCC unroll 8
       for (int n = 0; n < N; ++n) sum[m][n] += left * right[n];
     }
-  }
+  } while (++k < K);
 #pragma GCC unroll 8
   for (int m = 0; m < R; ++m)
 #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) store(c + m * ldc + n * w, sum[m][n]);
+    for (int n = 0; n < N; ++n) {
+      S* to = c + m * ldc + n * w;
+      store(to, from_zero ? load(to) + sum[m][n] : sum[m][n]);
+    }
 }
 
-template <class S, int N>
-void rows_of(int R, int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb, Start<S> start, S* c,
+template <class S, int N, bool far = false, int R = kRows>
+void rows_of(int rows, int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb, Start<S> start, S* c,
              int64_t ldc) {
-  switch (R) {
-    case 1: return tile<S, 1, N>(K, a, row, column, b, ldb, start, c, ldc);
-    case 2: return tile<S, 2, N>(K, a, row, column, b, ldb, start, c, ldc);
-    case 3: return tile<S, 3, N>(K, a, row, column, b, ldb, start, c, ldc);
-    case 4: return tile<S, 4, N>(K, a, row, column, b, ldb, start, c, ldc);
-    case 5: return tile<S, 5, N>(K, a, row, column, b, ldb, start, c, ldc);
-    default: return tile<S, 6, N>(K, a, row, column, b, ldb, start, c, ldc);
+  if constexpr (R > 1) {
+    if (rows < R) return rows_of<S, N, far, R - 1>(rows, K, a, row, column, b, ldb, start, c, ldc);
   }
+  tile<S, R, N, far>(K, a, row, column, b, ldb, start, c, ldc);
 }
 
 template <class S>
@@ -146,6 +168,7 @@ constexpr int64_t panel_width() {
 template <class S>
 void multiply_add(int64_t M, int64_t N, int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb,
                   S* c, int64_t ldc, const S* const* starts = nullptr) {
+  constexpr int64_t kFar = 256;  // from so many on, a panel of b has driven c out of the first-level cache
   const int64_t panel = panel_width<S>();
   const int64_t blocks = (M + kRows - 1) / kRows;
   for (int64_t n = 0; n < N; n += panel) {
@@ -162,7 +185,11 @@ void multiply_add(int64_t M, int64_t N, int64_t K, const S* a, int64_t row, int6
         case 1: rows_of<S, 1>(R, K, left, row, column, right, stride, start, sums, ldc); break;
         case 2: rows_of<S, 2>(R, K, left, row, column, right, stride, start, sums, ldc); break;
         case 3: rows_of<S, kVectors < 3 ? 1 : 3>(R, K, left, row, column, right, stride, start, sums, ldc); break;
-        default: rows_of<S, kVectors>(R, K, left, row, column, right, stride, start, sums, ldc); break;
+        default:
+          if (K < kFar)
+            rows_of<S, kVectors>(R, K, left, row, column, right, stride, start, sums, ldc);
+          else
+            rows_of<S, kVectors, true>(R, K, left, row, column, right, stride, start, sums, ldc);
       }
     }
   }
@@ -170,8 +197,8 @@ void multiply_add(int64_t M, int64_t N, int64_t K, const S* a, int64_t row, int6
 
 // The right factor [K, N] of `multiply_add`, from element(k, n), panel by panel.
 template <class S, class Element>
-std::vector<S> packed(int64_t K, int64_t N, Element element) {
-  std::vector<S> out(K * N);
+Room<S> packed(int64_t K, int64_t N, Element element) {
+  Room<S> out(K * N);
   S* next = out.data();
   for (int64_t n = 0; n < N; n += panel_width<S>())
     for (int64_t k = 0; k < K; ++k)
