@@ -32,7 +32,8 @@ void run_backward(const Problem<S>& p, const S* h0, const S* c0, const S* saved,
     for (const auto& s : segments) W.push_back(transposed(p.kernel, D, Q, s.gate, s.count));
   if (!D && d.x) std::fill_n(d.x, p.used * G * U, S(0));
   const Tiling most = tiling(p, blocks);
-  const int64_t stride = most.stride, together = most.rows * most.steps, apart = together + kPadding / int64_t(sizeof(S));
+  const int64_t stride = most.stride, together = most.rows * most.steps;
+  const int64_t apart = together + kPadding / int64_t(sizeof(S));  // as `tiling` says of its stride
   Room<S> dz(together * stride), dh(most.rows * P), dc(kind == kLstm ? most.rows * P : 0), next(dh);
   Room<S> dropped(p.drops ? together * P : 0), through_drop(p.drops ? most.rows * P : 0), first_before(P);
   Room<S> turns(most.steps > 1 ? std::max(U, D) * apart : 0), dx(d.x ? together * Q : 0);
@@ -50,11 +51,13 @@ void run_backward(const Problem<S>& p, const S* h0, const S* c0, const S* saved,
       if (p.drops)
         for (int64_t s = 0; s < steps; ++s)
           drop_rows(p, gate, from, rows, h_before(first + s), h_stride(first + s), &dropped[s * rows * P]);
-      if (most.steps == 1) return p.drops ? Factor<S>{dropped.data(), 1, P} : Factor<S>{h_before(first), 1, h_stride(first)};
-      return turned<S>(steps * rows, U, [&](int64_t row) {
-        const int64_t step = first + row / rows;
-        return p.drops ? &dropped[row * P] : h_before(step) + row % rows * h_stride(step);
-      }, turns.data(), apart);
+      if (most.steps == 1)
+        return p.drops ? Factor<S>{dropped.data(), 1, P} : Factor<S>{h_before(first), 1, h_stride(first)};
+      const auto row = [&](int64_t k) {
+        const int64_t step = first + k / rows;
+        return p.drops ? &dropped[k * P] : h_before(step) + k % rows * h_stride(step);
+      };
+      return turned<S>(steps * rows, U, row, turns.data(), apart);
     };
     const auto inputs = [&](int64_t first, int64_t steps) -> Factor<S> {
       const auto row = [&](int64_t k) { return p.x + ((from + k % rows) * p.T + p.time(first + k / rows)) * D; };
@@ -136,11 +139,13 @@ void run_backward(const Problem<S>& p, const S* h0, const S* c0, const S* saved,
       if (!D) continue;
       const auto x = inputs(first, steps);
       for (const auto& s : segments)
-        multiply_add<S>(D, s.count * P, all, x.data, x.row, x.column, &dz[s.block * P], stride, &dW[s.block * P], stride);
+        multiply_add<S>(D, s.count * P, all, x.data, x.row, x.column, &dz[s.block * P], stride, &dW[s.block * P],
+                        stride);
       if (!d.x) continue;
       std::fill(dx.begin(), dx.end(), S(0));
       for (size_t k = 0; k < W.size(); ++k)
-        multiply_add<S>(all, Q, segments[k].count * P, &dz[segments[k].block * P], stride, 1, W[k].data(), 0, dx.data(), Q);
+        multiply_add<S>(all, Q, segments[k].count * P, &dz[segments[k].block * P], stride, 1, W[k].data(), 0,
+                        dx.data(), Q);
       for (int64_t k = 0; k < all; ++k) std::copy_n(&dx[k * Q], D, dx_row(k));
     }
     for (int64_t m = 0; m < rows; ++m) {

@@ -87,7 +87,8 @@ void run_forward(const Problem<S>& p, const S* h0, const S* c0, S* hs, S* h_out,
         const S* row = gates + m * stride;
         S *hm = h.data() + m * P, *cm = c.data() + m * P;
         S* keep = saved ? saved + (t * p.B + b) * kept * P : nullptr;
-        if (!p.D && most.steps == 1 && step + 1 < p.T) prefetch<false>(p.x + p.place(b, p.time(step + 1)) * G * U, G * U);
+        if (!p.D && most.steps == 1 && step + 1 < p.T)
+          prefetch<false>(p.x + p.place(b, p.time(step + 1)) * G * U, G * U);
         if (p.valid(b, t)) advance<S, kind>(P, row, hm, cm, keep);
         if (kind == kLstm && keep) std::copy_n(cm, P, keep + 4 * P);
         if (keep) std::copy_n(hm, P, keep + (kept - 1) * P);

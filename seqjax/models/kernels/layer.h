@@ -88,27 +88,6 @@ Tiling tiling(const Problem<S>& p, int blocks) {
   return {rows, steps, blocks * p.P + kPadding / int64_t(sizeof(S))};
 }
 
-// The left factor of a product: entry (m, k) at data[m * row + k * column].
-template <class S>
-struct Factor {
-  const S* data;
-  int64_t row, column;
-};
-
-// to [N, K], its rows `stride` apart, of K rows of N.
-template <class S, class Row>
-Factor<S> turned(int64_t K, int64_t N, Row row, S* to, int64_t stride) {
-  constexpr int64_t kBlock = 16;
-  for (int64_t k = 0; k < K; k += kBlock) {
-    const int64_t count = std::min(kBlock, K - k);
-    const S* rows[kBlock];
-    for (int64_t j = 0; j < count; ++j) rows[j] = row(k + j);
-    for (int64_t n = 0; n < N; ++n)
-      for (int64_t j = 0; j < count; ++j) to[n * stride + k + j] = rows[j][n];
-  }
-  return {to, stride, 1};
-}
-
 // to [rows, P] = h (rows of P) times the mask of one gate.
 template <class S>
 void drop_rows(const Problem<S>& p, int64_t gate, int64_t from, int64_t rows, const S* h, int64_t stride, S* to) {

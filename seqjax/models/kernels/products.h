@@ -95,14 +95,12 @@ void run_convolve_inputs(int64_t T, int64_t D, int64_t B, int64_t W, int64_t F, 
 template <class S>
 void run_convolve_kernel(int64_t T, int64_t D, int64_t B, int64_t W, int64_t F, const S* inputs, const S* gradient,
                          S* dkernel) {
-  constexpr int64_t w = Vector<S>::width, kBlock = 16;
+  constexpr int64_t w = Vector<S>::width;
   const int64_t width = (W * D + w - 1) / w * w, stride = T * D + w;
-  Room<S> turned(B * stride), sums(F * width);
-  for (int64_t n = 0; n < T * D; n += kBlock)
-    for (int64_t b = 0; b < B; ++b)
-      for (int64_t k = n; k < std::min(n + kBlock, T * D); ++k) turned[b * stride + k] = inputs[k * B + b];
+  Room<S> rows(B * stride), sums(F * width);
+  turned<S>(T * D, B, [&](int64_t k) { return inputs + k * B; }, rows.data(), stride);
   for (int64_t t = 0; t + W <= T; ++t)
-    multiply_add<S>(F, width, B, gradient + t * F * B, B, 1, &turned[t * D], stride, sums.data(), width);
+    multiply_add<S>(F, width, B, gradient + t * F * B, B, 1, &rows[t * D], stride, sums.data(), width);
   for (int64_t n = 0; n < W * D; ++n)
     for (int64_t f = 0; f < F; ++f) dkernel[n * F + f] = sums[f * width + n];
 }

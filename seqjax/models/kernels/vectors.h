@@ -150,8 +150,8 @@ void tile(int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_
 }
 
 template <class S, int N, bool far = false, int R = kRows>
-void rows_of(int rows, int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb, Start<S> start, S* c,
-             int64_t ldc) {
+void rows_of(int rows, int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb, Start<S> start,
+             S* c, int64_t ldc) {
   if constexpr (R > 1) {
     if (rows < R) return rows_of<S, N, far, R - 1>(rows, K, a, row, column, b, ldb, start, c, ldc);
   }
@@ -204,6 +204,27 @@ Room<S> packed(int64_t K, int64_t N, Element element) {
     for (int64_t k = 0; k < K; ++k)
       for (int64_t j = n; j < std::min(n + panel_width<S>(), N); ++j) *next++ = element(k, j);
   return out;
+}
+
+// The left factor of a product: entry (m, k) at data[m * row + k * column].
+template <class S>
+struct Factor {
+  const S* data;
+  int64_t row, column;
+};
+
+// to [N, K], its rows `stride` apart, of K rows of N.
+template <class S, class Row>
+Factor<S> turned(int64_t K, int64_t N, Row row, S* to, int64_t stride) {
+  constexpr int64_t kBlock = 16;
+  for (int64_t k = 0; k < K; k += kBlock) {
+    const int64_t count = std::min(kBlock, K - k);
+    const S* rows[kBlock];
+    for (int64_t j = 0; j < count; ++j) rows[j] = row(k + j);
+    for (int64_t n = 0; n < N; ++n)
+      for (int64_t j = 0; j < count; ++j) to[n * stride + k + j] = rows[j][n];
+  }
+  return {to, stride, 1};
 }
 
 }  // namespace seqjax
