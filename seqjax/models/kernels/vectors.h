@@ -181,15 +181,15 @@ void multiply_add(int64_t M, int64_t N, int64_t K, const S* a, int64_t row, int6
       S* sums = c + m * ldc + n;
       const Start<S> start{starts ? starts + m : nullptr, n};
       const int R = int(end - m);
+      if (width == panel && K >= kFar) {
+        rows_of<S, kVectors, true>(R, K, left, row, column, right, stride, start, sums, ldc);
+        continue;
+      }
       switch (width / Vector<S>::width) {
         case 1: rows_of<S, 1>(R, K, left, row, column, right, stride, start, sums, ldc); break;
         case 2: rows_of<S, 2>(R, K, left, row, column, right, stride, start, sums, ldc); break;
         case 3: rows_of<S, kVectors < 3 ? 1 : 3>(R, K, left, row, column, right, stride, start, sums, ldc); break;
-        default:
-          if (K < kFar)
-            rows_of<S, kVectors>(R, K, left, row, column, right, stride, start, sums, ldc);
-          else
-            rows_of<S, kVectors, true>(R, K, left, row, column, right, stride, start, sums, ldc);
+        default: rows_of<S, kVectors>(R, K, left, row, column, right, stride, start, sums, ldc); break;
       }
     }
   }
