@@ -35,6 +35,12 @@ def test_convolution_equals_xlas_with_gradients(steps, width, features, filters)
     np.testing.assert_array_equal(convolve(inputs, kernel), taken(inputs, kernel))  # tests run on a CPU
 
 
+def test_no_rows_give_no_gradient():
+    kernel = jnp.ones((3, 2, 5))
+    gradient = jax.grad(lambda kernel: convolve(jnp.ones((9, 2, 0)), kernel).sum())(kernel)
+    np.testing.assert_array_equal(gradient, jnp.zeros_like(kernel))
+
+
 def test_conv1d_equals_linens():
     inputs = jax.random.normal(jax.random.key(0), (10, 2, 3))
     layer, linen = Conv1D(4, 3), nn.Conv(4, (3,), padding="VALID")

@@ -73,17 +73,17 @@ struct Tiling {
   int64_t rows, steps, stride;  // stride: entries from a row of gates to the next
 };
 
-constexpr int64_t kTogether = 512;  // rows in a product of a chunk of steps
+constexpr int64_t kChunk = 512;  // rows in a product of a chunk of steps
 
 template <class S>
 Tiling tiling(const Problem<S>& p, int blocks) {
   constexpr int64_t kFirstLevel = 1 << 14, kWeights = 1 << 17;  // bytes
   const bool wide = p.U * p.P * blocks * int64_t(sizeof(S)) > kWeights;
-  const int64_t fit = wide ? kTogether : std::max<int64_t>(kRows, kFirstLevel / (blocks * p.P * sizeof(S)));
+  const int64_t fit = wide ? kChunk : std::max<int64_t>(kRows, kFirstLevel / (blocks * p.P * sizeof(S)));
   const int64_t tiles = std::max<int64_t>(1, (p.B + fit - 1) / fit);
   const int64_t rows = std::max<int64_t>(1, (p.B + tiles - 1) / tiles);
   if (!wide) return {rows, 1, blocks * p.P};
-  const int64_t steps = std::clamp<int64_t>(kTogether / rows, 1, std::max<int64_t>(1, p.T));
+  const int64_t steps = std::clamp<int64_t>(kChunk / rows, 1, std::max<int64_t>(1, p.T));
   // Rows that lie a power of two apart would share a few lines of the cache.
   return {rows, steps, blocks * p.P + kPadding / int64_t(sizeof(S))};
 }
