@@ -6,13 +6,13 @@ python -m seqjax.main --mode=predict --workdir=runs/csv_lstm --input=NEW.csv
 `sampling` and `horizon` are in rows of the file. Dates are ISO 8601 or --set='format=%d/%m/%Y %H:%M', or unix.
 """
 
-from seqjax import metrics
-from seqjax.data.csv_table import Form
-from seqjax.data.csv_windows import CsvWindows
+from seqjax.data.series.csv_table import Form
+from seqjax.data.series.csv_windows import CsvWindows
 from seqjax.experiment import Experiment
+from seqjax.layers.recurrent import LSTM
 from seqjax.models.forecasters import RecurrentForecaster, Rescaled
-from seqjax.models.recurrent import LSTM
-from seqjax.optimizers import optimizer
+from seqjax.training import metrics
+from seqjax.training.optimizers import optimizer
 
 
 def experiment(

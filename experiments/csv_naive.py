@@ -5,11 +5,11 @@ python -m seqjax.main --experiment=csv_naive --set=file=PATH.csv --set=time=time
 
 import optax
 
-from seqjax import metrics
-from seqjax.data.csv_table import Form
-from seqjax.data.csv_windows import CsvWindows
+from seqjax.data.series.csv_table import Form
+from seqjax.data.series.csv_windows import CsvWindows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import LastValue, Rescaled, SeasonalNaive
+from seqjax.training import metrics
 
 
 def experiment(

@@ -8,8 +8,8 @@ from typing import Any
 
 import optax
 
-from seqjax.data.cooccurrence import Cooccurrences
-from seqjax.data.imdb import Reviews
+from seqjax.data.text.cooccurrence import Cooccurrences
+from seqjax.data.text.imdb import Reviews
 from seqjax.experiment import Experiment
 from seqjax.models.glove import GloVe
 

@@ -5,11 +5,11 @@ python -m seqjax.main --experiment=imdb_bigram_tfidf
 
 from typing import Any
 
-from seqjax import metrics
-from seqjax.data.imdb import Reviews
+from seqjax.data.text.imdb import Reviews
 from seqjax.experiment import Experiment
 from seqjax.models.classifiers import BagOfWordsClassifier
-from seqjax.optimizers import rmsprop
+from seqjax.training import metrics
+from seqjax.training.optimizers import rmsprop
 
 
 def experiment(

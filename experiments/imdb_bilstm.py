@@ -5,13 +5,13 @@ python -m seqjax.main --experiment=imdb_bilstm
 
 from typing import Any
 
-from seqjax import metrics
-from seqjax.data.imdb import Reviews
+from seqjax.data.text.imdb import Reviews
 from seqjax.experiment import Experiment
+from seqjax.layers.composite import Bidirectional
+from seqjax.layers.recurrent import LSTM
 from seqjax.models.classifiers import RecurrentClassifier
-from seqjax.models.composite import Bidirectional
-from seqjax.models.recurrent import LSTM
-from seqjax.optimizers import rmsprop
+from seqjax.training import metrics
+from seqjax.training.optimizers import rmsprop
 
 
 def experiment(

@@ -5,14 +5,14 @@ python -m seqjax.main --experiment=imdb_glove
 
 from typing import Any
 
-from seqjax import metrics
-from seqjax.data.imdb import Reviews
-from seqjax.data.pretrained import PretrainedReviews
+from seqjax.data.text.imdb import Reviews
+from seqjax.data.text.pretrained import PretrainedReviews
 from seqjax.experiment import Experiment
+from seqjax.layers.composite import Bidirectional
+from seqjax.layers.recurrent import LSTM
 from seqjax.models.classifiers import RecurrentClassifier
-from seqjax.models.composite import Bidirectional
-from seqjax.models.recurrent import LSTM
-from seqjax.optimizers import rmsprop
+from seqjax.training import metrics
+from seqjax.training.optimizers import rmsprop
 
 
 def experiment(

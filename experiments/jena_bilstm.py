@@ -3,13 +3,13 @@
 python -m seqjax.main --experiment=jena_bilstm
 """
 
-from seqjax import metrics
-from seqjax.data.jena import Windows
+from seqjax.data.series.jena import Windows
 from seqjax.experiment import Experiment
-from seqjax.models.composite import Bidirectional
+from seqjax.layers.composite import Bidirectional
+from seqjax.layers.recurrent import LSTM
 from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.models.recurrent import LSTM
-from seqjax.optimizers import rmsprop
+from seqjax.training import metrics
+from seqjax.training.optimizers import rmsprop
 
 
 def experiment(

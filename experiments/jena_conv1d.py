@@ -3,11 +3,11 @@
 python -m seqjax.main --experiment=jena_conv1d
 """
 
-from seqjax import metrics
-from seqjax.data.jena import Windows
+from seqjax.data.series.jena import Windows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import ConvForecaster
-from seqjax.optimizers import rmsprop
+from seqjax.training import metrics
+from seqjax.training.optimizers import rmsprop
 
 
 def experiment(

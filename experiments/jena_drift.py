@@ -5,10 +5,10 @@ python -m seqjax.main --experiment=jena_drift
 
 import optax
 
-from seqjax import metrics
-from seqjax.data.jena import TEMPERATURE, Windows
+from seqjax.data.series.jena import TEMPERATURE, Windows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import Drift
+from seqjax.training import metrics
 
 
 def experiment(

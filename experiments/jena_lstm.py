@@ -4,12 +4,12 @@ python -m seqjax.main --experiment=jena_lstm
 python -m seqjax.main --experiment=jena_lstm --set=epochs=60    # the hourly file: the same number of updates
 """
 
-from seqjax import metrics
-from seqjax.data.jena import Windows
+from seqjax.data.series.jena import Windows
 from seqjax.experiment import Experiment
+from seqjax.layers.recurrent import LSTM
 from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.models.recurrent import LSTM
-from seqjax.optimizers import rmsprop
+from seqjax.training import metrics
+from seqjax.training.optimizers import rmsprop
 
 
 def experiment(

@@ -7,10 +7,10 @@ The common-sense baseline of the lecture, to be beaten by whatever claims to hav
 
 import optax
 
-from seqjax import metrics
-from seqjax.data.jena import TEMPERATURE, Windows
+from seqjax.data.series.jena import TEMPERATURE, Windows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import LastValue
+from seqjax.training import metrics
 
 
 def experiment(

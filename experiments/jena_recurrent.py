@@ -8,13 +8,13 @@ stacking, both directions; units, dense layers, horizon, learning rate. This row
 
 from typing import Literal
 
-from seqjax import metrics
-from seqjax.data.jena import Windows
+from seqjax.data.series.jena import Windows
 from seqjax.experiment import Experiment
-from seqjax.models.composite import Bidirectional, Stacked
+from seqjax.layers.composite import Bidirectional, Stacked
+from seqjax.layers.recurrent import GRU, LSTM, SimpleRNN
 from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.models.recurrent import GRU, LSTM, SimpleRNN
-from seqjax.optimizers import optimizer as optimizer_named
+from seqjax.training import metrics
+from seqjax.training.optimizers import optimizer as optimizer_named
 
 
 def experiment(

@@ -9,10 +9,10 @@ is not.
 
 import optax
 
-from seqjax import metrics
-from seqjax.data.jena import TEMPERATURE, Windows
+from seqjax.data.series.jena import TEMPERATURE, Windows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import SeasonalNaive
+from seqjax.training import metrics
 
 
 def experiment(

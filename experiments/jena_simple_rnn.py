@@ -9,12 +9,12 @@ are knobs of jena_recurrent.
 
 from typing import Literal
 
-from seqjax import metrics
-from seqjax.data.jena import Windows
+from seqjax.data.series.jena import Windows
 from seqjax.experiment import Experiment
+from seqjax.layers.recurrent import SimpleRNN
 from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.models.recurrent import SimpleRNN
-from seqjax.optimizers import optimizer as optimizer_named
+from seqjax.training import metrics
+from seqjax.training.optimizers import optimizer as optimizer_named
 
 
 def experiment(

@@ -3,13 +3,13 @@
 python -m seqjax.main --experiment=jena_stacked_gru
 """
 
-from seqjax import metrics
-from seqjax.data.jena import Windows
+from seqjax.data.series.jena import Windows
 from seqjax.experiment import Experiment
-from seqjax.models.composite import Stacked
+from seqjax.layers.composite import Stacked
+from seqjax.layers.recurrent import GRU
 from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.models.recurrent import GRU
-from seqjax.optimizers import rmsprop
+from seqjax.training import metrics
+from seqjax.training.optimizers import rmsprop
 
 
 def experiment(

@@ -6,11 +6,11 @@ python -m seqjax.analogies runs/word2vec --near=film,dreadful
 
 from typing import Any
 
-from seqjax.data.blocks import Blocks
-from seqjax.data.imdb import Reviews
+from seqjax.data.text.blocks import Blocks
+from seqjax.data.text.imdb import Reviews
 from seqjax.experiment import Experiment
 from seqjax.models.word2vec import Word2Vec
-from seqjax.optimizers import adagrad_rows
+from seqjax.training.optimizers import adagrad_rows
 
 
 def experiment(

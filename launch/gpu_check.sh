@@ -3,7 +3,7 @@
 #
 #   launch/gpu_check.sh [--workloads=W1,W3 ...]     more flags go to python -m seqjax.benchmark
 #
-# Whether the backend pallas is worth keeping, within minutes: its tests are in tests/test_accelerator.py, its times in
+# Whether the backend pallas is worth keeping, within minutes: its tests are in tests/layers/backends, its times in
 # the column seqjax-pallas beside seqjax, which has what `auto` takes:
 #
 #   launch/gpu_check.sh --workloads=W1,W2,W3,W3m --peers=jax-rnn,seqjax-pallas --blocks=5
@@ -30,6 +30,6 @@ out=${OUT:-$PWD}
 cd "$root"
 "$ready" -c 'import jax; print(jax.devices())'
 failed=0
-"$ready" -m pytest -q tests/test_accelerator.py tests/test_cells.py tests/test_recurrent.py tests/test_fused.py || failed=$?
+"$ready" -m pytest -q tests/layers/backends/test_accelerator.py tests/layers/test_cells.py tests/layers/test_recurrent.py tests/layers/backends/test_fused.py || failed=$?
 "$ready" -m seqjax.benchmark --peers=torch,flax,jax-rnn,seqjax-pallas --output="$out/gpu_check.json" "$@" || failed=$?
 exit "$failed"

@@ -3,7 +3,7 @@
 python -m seqjax.analogies runs/word2vec --near=film,dreadful
 python -m seqjax.analogies glove.6B.100d.txt.gz --analogy=man:king:woman --picture=relations.png
 
-Given is a run of word2vec or glove (its workdir), or a file in any form that `seqjax.data.vectors` reads.
+Given is a run of word2vec or glove (its workdir), or a file in any form that `seqjax.data.text.vectors` reads.
 
 Legend: W words, E numbers of a vector.
 """
@@ -17,11 +17,11 @@ from absl import flags
 
 from seqjax import experiment as experiments
 from seqjax.command_line import run_tool
-from seqjax.data import vectors
-from seqjax.data.vectorizer import Vectorizer
-from seqjax.data.vectors import Vectors
+from seqjax.data.text import vectors
+from seqjax.data.text.vectorizer import Vectorizer
+from seqjax.data.text.vectors import Vectors
 from seqjax.errors import UserError
-from seqjax.workdir import Workdir
+from seqjax.training.workdir import Workdir
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
 NEAR = flags.DEFINE_list("near", [], "Words whose neighbours to list.", flag_values=FLAGS)
@@ -41,7 +41,7 @@ RELATIONS = {
 
 
 def read(path: Path, wanted: Collection[str] | None = None) -> Vectors:
-    """The vectors of a run (of its best epoch) or a file; see `seqjax.data.vectors.read`.
+    """The vectors of a run (of its best epoch) or a file; see `seqjax.data.text.vectors.read`.
 
     Raises:
       UserError: no such run or file, several runs, or a run of another kind.
@@ -62,7 +62,7 @@ def _read_run(workdir: Workdir) -> Vectors:
         raise UserError(f"workdir {workdir.path} holds no run; train one first: --experiment=word2vec")
     import jax
 
-    from seqjax.fit import restore_best
+    from seqjax.training.fit import restore_best
 
     model = experiments.load(workdir.path / "experiment.py")(**config["options"]).model
     if not hasattr(model, "table"):

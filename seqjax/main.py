@@ -20,12 +20,12 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from seqjax import commands
 from seqjax import experiment as experiments
 from seqjax.command_line import fail
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.folders import data_dir_default
-from seqjax.workdir import Workdir
+from seqjax.runs import commands
+from seqjax.training.workdir import Workdir
 
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one; see --list.")
 SET = flags.DEFINE_multi_string("set", [], "knob=value: change a knob of the experiment; may be repeated.")
@@ -130,7 +130,7 @@ def train() -> None:
     workdir = Workdir(Path(WORKDIR.value or f"runs/{name}"))
     workdir.config()  # before anything slow: is the folder usable at all?
     tuned = runtime_settings()
-    from seqjax.train import Settings
+    from seqjax.training.program import Settings
 
     results = commands.train(
         name,
@@ -147,7 +147,7 @@ def train() -> None:
 
 def train_many() -> None:
     """Train or resume the members that --seeds and --sweep ask for, and print their lines."""
-    from seqjax import members
+    from seqjax.runs import members
 
     name = asked_experiment()
     for flag in (DEVICES, EXPLAIN):
@@ -162,8 +162,8 @@ def train_many() -> None:
         members.check(name, planned, SET.value, DATA.value, data_dir())
     if way == "vmap":
         tuned = runtime_settings()
-        from seqjax.together import Together
-        from seqjax.train import Settings
+        from seqjax.runs.together import Together
+        from seqjax.training.program import Settings
 
         settings = Settings(STEPS.value, CHECKPOINT_SECONDS.value, devices=1)
         run = Together(name, workdir.path, SET.value, DATA.value, data_dir(), settings, tuned)

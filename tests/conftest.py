@@ -12,9 +12,9 @@ import numpy as np
 import optax
 import pytest
 
-from seqjax import metrics
 from seqjax.data.dataset import Dataset
 from seqjax.experiment import Experiment
+from seqjax.training import metrics
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

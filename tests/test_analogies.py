@@ -1,20 +1,19 @@
 """seqjax.analogies: neighbours, analogies, the picture, runs and files; on GloVe's own vectors where they are."""
 
-import os
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seqjax import analogies, commands
+from places import DATA
+from seqjax import analogies
 from seqjax.analogies import RELATIONS, analogy, draw, neighbours, plane, read
-from seqjax.data.vectors import Vectors, write_text
+from seqjax.data.text.vectors import Vectors, write_text
 from seqjax.errors import UserError
-from seqjax.train import Settings
-from seqjax.workdir import Workdir
+from seqjax.runs import commands
+from seqjax.training.program import Settings
+from seqjax.training.workdir import Workdir
 
-DATA = Path(os.environ.get("SEQJAX_DATA_DIR") or Path(__file__).resolve().parents[2] / "shared/data")
 GLOVE = DATA / "glove" / "glove.6B.100d.top50k.txt.gz"
 
 SQUARE = Vectors(["man", "woman", "king", "queen", "far"], np.float32([[1, 0], [1, 0.2], [1, 1], [1, 1.3], [-3, 0]]))

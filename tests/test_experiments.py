@@ -1,7 +1,6 @@
 """Every file in experiments/: it runs, has the specified parameters, and is documented."""
 
 import ast
-import os
 import re
 import shutil
 from pathlib import Path
@@ -10,13 +9,13 @@ import jax
 import numpy as np
 import pytest
 
+from places import DATA, ROOT
 from seqjax import experiment as experiments
-from seqjax import members
 from seqjax.report import runs
-from seqjax.train import count_parameters, create_state
-from seqjax.workdir import Workdir
+from seqjax.runs import members
+from seqjax.training.program import count_parameters, create_state
+from seqjax.training.workdir import Workdir
 
-DATA = Path(os.environ.get("SEQJAX_DATA_DIR") or Path(__file__).resolve().parents[2] / "shared/data")
 PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "jena_naive": 0,
     "jena_dense": 26_913,
@@ -111,7 +110,7 @@ def test_purge_is_a_knob_of_the_rows_of_any_csv(name):
     assert experiments.load(experiments.find(name))(purge=True).source.purge
 
 
-KEPT = Path(__file__).parents[1] / "experiments" / "results"
+KEPT = ROOT / "experiments" / "results"
 
 
 SETS = sorted(path.parent.name for path in KEPT.glob("*/results.json") if not path.with_name("metrics.jsonl").exists())

@@ -14,7 +14,7 @@ import pytest
 from absl.testing import flagsaver
 
 from seqjax import main
-from seqjax.workdir import Workdir
+from seqjax.training.workdir import Workdir
 
 RESULT_KEYS = {
     "experiment", "options", "parameters", "best_epoch", "validation", "test", "lecture", "data", "seconds",
@@ -189,7 +189,7 @@ def test_a_run_goes_on_with_its_own_copy_of_the_experiment(call, tmp_path, caplo
 
 
 def write_weather(path, rows):
-    from seqjax.data.sample_climate import climate
+    from seqjax.data.series.sample_climate import climate
 
     sample = climate()
     lines = ["Date Time," + ",".join(f'"{name}"' for name in sample.columns)]

@@ -12,8 +12,8 @@ machine hits all alike. A peer has two numbers, as it comes and, behind it with 
 freed memory and XLA its vector width (`seqjax.runtime.tune`, which seqjax always uses). The last column is the time
 of the best peer, tuned or not, over ours: above 1 we are faster.
 
-What is timed. Batches are made in advance and lie in memory. Ours goes through `seqjax.train.Program` as `main`
-does: several steps in one dispatch, the gathering of the batch from the data included; its `infer` also computes
+What is timed. Batches are made in advance and lie in memory. Ours goes through `seqjax.training.program.Program` as
+`main` does: several steps in one dispatch, the gathering of the batch from the data included; its `infer` also computes
 the loss and the metrics. Peers are called by the quickest public interface: Keras by `train_on_batch` and
 `predict_on_batch` (no `fit`: no callbacks, no data adapter), torch by modules and an optimizer, Flax by one jitted
 and donated function with Optax, cuDNN's LSTM (`jax-rnn`: W1, W3, W6, on NVIDIA GPUs) likewise. There too

@@ -9,19 +9,19 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from seqjax import metrics
 from seqjax.benchmark.workloads import Workload
 from seqjax.data.dataset import Dataset
 from seqjax.data.pipeline import Batches, order
 from seqjax.experiment import Experiment
+from seqjax.layers.composite import Bidirectional, Stacked
+from seqjax.layers.dense import Dense, Dropout
+from seqjax.layers.recurrent import GRU, LSTM
+from seqjax.layers.tokens import Tokens
 from seqjax.models.classifiers import BagOfWordsClassifier, RecurrentClassifier
-from seqjax.models.composite import Bidirectional, Stacked
-from seqjax.models.dense import Dense, Dropout
 from seqjax.models.forecasters import ConvForecaster, RecurrentForecaster
-from seqjax.models.recurrent import GRU, LSTM
-from seqjax.models.tokens import Tokens
-from seqjax.optimizers import rmsprop
-from seqjax.train import Program, Settings, create_state
+from seqjax.training import metrics
+from seqjax.training.optimizers import rmsprop
+from seqjax.training.program import Program, Settings, create_state
 
 
 class OneHotClassifier(nn.Module):
@@ -99,14 +99,14 @@ class Ours:
         self.state = self.program.place(create_state(self.program.experiment, dataset.example()))
 
     def train(self, steps: int) -> None:
-        """As `seqjax.fit` trains."""
+        """As `seqjax.training.fit` trains."""
         self.program.dispatches = steps // self.program.steps_per_dispatch
         for batch in self.program.batches("train", 0, steps):
             self.state, report = self.program.train(self.state, batch)
         jax.block_until_ready((self.state.params, report))
 
     def infer(self, steps: int) -> None:
-        """As `seqjax.fit` evaluates: it returns numbers on the host."""
+        """As `seqjax.training.fit` evaluates: it returns numbers on the host."""
         self.program.dispatches = steps // self.program.steps_per_dispatch
         self.program.evaluate(self.state.params, "train")
 

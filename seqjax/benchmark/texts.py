@@ -14,11 +14,11 @@ from typing import Any, NamedTuple, TypedDict
 import seqjax
 from seqjax.benchmark.process import threads
 from seqjax.benchmark.worker import OURS
-from seqjax.data import imdb_files, sample_reviews
-from seqjax.data.imdb import LENGTH
 from seqjax.data.pipeline import import_tensorflow, steps_per_epoch
-from seqjax.data.tokens import Tokenizer
-from seqjax.data.vectorizer import Vectorizer
+from seqjax.data.text import imdb_files, sample_reviews
+from seqjax.data.text.imdb import LENGTH
+from seqjax.data.text.tokens import Tokenizer
+from seqjax.data.text.vectorizer import Vectorizer
 
 VOCABULARY = 20_000
 BATCH = 1000
@@ -196,7 +196,7 @@ class SkipGram:
 
     def __init__(self, experiment: Any, dataset: Any):
         """Compiles, for full stacks and for the last one of an epoch."""
-        from seqjax.train import Program, Settings, create_state
+        from seqjax.training.program import Program, Settings, create_state
 
         self.program = Program(experiment, dataset, Settings())
         self.state = self.program.place(create_state(experiment, dataset.example()))

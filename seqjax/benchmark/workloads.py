@@ -11,7 +11,7 @@ import numpy as np
 
 from seqjax.data.dataset import Arrays, Dataset
 from seqjax.data.lengths import group_lengths
-from seqjax.data.windows import Span
+from seqjax.data.series.windows import Span
 from seqjax.errors import UserError
 
 DELAY = 24  # rows from a window's end to its target
@@ -104,7 +104,7 @@ class Workload:
 
 
 def reviews(arrays: Arrays, ids: Any) -> tuple[Any, Any]:
-    """ids [B] -> tokens [B, T or K] int32, labels [B], as `seqjax.data.imdb` gathers them."""
+    """ids [B] -> tokens [B, T or K] int32, labels [B], as `seqjax.data.text.imdb` gathers them."""
     return arrays["tokens"][ids].astype("int32"), arrays["labels"][ids]
 
 

@@ -18,7 +18,7 @@ from seqjax.data.dataset import Dataset
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
 from seqjax.interop.keras_models import import_keras
-from seqjax.workdir import write_atomically
+from seqjax.training.workdir import write_atomically
 
 IDENTITY = ("experiment", "options", "data", "fingerprint")
 Say = Callable[[str], None]

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from seqjax import metrics
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
 from seqjax.interop.keras_models import import_keras
+from seqjax.layers.composite import Bidirectional, Stacked
+from seqjax.layers.recurrent import GRU, LSTM, RecurrentLayer, SimpleRNN
 from seqjax.models.classifiers import BagOfWordsClassifier, RecurrentClassifier
-from seqjax.models.composite import Bidirectional, Stacked
 from seqjax.models.forecasters import ConvForecaster, DenseForecaster, RecurrentForecaster, Rescaled
-from seqjax.models.recurrent import GRU, LSTM, RecurrentLayer, SimpleRNN
+from seqjax.training import metrics
 
 KINDS = {SimpleRNN: "SimpleRNN", LSTM: "LSTM", GRU: "GRU"}
 UNKNOWN = {"layer_norm": False, "zoneout": 0.0, "tied": False, "peephole": "none"}

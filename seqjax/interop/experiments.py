@@ -9,13 +9,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from seqjax import metrics
 from seqjax.data.dataset import Dataset
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
 from seqjax.interop.convert import Adapter, Converted
 from seqjax.interop.keras_models import from_keras, import_keras
 from seqjax.interop.layers import check_like, shapes
+from seqjax.training import metrics
 
 BATCH, TIME = 8, 16
 """Size of the inputs that are tried, where the Keras model leaves it open."""
@@ -100,7 +100,7 @@ def evaluate(params: Any, experiment: Experiment, dataset: Dataset, part: str = 
     Raises:
       UserError: the parameters belong to a model of other inputs or knobs.
     """
-    from seqjax.train import Program, Settings
+    from seqjax.training.program import Program, Settings
 
     like = shapes(experiment.model, dataset.example())
     check_like(params, like, "the imported model")

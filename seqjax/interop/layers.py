@@ -1,6 +1,6 @@
 """Our layers with parameters, matched one to one with those of another library (the peer).
 
-The common form of a layer is ours, which is Keras's: see `seqjax.models.cells` for the recurrent ones; dense kernels
+The common form of a layer is ours, which is Keras's: see `seqjax.layers.cells` for the recurrent ones; dense kernels
 are [D, U], convolution kernels [width, D, U], embeddings [V, E].
 """
 

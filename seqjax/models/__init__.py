@@ -1,1 +1,1 @@
-"""Linen modules: recurrent layers, embeddings, forecasters and classifiers."""
+"""Whole models: forecasters, classifiers, word vectors."""

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.errors import check_least
-from seqjax.models import bags
-from seqjax.models.dense import Dense, Dropout, glorot_uniform
-from seqjax.models.embeddings import Embedding
-from seqjax.models.tokens import Tokens, project
+from seqjax.layers import bags
+from seqjax.layers.dense import Dense, Dropout, glorot_uniform
+from seqjax.layers.embeddings import Embedding
+from seqjax.layers.tokens import Tokens, project
 
 
 class BagOfWordsClassifier(nn.Module):
@@ -44,7 +44,7 @@ class RecurrentClassifier(nn.Module):
     embedding_size: int | None
     """None: one-hot vectors of V entries, which are never built. Padding is the vector of token 0."""
     layer: nn.Module
-    """Returns the last state: a layer of `seqjax.models.recurrent`."""
+    """Returns the last state: a layer of `seqjax.layers.recurrent`."""
     dropout: float
     mask_padding: bool = False
     """Token 0 is padding: hold the state still there, as Keras's mask_zero does."""
@@ -69,7 +69,7 @@ class ConvClassifier(nn.Module):
     """Embedding, Conv `filters` x `width` relu, maximum over time, dropout, Dense 1 (Keras's initial values).
 
     Token 0 is padding: the maximum is over the windows that lie inside the text (over the first one in a text that is
-    shorter than a window). Every distinct token is projected once, not every window; see `seqjax.models.tokens`.
+    shorter than a window). Every distinct token is projected once, not every window; see `seqjax.layers.tokens`.
     """
 
     vocabulary_size: int

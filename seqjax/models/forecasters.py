@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.errors import check_least
-from seqjax.models.convolution import Conv1D, max_pool
-from seqjax.models.dense import Dense, Dropout
+from seqjax.layers.convolution import Conv1D, max_pool
+from seqjax.layers.dense import Dense, Dropout
 
 
 class LastValue(nn.Module):
@@ -148,7 +148,7 @@ class RecurrentForecaster(nn.Module):
     """A recurrent layer, dropout, Dense 1 (Keras's initial values); optionally normalised inputs, more dense layers."""
 
     layer: nn.Module
-    """Returns the last state: a layer of `seqjax.models.recurrent`."""
+    """Returns the last state: a layer of `seqjax.layers.recurrent`."""
     dropout: float = 0.0
     """Of the last state, in training."""
     dense_layers: int = 0

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.errors import check_least
-from seqjax.models.dense import Dense, Dropout, glorot_uniform
-from seqjax.models.embeddings import Embedding, uniform
+from seqjax.layers.dense import Dense, Dropout, glorot_uniform
+from seqjax.layers.embeddings import Embedding, uniform
 
 
 class SelfAttention(nn.Module):

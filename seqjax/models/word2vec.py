@@ -128,7 +128,7 @@ class Word2Vec(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: dict[str, jax.Array], *, train: bool = False) -> jax.Array:
-        """What `seqjax.data.blocks` gathers -> [B, 2]: the loss, and the part of it due to true pairs.
+        """What `seqjax.data.text.blocks` gathers -> [B, 2]: the loss, and the part of it due to true pairs.
 
         Outside of training the draws are the same for every batch.
         """

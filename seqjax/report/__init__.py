@@ -1,4 +1,4 @@
-"""What finished runs say: their curves, and the report on all of them.
+"""What finished runs say: the report on all of them.
 
 python -m seqjax.report --runs=DIR --output=DIR [--data_dir=DIR]
 
@@ -8,5 +8,3 @@ seed are one row: mean +- half the 95 % interval of the mean (Student's t), and 
 
     main -> runs.find -> table.rows -> verdicts.judge, comparisons.tables -> plots, forecasts -> page.write
 """
-
-from seqjax.report.curves import curves as curves

@@ -1,7 +1,7 @@
 """The lecture's two comparisons of text representations, filled with what was measured.
 
 What is said to cost so much if built is not built here: the different words of a batch are projected once, and the
-product of a one-hot vector is a row of the kernel (`seqjax.models.tokens`). What building it costs is the benchmark's
+product of a one-hot vector is a row of the kernel (`seqjax.layers.tokens`). What building it costs is the benchmark's
 to say (W3b).
 """
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from seqjax import experiment as experiments
-from seqjax.data import jena
 from seqjax.data.dataset import Requests
-from seqjax.data.weather import Weather
+from seqjax.data.series import jena
+from seqjax.data.series.weather import Weather
 from seqjax.errors import UserError
 from seqjax.report.runs import Group
-from seqjax.workdir import Workdir
+from seqjax.training.workdir import Workdir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ def of(row: Group, data_dir: Path) -> Forecasts:
       UserError: the folder was not kept whole, the experiment does not run any more, or the data are not those that it
         was trained on.
     """
-    from seqjax.fit import predictions
+    from seqjax.training.fit import predictions
 
     run = row.runs[0]
     if not (run.path / jena.ASSET).exists():

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from seqjax import analogies
-from seqjax.data import glove
-from seqjax.data.jena import TEMPERATURE
+from seqjax.data.series.jena import TEMPERATURE
+from seqjax.data.text import glove
 from seqjax.errors import UserError
 from seqjax.report import forecasts, plots
 from seqjax.report.plots import Figure

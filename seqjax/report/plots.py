@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from seqjax import analogies
-from seqjax.data.vectors import Vectors
-from seqjax.data.weather import Weather
+from seqjax.data.series.weather import Weather
+from seqjax.data.text.vectors import Vectors
 from seqjax.report.forecasts import Forecasts
 from seqjax.report.runs import Group
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqjax.report import statistics
 from seqjax.report.runs import Group, Run
 from seqjax.report.verdicts import Verdict
+from seqjax.runs import statistics
 
 PARTS = ("test", "validation")
 Row = dict[str, Any]
@@ -206,7 +206,7 @@ def as_json(found: Findings) -> str:
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
     """The report's files, each whole or not at all."""
-    from seqjax.workdir import write_atomically
+    from seqjax.training.workdir import write_atomically
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():

@@ -1,0 +1,92 @@
+"""What the sources of windows over a series share: descriptions, fingerprints, and the lines of forecasts."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from seqjax.data.series import windows
+from seqjax.data.series.weather import Weather
+from seqjax.errors import UserError
+
+
+def date(time: np.datetime64) -> str:
+    """`2009-12-31 23:10:00`."""
+    return str(time.astype("datetime64[s]")).replace("T", " ")
+
+
+def describe(table: Weather, name: str, step: float, parts: Mapping[str, np.ndarray], missing: str) -> str:
+    """One line: rows, period, columns, windows, and the sentence on missing values."""
+    rows, columns = table.values.shape
+    counts = ", ".join(f"{len(ids):,} {part}" for part, ids in parts.items())
+    period = f"{date(table.times[0])} to {date(table.times[-1])}"
+    return (
+        f"{name}: {rows:,} rows {windows.duration(step)} apart, {period}, {columns} columns; "
+        f"windows: {counts}; {missing}"
+    )
+
+
+def fingerprint(values: np.ndarray, options: Mapping[str, Any]) -> str:
+    """sha256 (hex) of the values [N, F] and of the options."""
+    content = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
+    content.update(np.ascontiguousarray(values, "<f8").tobytes())
+    return content.hexdigest()
+
+
+def text_of(stream: TextIO, name: str) -> str:
+    """All of a stream called `name`. Raises UserError: it is not UTF-8."""
+    try:
+        return stream.read()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+
+
+def read_facts(path: Path, keys: Sequence[str]) -> dict[str, Any]:
+    """The named entries of a JSON file that `Dataset.assets` has left in a workdir.
+
+    Raises:
+      UserError: it is not there, or damaged.
+    """
+    try:
+        facts = json.loads(path.read_text())
+        return {key: facts[key] for key in keys}
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}: train into this workdir first") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: damaged ({error}): train again into another workdir") from error
+
+
+def count_requests(table: Weather, span: windows.Span, name: str) -> int:
+    """How many windows a table gives when no target is needed. Raises UserError: none."""
+    count = len(table.values) - span.reach
+    if count < 1:
+        raise UserError(f"{name}: too few rows: {len(table.values)}; a window takes {span.reach + 1}")
+    return count
+
+
+def check_step(found: float, step: float, name: str) -> None:
+    """Raises UserError: rows that are not as far apart as the model's."""
+    if found != step:
+        expected = windows.duration(step)
+        raise UserError(f"{name}: rows are {windows.duration(found)} apart, but the model's are {expected} apart")
+
+
+def lines(times: np.ndarray, span: windows.Span, step: float) -> Callable[[int, Any], str]:
+    """(position, the model's output) -> `window_end,forecast_for,value`.
+
+    Args:
+      times: [N] of the rows.
+      span: of a window.
+      step: seconds from one row to the next.
+    """
+    ends = times[span.reach :].astype("datetime64[s]")
+    ahead = np.timedelta64(round((span.delay - span.reach) * step), "s")
+
+    def line(position: int, output: Any) -> str:
+        end = ends[position]
+        return f"{date(end)},{date(end + ahead)},{np.asarray(output).item():.2f}"
+
+    return line

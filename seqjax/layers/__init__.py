@@ -1,0 +1,1 @@
+"""The engine: recurrent layers and the layers around them."""

@@ -1,0 +1,189 @@
+"""The native backend: a layer's steps, all in one call of compiled C++ (`kernels/`), for CPUs.
+
+Legend: B batch, T time, D features, U units, G gates, P units rounded up to whole vectors.
+
+It computes what the fused backend computes, with the same weights; the head of `kernels/layer.h` says how.
+Each device runs its own half of a batch, or its own direction, as in `fused.py`.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax.sharding import PartitionSpec
+
+from seqjax.layers.backends import native_library
+from seqjax.layers.backends.directions import Direction, Results, inner_bias, input_bias
+from seqjax.layers.backends.fused_cells import FusedCell, State
+from seqjax.layers.sharding import DATA, over_devices
+from seqjax.layers.tokens import Tokens, project_distinct
+
+KINDS = {(1, 1): 0, (4, 2): 1, (3, 1): 2}
+"""By gates and states: SimpleRNN, LSTM, GRU in `kernels/layer.h`."""
+SAVED = (1, 6, 5)
+"""Blocks [P] that a step leaves for the backward, of each kind."""
+PADDING = 64
+"""Bytes of which P's are a multiple."""
+
+
+class Operands(NamedTuple):
+    """What a call takes, in its order; an array that is not there is None."""
+
+    x: jax.Array
+    """[B, T, D]; without kernel the input's part of the gates [B, T, G*U], or of each different token [N, G*U]."""
+    ids: jax.Array | None
+    """[B, T] int32: the tokens' places in x."""
+    kernel: jax.Array | None
+    """[D, G*U]."""
+    bias: jax.Array | None
+    """[G*U]; None without kernel. A GRU's recurrent bias of z and r belongs to it."""
+    recurrent: jax.Array
+    """[U, G*U]."""
+    inner: jax.Array | None
+    """[U]: the GRU's bias inside the reset product."""
+    h: jax.Array
+    """[B, U]."""
+    c: jax.Array | None
+    """[B, U], of an LSTM."""
+    drop: jax.Array | None
+    """[G or 1, B, U]."""
+    mask: jax.Array | None
+    """[B, T] bool."""
+    numbers: jax.Array
+    """[2] int32: whether the last step comes first; how many rows of x have a place, for tokens."""
+
+
+@struct.dataclass
+class _Saved:
+    """For the backward."""
+
+    operands: Operands
+    gates: jax.Array
+    wants_dx: bool = struct.field(pytree_node=False)
+
+
+def _call(name: str, kind: int, operands: Operands, extra: Sequence[Any], results: Sequence[Any]) -> Sequence[Any]:
+    """An absent operand or result is an array without elements."""
+    dtype = operands.recurrent.dtype
+    absent = {"ids": jnp.int32, "mask": jnp.bool_}
+    arrays = [
+        jnp.zeros(0, absent.get(name, dtype)) if array is None else array for name, array in operands._asdict().items()
+    ]
+    arrays += [jnp.zeros(0, dtype) if array is None else array for array in extra]
+    shapes = [jax.ShapeDtypeStruct((0,) if shape is None else shape, dtype) for shape in results]
+    return native_library.call(name, shapes, *arrays, kind=kind)
+
+
+def _run(kind: int, keep: bool, sequences: bool, o: Operands) -> Sequence[Any]:
+    """-> outputs [B, T, U], h, c [B, U], gates for the backward [T, B, S, P]; what is not wanted has no elements."""
+    batch, units = o.h.shape
+    time = o.x.shape[1] if o.ids is None else o.ids.shape[1]
+    padded = -(-units * o.recurrent.dtype.itemsize // PADDING) * PADDING // o.recurrent.dtype.itemsize
+    outputs = (batch, time, units) if sequences else None
+    gates = (time, batch, SAVED[kind], padded) if keep else None
+    return _call("forward", kind, o, (), (outputs, o.h.shape, None if o.c is None else o.c.shape, gates))
+
+
+def _results(sequences: bool, hs: jax.Array, h: jax.Array, c: jax.Array) -> tuple[Any, State]:
+    return hs if sequences else None, (h, c) if c.ndim == 2 else (h,)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def recurrence(kind: int, sequences: bool, operands: Operands) -> tuple[Any, State]:
+    """-> (outputs of all steps [B, T, U], or None without `sequences`; final state).
+
+    Reverse-mode derivatives only, and first ones: for `jax.jvp` or a Hessian take the backend scan.
+    """
+    hs, h, c, _ = _run(kind, False, sequences, operands)
+    return _results(sequences, hs, h, c)
+
+
+def _forward(kind: int, sequences: bool, operands: Any) -> tuple[Any, _Saved]:
+    perturbed = operands.x.perturbed
+    operands = jax.tree.map(lambda leaf: leaf.value, operands, is_leaf=lambda leaf: hasattr(leaf, "perturbed"))
+    hs, h, c, gates = _run(kind, True, sequences, operands)
+    return _results(sequences, hs, h, c), _Saved(operands, gates, perturbed)
+
+
+def _backward(kind: int, sequences: bool, saved: _Saved, gradient: Any) -> tuple[Operands]:
+    o = saved.operands
+    zero = lambda leaf: isinstance(leaf, jax.custom_derivatives.SymbolicZero)
+    outputs, state = gradient
+    if zero(outputs):
+        outputs = None
+    dh, *dc = [jnp.zeros(leaf.shape, leaf.dtype) if zero(leaf) else leaf for leaf in state]
+    wanted = o._replace(ids=None, drop=None, mask=None, numbers=None, x=o.x if saved.wants_dx else None)
+    names = ("x", "kernel", "bias", "recurrent", "inner", "h", "c")
+    shapes = [None if getattr(wanted, name) is None else getattr(wanted, name).shape for name in names]
+    found = _call("backward", kind, o, (saved.gates, outputs, dh, *(dc or [None])), shapes)
+    gradients = {name: array for name, array, shape in zip(names, found, shapes, strict=True) if shape is not None}
+    empty = o._replace(**dict.fromkeys(Operands._fields))
+    return (empty._replace(**gradients),)
+
+
+recurrence.defvjp(_forward, _backward, symbolic_zeros=True)
+
+
+def run(
+    cell: FusedCell,
+    directions: Sequence[Direction],
+    inputs: jax.Array | Tokens,
+    mask: jax.Array | None,
+    sequences: bool,
+) -> Results:
+    """As `fused.run`: K layers of one shape over the same inputs, one after the other."""
+    function = functools.partial(recurrence, KINDS[cell.gates, cell.states], sequences)
+    found = []
+    for direction in directions:
+        operands = _operands(cell, direction, inputs, mask)
+        found.append(over_devices(DATA, function, operands, *_shares(operands, sequences)))
+    return found
+
+
+def _operands(cell: FusedCell, direction: Direction, inputs: Any, mask: Any) -> Operands:
+    parameters = direction.parameters
+    dtype = jnp.promote_types(jnp.result_type(inputs.dtype, *parameters.values()), jnp.float32)
+    kernel, bias, recurrent = (
+        array.astype(dtype)
+        for array in (parameters["kernel"], input_bias(cell, parameters["bias"]), parameters["recurrent_kernel"])
+    )
+    ids, used = None, 0
+    if isinstance(inputs, Tokens):
+        (x, ids, used), kernel, bias = project_distinct(inputs, kernel, bias, _project), None, None
+        ids = jnp.clip(ids, 0, len(x) - 1).astype(jnp.int32)  # nothing outside may be read or written
+    else:
+        x = inputs.astype(dtype)
+    inner = inner_bias(parameters["bias"])
+    h, *c = [state.astype(dtype) for state in direction.state]
+    return Operands(
+        x.astype(dtype),
+        ids,
+        kernel,
+        bias,
+        recurrent,
+        None if inner is None else inner.astype(dtype),
+        h,
+        c[0] if c else None,
+        None if direction.drop is None else jax.lax.stop_gradient(direction.drop).astype(dtype),
+        mask,
+        jnp.stack([jnp.asarray(number, jnp.int32) for number in (direction.reverse, used)]),
+    )
+
+
+def _project(table: jax.Array, tokens: jax.Array, used: jax.Array, kernel: jax.Array, bias: jax.Array) -> Any:
+    """As `tokens.Product`."""
+    shape = jax.ShapeDtypeStruct((len(tokens), kernel.shape[1]), kernel.dtype)
+    return native_library.call("project", shape, table.astype(kernel.dtype), tokens, used, kernel, bias)
+
+
+def _shares(o: Operands, sequences: bool) -> tuple[Operands, Any]:
+    """Along which axis the batch of every operand and result lies, for `over_devices`."""
+    rows, whole = PartitionSpec(DATA), PartitionSpec()
+    of_gates = PartitionSpec(None, DATA)
+    x = rows if o.ids is None else whole
+    shares = (x, rows, whole, whole, whole, whole, rows, rows, of_gates, rows, whole)
+    present = (None if array is None else share for array, share in zip(o, shares, strict=True))
+    return Operands(*present), (rows if sequences else None, rows)  # type: ignore[arg-type]

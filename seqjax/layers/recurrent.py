@@ -1,0 +1,286 @@
+"""Recurrent layers: a cell along time, with masks, state in and out, dropout and direction.
+
+Legend: B batch, T time, D features, U units, G gates. Inputs are [B, T, D], a mask is [B, T] bool (True: a real step).
+
+**A mask holds the state still**: `h = where(valid, new, h)`. So right, left and scattered padding are all correct, in
+both directions and without flipping sequences; the output at a masked step is the held output (as in Keras), and a
+row that is masked everywhere returns its initial state.
+
+Randomness comes from the collection "dropout", once a call, and does not depend on the backend.
+"""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from seqjax.errors import UserError, check_least
+from seqjax.layers.backends import cudnn, fused, fused_cells, native, pallas
+from seqjax.layers.backends.choice import Choice, choose
+from seqjax.layers.backends.directions import Direction
+from seqjax.layers.cells import Activation, GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
+from seqjax.layers.initializers import Initializer
+from seqjax.layers.scan import scan_cell
+from seqjax.layers.tokens import Tokens
+
+ONE_CALL = {"fused": fused.run, "native": native.run, "pallas": pallas.run}
+"""The backends that run layers of one shape over the same inputs by one call."""
+
+
+def _dense(inputs: Any) -> jax.Array:
+    return inputs.dense() if isinstance(inputs, Tokens) else inputs
+
+
+def check_inputs(name: str, inputs: Any, mask: jax.Array | None) -> None:
+    """Refuse shapes that would broadcast into nonsense. Raises UserError."""
+    if inputs.ndim < 3:
+        raise UserError(f"{name}: inputs must be [batch, time, features], not of shape {inputs.shape}")
+    if mask is not None and (mask.shape != inputs.shape[:2] or mask.dtype != jnp.bool_):
+        raise UserError(
+            f"{name}: mask must be bool of shape {inputs.shape[:2]}, not {mask.dtype} of shape {mask.shape}"
+        )
+
+
+class Recurrent(nn.Module):
+    """What can stand in a Bidirectional or a Stacked: `run` gives everything, `__call__` what was asked for."""
+
+    def run(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        initial_state: Any = None,
+        train: bool = False,
+        sequences: bool = True,
+        **options: Any,
+    ) -> tuple[Any, Any, Any]:
+        """-> (outputs of all steps [B, T, ...], output of the last step [B, ...], final state).
+
+        Without `sequences` the first may be None.
+        """
+        raise NotImplementedError
+
+    def wants(self) -> tuple[bool, bool]:
+        """(return_sequences, return_state)."""
+        return self.return_sequences, self.return_state  # type: ignore[attr-defined]
+
+    def __call__(
+        self,
+        inputs: jax.Array | Tokens,
+        mask: jax.Array | None = None,
+        initial_state: Any = None,
+        train: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Run the layer.
+
+        Args:
+          inputs: [B, T, D], or Tokens.
+          mask: [B, T] bool; False steps hold the state. None: all steps are real.
+          initial_state: a final state of this layer (feed that of the piece before to stream); None: zeros.
+            SimpleRNN and GRU: h [B, U]; LSTM: (h, c); Bidirectional: (forward, backward); Stacked: one per layer.
+          train: whether dropout and zoneout act; they draw from the rng collection "dropout".
+          options: what `run` takes besides.
+
+        Returns:
+          the output of the last step [B, U], or of all steps [B, T, U] with return_sequences; with return_state
+          (that, final state).
+
+        Raises:
+          UserError: shapes, rates or names that make no sense, or a backend that cannot do what is asked.
+        """
+        sequences, wants_state = self.wants()
+        outputs, last, state = self.run(inputs, mask, initial_state, train, sequences, **options)
+        chosen = outputs if sequences else last
+        return (chosen, state) if wants_state else chosen
+
+
+class RNN(Recurrent):
+    """Any cell along time: a Linen module (carry, x) -> (carry, y) with `initialize_carry(rng, input_shape)`.
+
+    Flax's own cells fit (`nn.LSTMCell(16)`, ...), and so do those of `seqjax.layers.cells`. `train` is accepted, so
+    that this layer can stand where the others do, and not used: a cell decides for itself.
+    """
+
+    cell: nn.Module
+    return_sequences: bool = False
+    return_state: bool = False
+    reverse: bool = False
+
+    def run(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        initial_state: Any = None,
+        train: bool = False,
+        sequences: bool = True,
+        **options: Any,
+    ) -> tuple[Any, Any, Any]:
+        """As in `Recurrent`; no options."""
+        del train, sequences
+        check_inputs("RNN", inputs, mask)
+        inputs = _dense(inputs)
+        if options:
+            raise UserError(f"RNN: unknown option {', '.join(options)}")
+        if initial_state is None:
+            shape = (inputs.shape[0], *inputs.shape[2:])
+            initial_state = self.cell.initialize_carry(jax.random.key(0), shape)  # type: ignore[attr-defined]
+        state, outputs = scan_cell(self.cell, initial_state, inputs, mask, reverse=self.reverse)
+        return outputs, jax.tree.map(lambda y: y[:, 0 if self.reverse else -1], outputs), state
+
+
+class RecurrentLayer(Recurrent):
+    """What SimpleRNN, LSTM and GRU share. The parameters lie below "cell", whatever the backend."""
+
+    units: int
+    return_sequences: bool = False
+    return_state: bool = False
+    reverse: bool = False
+    """From the last step to the first. Outputs stay aligned; the last output is the one after t = 0."""
+    activation: str | Activation = "tanh"
+    dropout: float = 0.0
+    """Of the input: one mask per example for all steps and gates."""
+    recurrent_dropout: float = 0.0
+    """Of h on its way into the gates: one mask per example and gate for all steps, scaled 1/(1-rate), as Keras 3."""
+    tied: bool = False
+    """One recurrent dropout mask for all gates (Gal and Ghahramani 2016)."""
+    zoneout: float = 0.0
+    """In training each element of the state keeps its old value so often; otherwise the expected value is taken."""
+    layer_norm: bool = False
+    initializer: str = "keras"
+    kernel_init: Initializer | None = None
+    recurrent_init: Initializer | None = None
+    bias_init: Initializer | None = None
+    dtype: Any = None
+    param_dtype: Any = jnp.float32
+    backend: str = "auto"
+
+    cell_class: ClassVar[type[RecurrentCell]]
+    fused_cell: ClassVar[fused_cells.FusedCell]
+
+    def cell_options(self) -> dict[str, Any]:
+        """Fields of the cell that only this layer has."""
+        return {}
+
+    def setup(self) -> None:
+        """Check the rates and make the cell."""
+        check_least("units", self.units, 1)
+        for name in ("dropout", "recurrent_dropout", "zoneout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{type(self).__name__}: {name}={getattr(self, name)} is not in [0, 1)")
+        shared = (
+            "units",
+            "activation",
+            "layer_norm",
+            "initializer",
+            "kernel_init",
+            "recurrent_init",
+            "bias_init",
+        )
+        options = {name: getattr(self, name) for name in (*shared, "dtype", "param_dtype")}
+        self.cell = self.cell_class(**options, **self.cell_options())
+        self.input_dropout = nn.Dropout(self.dropout, broadcast_dims=(1,))
+
+    def prepare(
+        self, inputs: Any, mask: Any, initial_state: Any, train: bool, recurrent_mask: Any
+    ) -> tuple[Choice, jax.Array | Tokens, Direction]:
+        """Check, draw the masks, pick the backend: all that comes before the first step."""
+        check_inputs(type(self).__name__, inputs, mask)
+        parameters = self.cell.parameters(inputs.shape[-1])  # declared here: they start alike in every backend
+        if initial_state is None:
+            initial_state = self.cell.initialize_carry(None, (inputs.shape[0], inputs.shape[2]))
+        if train and self.dropout > 0:
+            inputs = self.input_dropout(_dense(inputs), deterministic=False)
+        if recurrent_mask is None:
+            recurrent_mask = self._draw_recurrent_mask(inputs.shape[0], train)
+        choice = choose(self, masked=mask is not None, dropped=recurrent_mask is not None)
+        state = initial_state if isinstance(initial_state, tuple) else (initial_state,)
+        return choice, inputs, Direction(parameters, state, recurrent_mask, self.reverse)
+
+    def run(
+        self,
+        inputs: jax.Array | Tokens,
+        mask: jax.Array | None = None,
+        initial_state: Any = None,
+        train: bool = False,
+        sequences: bool = True,
+        recurrent_mask: jax.Array | None = None,
+    ) -> tuple[Any, jax.Array, Any]:
+        """As in `Recurrent`; recurrent_mask [G or 1, B, U] takes the place of a drawn recurrent dropout mask."""
+        choice, inputs, direction = self.prepare(inputs, mask, initial_state, train, recurrent_mask)
+        if choice.backend in ONE_CALL:
+            ((outputs, state),) = ONE_CALL[choice.backend](self.fused_cell, [direction], inputs, mask, sequences)
+        elif choice.backend == "cudnn":
+            outputs, state = cudnn.run(
+                direction.parameters, _dense(inputs), mask, direction.state, reverse=self.reverse
+            )
+        else:
+            outputs, state = self._scan(_dense(inputs), mask, direction, train)
+        return self.finish(inputs, outputs, state)
+
+    def finish(self, inputs: Any, outputs: Any, state: fused_cells.State) -> tuple[Any, jax.Array, Any]:
+        """-> (outputs or None, last output, state as this layer hands it out)."""
+        dtype = self.cell.output_dtype(inputs)
+        outputs = None if outputs is None else outputs.astype(dtype)
+        return outputs, state[0].astype(dtype), state if self.fused_cell.states > 1 else state[0]
+
+    def _scan(self, inputs: Any, mask: Any, direction: Direction, train: bool) -> tuple[Any, Any]:
+        keys = None
+        if train and self.zoneout > 0:
+            keys = jax.random.split(self.make_rng("dropout"), inputs.shape[1])
+        carry = direction.state if self.fused_cell.states > 1 else direction.state[0]
+        carry, outputs = scan_cell(
+            self.cell,
+            carry,
+            inputs,
+            mask,
+            reverse=self.reverse,
+            drop=direction.drop,
+            zoneout=self.zoneout,
+            zoneout_keys=keys,
+        )
+        return outputs, carry if isinstance(carry, tuple) else (carry,)
+
+    def _draw_recurrent_mask(self, batch: int, train: bool) -> jax.Array | None:
+        if not train or self.recurrent_dropout == 0:
+            return None
+        keep = 1 - self.recurrent_dropout
+        shape = (1 if self.tied else self.cell.gates, batch, self.units)
+        dtype = jnp.promote_types(self.param_dtype, jnp.float32)
+        return jax.random.bernoulli(self.make_rng("dropout"), keep, shape).astype(dtype) / keep
+
+
+class SimpleRNN(RecurrentLayer):
+    """Elman's recurrent layer: see `cells.SimpleRNNCell` for the equation."""
+
+    cell_class = SimpleRNNCell
+    fused_cell = fused_cells.SIMPLE_RNN
+
+
+class LSTM(RecurrentLayer):
+    """The LSTM layer: see `cells.LSTMCell` for the equations. Its state is (h, c)."""
+
+    recurrent_activation: str | Activation = "sigmoid"
+    peephole: str = "none"
+    """none, diagonal or full: the lecture's term dot(c, Vo)."""
+
+    cell_class = LSTMCell
+    fused_cell = fused_cells.LSTM
+
+    def cell_options(self) -> dict[str, Any]:
+        """The recurrent activation and the peephole."""
+        return {"recurrent_activation": self.recurrent_activation, "peephole": self.peephole}
+
+
+class GRU(RecurrentLayer):
+    """The GRU layer: see `cells.GRUCell` for the equations."""
+
+    recurrent_activation: str | Activation = "sigmoid"
+    reset_after: bool = True
+
+    cell_class = GRUCell
+    fused_cell = fused_cells.GRU
+
+    def cell_options(self) -> dict[str, Any]:
+        """The recurrent activation and where the reset gate acts."""
+        return {"recurrent_activation": self.recurrent_activation, "reset_after": self.reset_after}

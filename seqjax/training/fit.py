@@ -1,0 +1,285 @@
+"""The training loop over epochs: progress, checkpoints, signals, the finished run's results.
+
+    main -> fit -> train.Program.train -> train_step
+
+A run asks for its computations one by one (`Training.work`) and does not care who answers: its own program, or one
+that computes the same for other seeds in the same call (`seqjax.runs.together`).
+
+Legend: S steps in an epoch.
+"""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seqjax.data.dataset import Arrays, Dataset, Requests
+from seqjax.data.pipeline import Batches, batches, steps_per_epoch
+from seqjax.errors import RunStoppedError, UserError
+from seqjax.experiment import Experiment
+from seqjax.training.checkpoint import Checkpoints
+from seqjax.training.interrupt import Interrupt
+from seqjax.training.program import Program, Settings, TrainState, count_parameters, create_state, float_means, no_sums
+from seqjax.training.progress import Progress, scores
+from seqjax.training.workdir import Row, Workdir
+
+Report = tuple[int, dict[str, jax.Array]]  # step, what the device says of it
+Place = tuple[int, int]  # epochs finished, steps done
+
+
+class Train(NamedTuple):
+    """Wanted next: `Program.train`."""
+
+    place: Place
+    state: TrainState
+    batch: Batches
+
+
+class Evaluate(NamedTuple):
+    """Wanted next: `Program.evaluate`."""
+
+    place: Place
+    params: Any
+    part: str
+
+
+Request = Train | Evaluate
+Work = Generator[Request, Any, Row]
+
+
+def fit(experiment: Experiment, dataset: Dataset, workdir: Workdir, settings: Settings) -> Row:
+    """Train, or resume, in a claimed workdir, then test the best epoch; returns what results.json says of it.
+
+    Raises:
+      RunStoppedError: a signal came and the run was saved, or the loss became infinite or NaN and the last good
+        checkpoint is kept.
+      UserError: the workdir's checkpoints are damaged.
+    """
+    with Interrupt() as interrupt:
+        training = Training(experiment, Program(experiment, dataset, settings), workdir, interrupt)
+        try:
+            return training.run()
+        finally:
+            training.close()
+
+
+def restore_best(workdir: Workdir, params: Any, step: int | None = None) -> tuple[int, Any]:
+    """The best checkpoint's step and parameters.
+
+    Args:
+      workdir: of a run that has finished at least one epoch.
+      params: a tree of the same structure, shapes and types.
+      step: of the best epoch, where it is known.
+
+    Raises:
+      UserError: there is none yet, or it is damaged.
+    """
+    folder = workdir.path / "checkpoints" / "best"
+    if not folder.is_dir():
+        raise UserError(f"workdir {workdir.path} has no best checkpoint yet; train it first (--mode=train)")
+    checkpoints = Checkpoints(folder)
+    try:
+        restored = checkpoints.restore(params, step)
+    finally:
+        checkpoints.close()
+    if restored is None:
+        raise UserError(f"workdir {workdir.path} has no best checkpoint yet; train it first (--mode=train)")
+    return restored
+
+
+def predictions(experiment: Experiment, requests: Requests, workdir: Workdir) -> Iterator[np.ndarray]:
+    """The best checkpoint's output for every example, in order.
+
+    Raises:
+      UserError: there is no best checkpoint.
+    """
+    if not len(requests.ids):
+        return
+    example = requests.gather(requests.arrays, requests.ids[:1])
+    _, params = restore_best(workdir, create_state(experiment, example).params)
+    arrays = jax.device_put(dict(requests.arrays))
+
+    @jax.jit
+    def apply(params: Any, arrays: Arrays, ids: jax.Array) -> jax.Array:
+        return experiment.model.apply({"params": params}, requests.gather(arrays, ids))
+
+    size = min(experiment.batch_size, len(requests.ids))
+    for batch in batches(requests.ids, batch_size=size, start=0, stop=steps_per_epoch(len(requests.ids), size)):
+        outputs = jax.device_get(apply(params, arrays, batch.ids[0]))
+        yield from outputs[batch.weights[0] > 0]
+
+
+@jax.jit
+def _is_finite(state: TrainState) -> jax.Array:
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.params)]
+    return jnp.all(jnp.asarray([*finite, state.bad_step == 0]))
+
+
+class Training:
+    """One run in one workdir."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        program: Program,
+        workdir: Workdir,
+        interrupt: Interrupt,
+        progress: Callable[[int, int], Any] = Progress,
+    ):
+        """Restores the newest checkpoint, or creates and saves the initial state.
+
+        Args:
+          experiment: the run's; its seed may be another than that of the program's.
+          program: what computes.
+          workdir: claimed.
+          interrupt: asked after each dispatch whether to leave.
+          progress: makes what the run reports to, a `Progress` or alike, from its examples in all and done.
+        """
+        self.experiment, self.program, self.workdir, self.interrupt = experiment, program, workdir, interrupt
+        dataset = program.dataset
+        self.shown = ("loss", *experiment.metrics)
+        self.examples = len(dataset.parts["train"])
+        self.epoch_steps = steps_per_epoch(self.examples, experiment.batch_size)
+        self.latest = Checkpoints(workdir.path / "checkpoints" / "latest")
+        self.best = Checkpoints(workdir.path / "checkpoints" / "best")
+        initial = program.place(create_state(experiment, dataset.example(), dataset.initial))
+        step, self.state = self.latest.restore(initial) or (None, initial)
+        self.rows = workdir.keep_rows(int(self.state.epoch))
+        self.saved_at = time.monotonic()
+        if step is None:
+            self._save(0)
+        self.progress = progress(self.examples * experiment.epochs, self._examples_in(step or 0))
+
+    def run(self) -> Row:
+        """All of it, answered by the run's own program; returns what results.json says of it."""
+        work = self.work()
+        answer: Any = None
+        while True:
+            try:
+                request = work.send(answer)
+            except StopIteration as finished:
+                return finished.value
+            if isinstance(request, Train):
+                answer = self.program.train(request.state, request.batch)
+            else:
+                answer = self.program.evaluate(request.params, request.part)
+
+    def work(self) -> Work:
+        """Epochs until done, then the best one's test: yields what it wants computed, is sent the answers."""
+        if step := int(self.state.step):
+            self.progress.line(f"resuming at step {step} of {self.epoch_steps * self.experiment.epochs}")
+        while (epoch := int(self.state.epoch)) < self.experiment.epochs:
+            started = time.monotonic()
+            rate = yield from self._train_epoch(epoch)
+            yield from self._finish_epoch(epoch, started, rate)
+        return (yield from self._results())
+
+    def close(self) -> None:
+        """Finish writing checkpoints."""
+        self.progress.close()
+        self.latest.close()
+        self.best.close()
+
+    def _train_epoch(self, epoch: int) -> Generator[Request, Any, float]:
+        """The rest of an epoch; returns examples per second. The host never waits for the steps just dispatched."""
+        start, stop = int(self.state.step), (epoch + 1) * self.epoch_steps
+        title = f"epoch {epoch + 1}/{self.experiment.epochs}"
+        began = time.monotonic()
+        unread: Report | None = None
+        for batch in self.program.batches("train", start, stop, self.experiment.seed):
+            self.state, report = yield Train((epoch, batch.step), self.state, batch)
+            step = batch.step + len(batch.ids)
+            self._read(unread, title)  # of the dispatch before: the device is busy with this one
+            unread = (step, report)
+            if step < stop:
+                self._pause(step)
+        self._read(unread, title)
+        return (self._examples_in(stop) - self._examples_in(start)) / max(time.monotonic() - began, 1e-9)
+
+    def _pause(self, step: int) -> None:
+        """Within an epoch: save if it is time, leave if a signal came."""
+        due = time.monotonic() - self.saved_at >= self.program.settings.checkpoint_seconds
+        if due or self.interrupt.signal is not None:
+            self._save(step)
+        self._leave_if_asked(step)
+
+    def _leave_if_asked(self, step: int) -> None:
+        if self.interrupt.signal is not None:
+            self.latest.wait()
+            raise self.interrupt.error(step)
+
+    def _save(self, step: int) -> None:
+        if not _is_finite(self.state):
+            raise self._not_finite(int(self.state.bad_step) or step)
+        self.latest.save(step, self.state)
+        self.saved_at = time.monotonic()
+
+    def _read(self, report: Report | None, title: str) -> None:
+        if report is None:
+            return
+        step, device_values = report
+        values = jax.device_get(device_values)
+        if bad_step := int(values.pop("bad_step")):
+            raise self._not_finite(bad_step)
+        self.progress.update(self._examples_in(step), title, {name: float(values[name]) for name in self.shown})
+
+    def _not_finite(self, step: int) -> RunStoppedError:
+        self.latest.wait()
+        return RunStoppedError(
+            f"the loss is not finite at step {step}; the last good checkpoint is that of step "
+            f"{self.latest.steps()[0]} in {self.latest.folder}; try a lower learning rate"
+        )
+
+    def _finish_epoch(self, epoch: int, started: float, rate: float) -> Generator[Request, Any, None]:
+        """Evaluate; write the row, then the best checkpoint, then the latest: each refers only to what is on disk."""
+        step = (epoch + 1) * self.epoch_steps
+        train = float_means(jax.device_get(self.state.sums))
+        validation = yield Evaluate((epoch, step), self.state.params, "validation")
+        if not np.isfinite(validation["loss"]):
+            raise self._not_finite(step)
+        row = {"epoch": epoch + 1, "step": step, "train": train, "validation": validation}
+        row |= {"seconds": round(time.monotonic() - started, 3), "examples_per_second": round(rate, 1)}
+        self.workdir.append_row(row)
+        self.rows.append(row)
+        if self._best_epoch() == epoch + 1:
+            self.best.save(step, self.state.params)
+            self.best.wait()
+        sums = self.program.place(no_sums(self.experiment))
+        self.state = self.state.replace(epoch=self.state.epoch + 1, sums=sums)
+        self._save(step)
+        self.progress.line(
+            f"epoch {epoch + 1}/{self.experiment.epochs}  {scores(train)}  validation {scores(validation)}  "
+            f"{rate:,.0f} examples/s  {row['seconds']:.1f} s"
+        )
+        self._leave_if_asked(step)
+
+    def _results(self) -> Work:
+        """Restore the best epoch's parameters and test them. Without epochs these are the initial ones."""
+        best_epoch = self._best_epoch()
+        if best_epoch == 0:
+            self.best.save(0, self.state.params)
+        self.best.wait()
+        step, params = restore_best(self.workdir, self.state.params, best_epoch * self.epoch_steps)
+        best_epoch = step // self.epoch_steps  # an earlier one, if the best was damaged and a warning given
+        place = (self.experiment.epochs, int(self.state.step))
+        rates = [row["examples_per_second"] for row in self.rows]
+        return {
+            "parameters": count_parameters(params),
+            "best_epoch": best_epoch,
+            "validation": (yield Evaluate(place, params, "validation")),
+            "test": (yield Evaluate(place, params, "test")),
+            "seconds": round(sum(row["seconds"] for row in self.rows), 3),
+            "examples_per_second": float(np.median(rates)) if rates else None,
+        }
+
+    def _best_epoch(self) -> int:
+        """The epoch with the lowest validation loss, the first of equals; 0 before the first."""
+        return min(self.rows, key=lambda row: row["validation"]["loss"], default={"epoch": 0})["epoch"]
+
+    def _examples_in(self, step: int) -> int:
+        """Examples seen in the first `step` steps: the last batch of an epoch may be short."""
+        epochs, steps = divmod(step, self.epoch_steps)
+        return epochs * self.examples + min(steps * self.experiment.batch_size, self.examples)

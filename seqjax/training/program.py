@@ -1,0 +1,344 @@
+"""State, train step, evaluate step, and the program compiled from them: the only place with jit, donation, devices.
+
+All randomness is a function of (seed, step): the dropout key is fold_in(key, step), and batch k is f(seed, k). So an
+interrupted run that resumes from a checkpoint writes the same bytes as an uninterrupted one.
+
+Legend: B batch, K steps in one dispatch.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct, traverse_util
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from seqjax.data.dataset import Arrays, Dataset
+from seqjax.data.pipeline import Batches, batches, steps_per_epoch
+from seqjax.errors import UserError, check_least
+from seqjax.experiment import Experiment
+from seqjax.layers.composite import runs_apart, runs_in_one_call
+from seqjax.layers.sharding import DATA, DIRECTIONS, make_mesh
+from seqjax.models.forecasters import ConvForecaster
+
+LARGE_TABLE = 1 << 20
+"""From so many entries on an embedding is kept by columns where two devices run a direction each, with what the
+optimizer knows of it; a smaller one is whole on both."""
+
+SMALL_STEP = 1 << 20
+"""Up to so many entries in the inputs of a batch, a step is so short that the time between dispatches tells."""
+
+Tree = TypeVar("Tree")
+Sums = dict[str, jax.Array]
+Stack = tuple[Any, Any]  # ids [K, B], weights [K, B]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How to run, not what: the score does not depend on them."""
+
+    steps_per_dispatch: int | None = None
+    """Steps in one call of the compiled program (fewer at the end of an epoch); None: see the function."""
+    checkpoint_seconds: float = 30.0
+    """Between checkpoints within an epoch; each epoch also ends with one."""
+
+    devices: int | None = None
+    """That share the work of each batch; see `shared_by`."""
+
+    def __post_init__(self):
+        for name in ("steps_per_dispatch", "devices"):
+            if getattr(self, name) is not None:
+                check_least(name, getattr(self, name), 1)
+
+
+class TrainState(struct.PyTreeNode):
+    """All that a checkpoint has to hold."""
+
+    step: jax.Array
+    epoch: jax.Array
+    """Epochs finished, evaluation included."""
+    params: Any
+    opt_state: optax.OptState
+    key: jax.Array
+    sums: Sums
+    """Weighted sums over the epoch so far of the loss, the metrics and (`weight`) the weights."""
+    bad_step: jax.Array
+    """The first step (from 1) whose loss was not finite, or 0."""
+
+
+def create_state(experiment: Experiment, inputs: Any, initial: Mapping[str, Any] | None = None) -> TrainState:
+    """The state before the first step, from the experiment's seed and the data's initial values alone.
+
+    Args:
+      experiment: whose model it is.
+      inputs: of any one example, [1, ...], for the shapes.
+      initial: `Dataset.initial`: values laid over the model's own.
+
+    Raises:
+      UserError: an initial value whose path or shape is not that of a parameter.
+    """
+    params_key, key = jax.random.split(jax.random.key(experiment.seed))
+
+    def create(inputs: Any, initial: Mapping[str, Any]) -> TrainState:
+        params = experiment.model.init({"params": params_key}, inputs).get("params", {})
+        params = _laid_over(params, initial)
+        return TrainState(
+            step=jnp.int32(0),
+            epoch=jnp.int32(0),
+            params=params,
+            opt_state=experiment.optimizer.init(params),
+            key=key,
+            sums=no_sums(experiment),
+            bad_step=jnp.int32(0),
+        )
+
+    return jax.jit(create)(inputs, dict(initial or {}))
+
+
+def _laid_over(params: Any, initial: Mapping[str, Any]) -> Any:
+    """The parameters with some of them replaced, each under its path."""
+    flat: dict[str, Any] = dict(traverse_util.flatten_dict(params, sep="/"))
+    for path, value in initial.items():
+        shape = flat[path].shape if path in flat else "none"
+        if shape != value.shape:
+            raise UserError(f"the initial values of {path} have shape {value.shape}, the model's {shape}")
+        flat[path] = jnp.asarray(value, flat[path].dtype)
+    return traverse_util.unflatten_dict(flat, sep="/")
+
+
+def count_parameters(params: Any) -> int:
+    """Trained and untrained parameters together."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def no_sums(experiment: Experiment) -> Sums:
+    """The sums before the first example."""
+    return {name: jnp.float32(0) for name in ("loss", *experiment.metrics, "weight")}
+
+
+def _sums(experiment: Experiment, outputs: jax.Array, targets: jax.Array, weights: jax.Array) -> Sums:
+    functions = {"loss": experiment.loss, **experiment.metrics}
+    sums = {name: jnp.sum(weights * function(outputs, targets)) for name, function in functions.items()}
+    return sums | {"weight": jnp.sum(weights)}
+
+
+def means(sums: Mapping[str, Any]) -> dict[str, Any]:
+    """Weighted means from weighted sums, the loss first."""
+    names = sorted(sums.keys() - {"weight"}, key=lambda name: name != "loss")  # jit has sorted a dict's keys
+    return {name: sums[name] / sums["weight"] for name in names}
+
+
+def float_means(sums: Mapping[str, Any]) -> dict[str, float]:
+    """`means` for people and JSON, from sums on the host."""
+    return {name: float(value) for name, value in means(sums).items()}
+
+
+def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None) -> Mesh:
+    """The devices that share the work of each batch, as a mesh.
+
+    Args:
+      experiment: whose batches they are.
+      dataset: for the kind of inputs.
+      count: how many; None is all accelerators, or as many CPU devices (`seqjax.runtime` makes one for each of two
+        cores) as gain. These are all for a recurrence or convolutions over measurements: their steps are too small
+        for XLA to share out, so half a batch on each core is 1.7 (W1, W2) or 1.2 times (W5) as fast. They are two for
+        a bidirectional recurrence over embedded tokens, each with one direction (W3). They are one for the rest, whose
+        large products and tables XLA shares out itself (W3b, W4: a loss or nothing).
+
+    Raises:
+      UserError: there are not so many, or the batch does not divide over them.
+    """
+    found = jax.devices()
+    cpu = found[0].platform == "cpu" and jax.process_count() == 1
+    apart = cpu and len(found) >= 2 and count in (None, 2) and runs_apart(experiment.model)
+    if apart:
+        return make_mesh(found[:2], DIRECTIONS)
+    if count is None and cpu:
+        measured = all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(dataset.example()))
+        able = runs_in_one_call(experiment.model) or isinstance(experiment.model, ConvForecaster)
+        gains = measured and able and experiment.batch_size % len(found) == 0
+        count = len(found) if gains else 1
+    count = count or len(found)
+    if count > len(found):
+        raise UserError(f"devices={count}: there are only {len(found)}")
+    if experiment.batch_size % count:
+        raise UserError(f"batch_size {experiment.batch_size} does not divide over {count} devices")
+    return make_mesh(found[:count], DATA)
+
+
+def steps_per_dispatch(experiment: Experiment, dataset: Dataset, count: int | None = None) -> int:
+    """How many steps one dispatch holds.
+
+    Args:
+      experiment: whose batches they are.
+      dataset: for the size of the inputs.
+      count: how many; None is 32 small steps or 8 large ones (on two cores W1 gains 7 % in training and 16 % in
+        inference by 32). It is one where batches are grouped by length: the next one has another shape.
+    """
+    if dataset.lengths is not None:
+        return 1
+    entries = experiment.batch_size * sum(leaf.size for leaf in jax.tree.leaves(dataset.example()))
+    return count or (32 if entries <= SMALL_STEP else 8)
+
+
+def make_train_step(
+    experiment: Experiment, gather: Callable
+) -> Callable[[TrainState, Stack, Arrays], tuple[TrainState, jax.Array]]:
+    """A pure function (state, (ids [B], weights [B]), arrays) -> (state, loss), the body of a scan."""
+
+    def train_step(state: TrainState, batch: Stack, arrays: Arrays) -> tuple[TrainState, jax.Array]:
+        ids, weights = batch
+        inputs, targets = gather(arrays, ids)
+        rngs = {"dropout": jax.random.fold_in(state.key, state.step)}
+
+        def objective(params: Any) -> tuple[jax.Array, Sums]:
+            outputs = experiment.model.apply({"params": params}, inputs, train=True, rngs=rngs)
+            sums = _sums(experiment, outputs, targets, weights)
+            return sums["loss"] / sums["weight"], sums
+
+        (loss, sums), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
+        updates, opt_state = experiment.optimizer.update(gradients, state.opt_state, state.params)
+        step = state.step + 1
+        return state.replace(
+            step=step,
+            params=optax.apply_updates(state.params, updates),
+            opt_state=opt_state,
+            sums=jax.tree.map(jnp.add, state.sums, sums),
+            bad_step=jnp.where((state.bad_step == 0) & ~jnp.isfinite(loss), step, state.bad_step),
+        ), loss
+
+    return train_step
+
+
+def make_evaluate_step(experiment: Experiment, gather: Callable) -> Callable[[Sums, Stack, Any, Arrays], Sums]:
+    """A pure function (sums, (ids [B], weights [B]), params, arrays) -> sums with this batch added."""
+
+    def evaluate_step(sums: Sums, batch: Stack, params: Any, arrays: Arrays) -> Sums:
+        ids, weights = batch
+        inputs, targets = gather(arrays, ids)
+        outputs = experiment.model.apply({"params": params}, inputs)
+        return jax.tree.map(jnp.add, sums, _sums(experiment, outputs, targets, weights))
+
+    return evaluate_step
+
+
+class Program:
+    """The pure functions compiled for the devices at hand, which share the work of a batch as `shared_by` says.
+
+    `seqjax.runs.together.ManyProgram` is the same of many runs: it vmaps `train_steps` and `evaluate_steps`.
+    """
+
+    def __init__(self, experiment: Experiment, dataset: Dataset, settings: Settings):
+        """Puts the arrays on every device; compiles at first use."""
+        self.experiment, self.dataset, self.settings = experiment, dataset, settings
+        self.mesh = mesh = shared_by(experiment, dataset, settings.devices)
+        self.steps_per_dispatch = steps_per_dispatch(experiment, dataset, settings.steps_per_dispatch)
+        self._whole = NamedSharding(mesh, PartitionSpec())
+        self._split = NamedSharding(mesh, PartitionSpec(None, DATA) if DATA in mesh.shape else PartitionSpec())
+        self.arrays = jax.device_put(dict(dataset.arrays), self._whole)
+        self._before: Any = None
+        stack, whole = (self._split, self._split), self._whole
+
+        def train(state: Any, stack: Stack, arrays: Arrays, length: int | None) -> tuple[Any, Any]:
+            return self._kept(self.train_steps(state, stack, arrays, length))
+
+        self._train = jax.jit(train, donate_argnums=0, static_argnums=3, in_shardings=(None, stack, whole))
+        shardings = {"in_shardings": (whole, stack, None, whole), "out_shardings": whole}
+        self._evaluate = jax.jit(self.evaluate_steps, static_argnums=4, **shardings)
+
+    def train_steps(
+        self, state: TrainState, stack: Stack, arrays: Arrays, length: int | None, experiment: Experiment | None = None
+    ) -> tuple[TrainState, dict[str, jax.Array]]:
+        """K steps, pure: -> (state, means of the epoch so far and `bad_step`). experiment: if not the program's own."""
+        train_step = make_train_step(experiment or self.experiment, self.dataset.cut(length))
+        state, _ = jax.lax.scan(lambda carry, batch: train_step(carry, batch, arrays), state, stack)
+        return state, means(state.sums) | {"bad_step": state.bad_step}
+
+    def evaluate_steps(
+        self,
+        sums: Sums,
+        stack: Stack,
+        params: Any,
+        arrays: Arrays,
+        length: int | None,
+        experiment: Experiment | None = None,
+    ) -> Sums:
+        """K batches, pure: -> the sums with them added. experiment: if not the program's own."""
+        evaluate_step = make_evaluate_step(experiment or self.experiment, self.dataset.cut(length))
+        add = lambda carry, batch: (evaluate_step(carry, batch, params, arrays), None)
+        return jax.lax.scan(add, sums, stack)[0]
+
+    def place(self, tree: Tree) -> Tree:
+        """A tree of arrays, whole on every device; large tables by columns where each device has a direction."""
+        return jax.device_put(tree, self._shardings(tree))
+
+    def _kept(self, tree: Tree) -> Tree:
+        """A result within the compiled program, where `place` would put it."""
+        return jax.lax.with_sharding_constraint(tree, self._shardings(tree))
+
+    def _shardings(self, tree: Any) -> Any:
+        def sharding(path: Any, leaf: jax.Array) -> NamedSharding:
+            table = getattr(path[-1], "key", None) == "embedding" if path else False
+            apart = DIRECTIONS in self.mesh.shape and table and leaf.size >= LARGE_TABLE and leaf.shape[1] % 2 == 0
+            return NamedSharding(self.mesh, PartitionSpec(None, DIRECTIONS)) if apart else self._whole
+
+        return jax.tree_util.tree_map_with_path(sharding, tree)
+
+    def batches(self, part: str, start: int, stop: int, seed: int | None = None):
+        """Batches of a part, the slice of this host, `steps_per_dispatch` of them together."""
+        ids, lengths = self.dataset.parts[part], self.dataset.lengths
+        return batches(
+            ids,
+            batch_size=self.experiment.batch_size,
+            start=start,
+            stop=stop,
+            seed=seed,
+            stack=self.steps_per_dispatch,
+            lengths=None if lengths is None else lengths[ids],
+            host=jax.process_index(),
+            hosts=jax.process_count(),
+        )
+
+    def train(self, state: Tree, batch: Batches) -> tuple[Tree, Any]:
+        """`train_steps` in one dispatch; the state's buffers are donated."""
+        with jax.set_mesh(self.mesh):
+            state, report = self._train(state, self._stack(batch), self.arrays, batch.length)
+        self._follow(report)
+        return state, report
+
+    def evaluate(self, params: Any, part: str) -> dict[str, float]:
+        """Means of the loss and the metrics over a part, every example once."""
+        return float_means(self.sums(params, part, no_sums(self.experiment)))
+
+    def sums(self, params: Any, part: str, sums: Tree) -> Tree:
+        """`evaluate_steps` over a part, added to `sums`; on the host."""
+        steps = steps_per_epoch(len(self.dataset.parts[part]), self.experiment.batch_size)
+        return self.sums_of(params, self.batches(part, 0, steps), sums)
+
+    def sums_of(self, params: Any, batches: Iterable[Batches], sums: Tree) -> Tree:
+        """`sums` over any batches."""
+        sums, params = jax.device_put((sums, params), self._whole)  # tables too: nothing changes them here
+        for batch in batches:
+            with jax.set_mesh(self.mesh):
+                sums = self._evaluate(sums, self._stack(batch), params, self.arrays, batch.length)
+            self._follow(sums)
+        return jax.device_get(sums)
+
+    def _follow(self, result: Any) -> None:
+        """Wait for the dispatch before, while the device is busy with that of `result`.
+
+        With 40 dispatches on their way two CPU devices were seen to wait for each other for ever (jaxlib 0.10).
+        """
+        jax.block_until_ready(self._before)
+        self._before = result
+
+    def _stack(self, batch: Batches) -> Stack:
+        if jax.process_count() == 1:
+            return batch.ids, batch.weights
+        ids, weights = (
+            jax.make_array_from_process_local_data(self._split, array) for array in (batch.ids, batch.weights)
+        )
+        return ids, weights
