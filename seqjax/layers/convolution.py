@@ -28,7 +28,7 @@ class Conv1D(nn.Module):
         """[T, D, B] -> [T - width + 1, filters, B]; kernel [width, D, filters], as Keras and Linen have it."""
         check_count("Conv1D: filters", self.filters)
         check_count("Conv1D: width", self.width)
-        inputs = as_array("Conv1D: inputs", inputs, "real", ("time", "features", "batch"))
+        inputs = as_array("Conv1D: inputs", inputs, "real numbers", ("time", "features", "batch"))
         kernel = self.param("kernel", glorot_uniform, (self.width, inputs.shape[1], self.filters))
         bias = self.param("bias", nn.initializers.zeros, (self.filters,))
         return convolve(inputs, kernel) + bias[None, :, None]
@@ -46,8 +46,8 @@ def convolve(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
     Raises:
       UserError: other shapes, or numbers that are not real.
     """
-    kernel = as_array("a convolution: kernel", kernel, "real", ("width", "features", "filters"))
-    inputs = as_array("a convolution: inputs", inputs, "real", ("time", kernel.shape[1], "batch"))
+    kernel = as_array("a convolution: kernel", kernel, "real numbers", ("width", "features", "filters"))
+    inputs = as_array("a convolution: inputs", inputs, "real numbers", ("time", kernel.shape[1], "batch"))
     if not 1 <= kernel.shape[0] <= inputs.shape[0]:
         raise UserError(f"a convolution: a kernel {kernel.shape[0]} steps wide over {inputs.shape[0]} steps")
     dtype = jnp.result_type(inputs, kernel)

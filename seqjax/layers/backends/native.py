@@ -153,8 +153,6 @@ def _operands(cell: FusedCell, direction: Direction, inputs: Any, mask: Any) -> 
     ids, used = None, 0
     if isinstance(inputs, Tokens):
         (x, ids, used), kernel, bias = project_distinct(inputs, kernel, bias, _project), None, None
-    elif inputs.shape[2] == 0:
-        x, kernel, bias = jnp.broadcast_to(bias, (*inputs.shape[:2], len(bias))), None, None
     else:
         x = inputs.astype(dtype)
     inner = inner_bias(parameters["bias"])
