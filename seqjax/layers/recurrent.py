@@ -2,10 +2,10 @@
 
 Legend: B batch, T time, D features, U units, G gates. Inputs are [B, T, D], a mask is [B, T] bool (True: a real step).
 
-**A mask holds the state still**: `h = where(valid, new, h)`, and what stands at a masked step reaches neither outputs nor
-gradients, be it NaN. So right, left and scattered padding are all correct, in
+**A mask holds the state still**: `h = where(valid, new, h)`. So right, left and scattered padding are all correct, in
 both directions and without flipping sequences; the output at a masked step is the held output (as in Keras), and a
-row that is masked everywhere returns its initial state.
+row that is masked everywhere returns its initial state. What stands at a masked step, be it NaN, reaches neither
+outputs nor gradients.
 
 Randomness comes from the collection "dropout", once a call, and does not depend on the backend.
 """
@@ -211,9 +211,7 @@ class RecurrentLayer(Recurrent):
         if choice.backend in ONE_CALL:
             ((outputs, state),) = ONE_CALL[choice.backend](self.fused_cell, [direction], inputs, mask, sequences)
         elif choice.backend == "cudnn":
-            outputs, state = cudnn.run(
-                direction.parameters, dense(inputs), mask, direction.state, reverse=self.reverse
-            )
+            outputs, state = cudnn.run(direction.parameters, dense(inputs), mask, direction.state, reverse=self.reverse)
         else:
             outputs, state = self._scan(dense(inputs), mask, direction, train)
         return self.finish(inputs, outputs, state)

@@ -1,4 +1,4 @@
-"""What one model has and the other lacks is found, although it shows on few inputs: masks, bounds, a state of its own."""
+"""What one model has and the other lacks is found, though it shows on few inputs: masks, bounds, a state of its own."""
 
 from typing import Any
 
@@ -71,7 +71,9 @@ def test_a_mask_of_ids_is_imported_or_refused():
     assert difference < 1e-5
     unmasked = sequential(FULL, L.Embedding(20, 5), *tail())
     before = weights(unmasked)
-    with pytest.raises(UserError, match="padded with 0 at the end: one of them masks such steps and the other does not"):
+    with pytest.raises(
+        UserError, match="padded with 0 at the end: one of them masks such steps and the other does not"
+    ):
         to_keras(params, masked, unmasked, FULL)
     jax.tree.map(np.testing.assert_array_equal, weights(unmasked), before)
 
@@ -163,7 +165,7 @@ def test_what_pytorch_changes_or_cannot_run_is_refused():
         def forward(self, x):
             raise RuntimeError(f"no\nway {self.dense(x).shape}")
 
-    with pytest.raises(UserError, match="^the PyTorch module cannot be run on the example inputs: no$"):
+    with pytest.raises(UserError, match=r"^the PyTorch module cannot be run on the example inputs: no$"):
         from_torch(Broken(), nn.Dense(4), VECTORS)
 
 
