@@ -194,19 +194,17 @@ def existing_run() -> Workdir:
     return workdir
 
 
-def read_input(name: str) -> io.StringIO:
-    """The text of a file, or of stdin for `-`.
+def read_input(name: str) -> io.TextIOWrapper:
+    """The content of a file, or of stdin for `-`: to be read as text, or (`.buffer`) as a table in bytes.
 
     Raises:
-      UserError: there is no such file, or it is not UTF-8.
+      UserError: there is no such file.
     """
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return io.StringIO(data.decode("utf-8"))
     except OSError as error:
         raise UserError(f"--input={name} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"--input={name} is not UTF-8 text (byte {error.start})") from error
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="\n")
 
 
 def data_dir() -> Path:

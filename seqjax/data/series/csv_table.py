@@ -5,15 +5,17 @@ Legend: N rows in time, F columns. Rows are counted as lines of the file, from 1
 
 import csv
 import dataclasses
+import gzip
 import io
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from seqjax.data.series import weather
+from seqjax.data.series.table import Table
 from seqjax.errors import UserError
 
 EMPTY = ("", "na", "n/a", "nan", "null", "none", "?")
@@ -34,39 +36,69 @@ class Form:
     """Of the dates, as in `strptime`, or `unix`; by default ISO 8601 or one of `USUAL`."""
     missing: float | None = None
     """A number that stands for a missing value, besides `EMPTY`."""
+    encoding: str = ""
+    """Of the text, such as latin-1; by default UTF-8, or what a byte order mark says."""
+    decimal: str = "."
+    """Point or comma."""
+    thousands: str = ""
+    """What lies between groups of three digits: `,`, `.`, an apostrophe, a space; by default nothing."""
+    comment: str = ""
+    """What begins a line that is skipped, such as `#`."""
+    delimiter: str = ""
+    """Between cells; by default a comma, semicolon, tab or bar, whichever the header has most of. `space`: any blanks."""
+    sort: bool = False
+    """Sort the rows by time (within a series); otherwise unsorted ones are refused."""
+    series: str = ""
+    """The column that tells several series apart."""
+    doubled: str = ""
+    """Which of several rows with one time is kept: `first`, `last` or their `mean`; by default different ones are
+    refused, and equal ones left out."""
 
 
-def read(path: Path, form: Form, columns: Sequence[str] = ()) -> tuple[weather.Weather, int]:
-    """As `parse`, from a file; `.gz` and `.zip` are unpacked in memory.
+OLD = ("time", "format", "missing")
+"""The fields that have always been written."""
+
+
+def as_options(form: Form) -> dict[str, Any]:
+    """The fields of `form` as JSON takes them, later ones only where they are set: what was written before them stays.
+
+    `Form(**as_options(form)) == form`.
+    """
+    default = Form()
+    options = dataclasses.asdict(form)
+    return {key: value for key, value in options.items() if key in OLD or value != getattr(default, key)}
+
+
+def read(path: Path, form: Form, columns: Sequence[str] = ()) -> Table:
+    """As `parse`, from a file.
 
     Raises:
       UserError: as `parse`, or unreadable.
     """
-    repaired = 0
-
-    def parsed(text: str) -> weather.Weather:
-        nonlocal repaired
-        table, repaired = parse(text, str(path), form, columns)
-        return table
-
-    return weather.decoded(path, parsed), repaired
+    try:
+        return parse(path.read_bytes(), str(path), form, columns)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from error
 
 
-def parse(text: str, name: str, form: Form, columns: Sequence[str] = ()) -> tuple[weather.Weather, int]:
-    """Read a table with a header; commas, semicolons or tabs lie between its cells.
+def parse(data: bytes, name: str, form: Form, columns: Sequence[str] = ()) -> Table:
+    """Read a table: text with a header, packed (gzip, zip) or not, or Parquet, whichever the content is.
 
     Args:
-      text: of the file.
+      data: of the file.
       name: what messages call it.
-      form: of its dates and missing values.
+      form: of its dates and cells.
       columns: which to keep, in this order; by default all whose first cells are numbers.
 
     Returns:
-      the table, the last valid value carried forward over missing ones, and how many there were.
+      the table, NaN where a value is missing.
 
     Raises:
       UserError: with the row and column of the first malformed cell.
     """
+    if data[:2] == b"\x1f\x8b":
+        data = gzip.decompress(data)
+    text = data.decode()
     header, rows = _cells(text.removeprefix("\ufeff"), name)
     time = form.time or header[0]
     wanted = list(columns) or [column for column in header if column != time and _numeric(rows, header.index(column))]
@@ -79,9 +111,9 @@ def parse(text: str, name: str, form: Form, columns: Sequence[str] = ()) -> tupl
     times = [_cell(moment, cells[place], number, time, name) for number, cells in rows]
     places = [(header.index(column), column) for column in wanted]
     values = np.array([[_cell(_number, cells[k], number, c, name) for k, c in places] for number, cells in rows])
-    table = weather.Weather(tuple(wanted), np.array(times, "datetime64[us]"), values)
-    missing = np.isnan(values) if form.missing is None else np.isnan(values) | (values == form.missing)
-    return weather.carry_forward(table, missing, "missing values", name)
+    if form.missing is not None:
+        values[values == form.missing] = math.nan
+    return Table(tuple(wanted), np.array(times, "datetime64[us]"), values)
 
 
 def _cells(text: str, name: str) -> tuple[list[str], list[tuple[int, list[str]]]]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from seqjax.data.dataset import Arrays, Dataset, Requests
 from seqjax.data.series import csv_table, sources, weather, windows
+from seqjax.data.series.table import Table
 from seqjax.errors import UserError
 
 ASSET = "series.json"
@@ -102,7 +103,7 @@ class CsvWindows:
         if extra and not self.target:
             raise UserError(f"target is missing beside features={self.features}: --set=target=COLUMN")
         wanted = list(dict.fromkeys([self.target, *extra])) if extra else []
-        table, repaired = csv_table.read(path, self.form, wanted)
+        table, repaired = _filled(csv_table.read(path, self.form, wanted), str(path))
         names = list(table.columns)
         target = self.target or (names[0] if len(names) == 1 else "")
         if target not in names:
@@ -121,7 +122,7 @@ class CsvWindows:
         span, step = self.span, weather.time_step(table, name, self.form.time or "time")
         parts = windows.split(len(table.values), span, name, purge=self.purge)
         mean, std = windows.statistics(table.values[: windows.train_rows(len(table.values))])
-        facts = {"columns": table.columns, "form": dataclasses.asdict(self.form), "step": step}
+        facts = {"columns": table.columns, "form": csv_table.as_options(self.form), "step": step}
         facts |= dataclasses.asdict(span)
         missing = f"target {table.columns[0]!r}; {repaired} missing values repaired"
         return Dataset(
@@ -146,7 +147,8 @@ class CsvWindows:
         facts = sources.read_facts(assets / ASSET, FACTS)
         span = windows.Span(facts["sampling_rate"], facts["sequence_length"], facts["delay"])
         form = csv_table.Form(**facts["form"])
-        table, _ = csv_table.parse(sources.text_of(text, name), name, form, facts["columns"])
+        data = sources.text_of(text, name).encode()
+        table, _ = _filled(csv_table.parse(data, name, form, facts["columns"]), name)
         count, step = sources.count_requests(table, span, name), facts["step"]
         if len(table.times) > 1:
             sources.check_step(weather.time_step(table, name, form.time or "time"), step, name)
@@ -158,6 +160,12 @@ class CsvWindows:
             line=sources.lines(table.times, span, step),
             header=f"window_end,forecast_for,{_quoted(facts)}",
         )
+
+
+def _filled(table: Table, name: str) -> tuple[weather.Weather, int]:
+    """-> (the last valid value carried forward over missing ones, how many there were)."""
+    found = weather.Weather(table.columns, table.times, table.values)
+    return weather.carry_forward(found, np.isnan(table.values), "missing values", name)
 
 
 def _scale(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
