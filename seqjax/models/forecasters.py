@@ -12,6 +12,9 @@ from seqjax.layers.convolution import Conv1D, max_pool
 from seqjax.layers.dense import Dense, Dropout
 
 
+NORMALIZATIONS = ("series", "window", "last")
+
+
 class LastValue(nn.Module):
     """The naive forecaster: what is measured now stays. No parameters (lecture: "random walk with no drift")."""
 
@@ -84,6 +87,40 @@ class Rescaled(nn.Module):
         """(windows [B, T, D], the target's mean and standard deviation [B, 2]) -> forecasts [B]."""
         windows, scale = inputs
         return scale[:, 0] + scale[:, 1] * self.forecaster(windows, train=train)
+
+
+class Normalized(nn.Module):
+    """A forecaster of windows that are each brought to a level, or to a level and a size, of their own.
+
+    A series with a trend leaves the values it was trained on. Seen from its window's own mean (or last value) it does
+    not; the forecast is brought back. As RevIN (Kim et al. 2022), without its learned scale, and NLinear (Zeng et al.
+    2023). The target is the first column.
+    """
+
+    forecaster: nn.Module
+    how: str
+    """`series`: nothing is done. `window`: each column by its mean and deviation over the window. `last`: differences
+    from each column's last value."""
+    epsilon: float = 1e-5
+    """RevIN's, beside the variance of a window of standardised columns."""
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, *, train: bool = False) -> jax.Array:
+        """Windows [B, T, D] -> forecasts [B].
+
+        Raises:
+          UserError: an unknown `how`.
+        """
+        if self.how not in NORMALIZATIONS:
+            raise UserError(f"normalize={self.how} is unknown; choices: {', '.join(NORMALIZATIONS)}")
+        if self.how == "series":
+            return self.forecaster(inputs, train=train)
+        level = inputs[:, -1:] if self.how == "last" else inputs.mean(1, keepdims=True)  # [B, 1, D]
+        size = jnp.ones_like(level)
+        if self.how == "window":
+            size = jnp.sqrt(jnp.square(inputs - level).mean(1, keepdims=True) + self.epsilon)
+        found = self.forecaster((inputs - level) / size, train=train)
+        return level[:, 0, 0] + size[:, 0, 0] * found
 
 
 class DenseForecaster(nn.Module):

@@ -4,6 +4,8 @@ The training loop weighs, sums and divides, so that a metric is never a mean of 
 the batch size or the number of devices.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -16,6 +18,16 @@ def squared_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
 def absolute_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
     """|output - target|, in the units of the target; its mean is the MAE."""
     return jnp.abs(outputs - targets)
+
+
+def scaled_squared_error(outputs: jax.Array, targets: Any) -> jax.Array:
+    """Of a standardised target [B], the first of the pair `targets`: in squares of its deviation."""
+    return jnp.square(outputs - targets[0])
+
+
+def scaled_absolute_error(outputs: jax.Array, targets: Any) -> jax.Array:
+    """|output - target| of a standardised target, in its own units: `targets` is (target [B], its deviation [B])."""
+    return jnp.abs(outputs - targets[0]) * targets[1]
 
 
 def binary_cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:

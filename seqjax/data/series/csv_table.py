@@ -190,3 +190,8 @@ def _usual(text: str) -> datetime:
             except ValueError:
                 continue
     raise ValueError(text)
+
+
+def split_names(text: str) -> list[str]:
+    """Column names with commas between; quotes as in CSV."""
+    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), []) if name.strip()]

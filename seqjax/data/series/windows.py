@@ -13,7 +13,11 @@ from typing import Any
 import numpy as np
 
 from seqjax.data.dataset import Arrays
+from seqjax.data.series.table import Table
 from seqjax.errors import UserError
+
+Bounds = list[tuple[int, int]]
+"""Of each series its first row, and the row behind its last."""
 
 SAMPLES = 120
 HOUR, DAY = 3600, 86400
@@ -117,6 +121,82 @@ def split(rows: int, span: Span, name: str, *, purge: bool = False) -> dict[str,
             )
         parts[part] = np.arange(start, end - inside, dtype=np.int32)
     return parts
+
+
+def split_by_target(
+    bounds: Bounds, span: Span, present: np.ndarray, name: str
+) -> tuple[dict[str, np.ndarray], int]:
+    """The first rows of the windows whose target lies in each part: 50, 25 and 25 % of each series' rows in time.
+
+    A window may begin before the part that its target lies in.
+
+    Args:
+      bounds: of each series.
+      span: of a window.
+      present: [N] bool, whether there is a target in a row.
+      name: of the data, for messages.
+
+    Returns:
+      the parts, and how many series are too short for one window.
+
+    Raises:
+      UserError: a part holds no window.
+    """
+    ids: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
+    for start, stop in bounds:
+        validation = start + train_rows(stop - start)
+        edges = (start, validation, validation + int(0.25 * (stop - start)), stop)
+        for part, first, last in zip(ids, edges[:-1], edges[1:], strict=True):
+            rows = np.arange(max(first, start + span.delay), last)
+            ids[part].append(rows[present[rows]] - span.delay)
+    parts = {part: np.concatenate(own).astype(np.int32) for part, own in ids.items()}
+    for part, own in parts.items():
+        if not len(own):
+            rows = max(stop - start for start, stop in bounds)
+            raise UserError(
+                f"{name}: too few rows for {span}: of {rows} rows none in the {part} part is a target that has a whole "
+                f"window before it, which takes {span.delay} rows: shorten sequence_length, sampling or horizon"
+            )
+    return parts, sum(stop - start <= span.delay for start, stop in bounds)
+
+
+def pieces(table: Table) -> Bounds:
+    """Of each series of a table."""
+    if table.series is None:
+        return [(0, len(table.times))]
+    edges = np.flatnonzero(np.diff(table.series, prepend=-1, append=-1))
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def starts(bounds: Bounds, span: Span) -> np.ndarray:
+    """The first rows of all whole windows, targets or not: int32."""
+    return np.concatenate([np.arange(start, max(stop - span.reach, start)) for start, stop in bounds]).astype(np.int32)
+
+
+def filled(table: Table, bounds: Bounds, name: str) -> tuple[np.ndarray, int]:
+    """The values [N, F] with the last valid one over missing ones, and how many were missing.
+
+    Before the first valid one of a series, that one stands.
+
+    Raises:
+      UserError: a column holds no value for a series.
+    """
+    values, missing = table.values.copy(), np.isnan(table.values)
+    for k, (start, stop) in enumerate(bounds):
+        for column in np.flatnonzero(missing[start:stop].any(axis=0)):
+            valid = ~missing[start:stop, column]
+            if not valid.any():
+                whose = f" for the series {table.names[k]!r}" if table.names else ""
+                raise UserError(f"{name}: column {table.columns[column]!r} holds nothing but missing values{whose}")
+            source = np.maximum.accumulate(np.where(valid, np.arange(len(valid)), valid.argmax()))
+            values[start:stop, column] = values[start + source, column]
+    return values, int(missing.sum())
+
+
+def statistics_of(values: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+    """`statistics` of each series' training rows: [S, F] each."""
+    found = [statistics(values[start : start + max(train_rows(stop - start), 1)]) for start, stop in bounds]
+    return np.array([mean for mean, _ in found]), np.array([std for _, std in found])
 
 
 def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
