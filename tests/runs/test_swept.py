@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from test_together import SETTINGS, assert_close, assert_same_run, folder, many, series, single, trained
 
+from many_runs import SETTINGS, assert_close, assert_same_run, folder, many, series, single, trained
 from seqjax.experiment import Experiment
 from seqjax.layers.recurrent import GRU
 from seqjax.models.forecasters import RecurrentForecaster

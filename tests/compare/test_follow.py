@@ -1,4 +1,4 @@
-"""Keras beside the rows: the mirrored models follow ours, and their own runs are kept and resumed."""
+"""Keras beside the rows, step by step: the mirrored models follow ours."""
 
 import json
 import subprocess
@@ -8,18 +8,11 @@ import numpy as np
 import pytest
 
 keras_lecture = pytest.importorskip("keras_lecture", reason="keras is not installed", exc_type=ImportError)
-
-from seqjax import experiment as experiments  # noqa: E402
-from seqjax.compare import __main__ as command  # noqa: E402
-from seqjax.compare import follow, free  # noqa: E402
+from keras_rows import SMALL, knobs, load  # noqa: E402
+from seqjax.compare import follow  # noqa: E402
 from seqjax.compare.mirror import mirror, vectors  # noqa: E402
-from seqjax.data.dataset import Dataset  # noqa: E402
-from seqjax.data.series import weather  # noqa: E402
 from seqjax.errors import UserError  # noqa: E402
-from seqjax.report import runs, table  # noqa: E402
 
-ROWS = 600
-SMALL = ["sequence_length=8", "batch_size=64"]
 JENA = {
     "jena_dense": ["units=4"],
     "jena_conv1d": ["filters=2", "sequence_length=70"],
@@ -36,32 +29,6 @@ TEXT = {
     "imdb_bilstm_masked": ["units=3", "embedding_size=4"],
     "imdb_onehot_bilstm": ["units=3"],
 }
-
-
-def load(source):
-    """A random walk in 14 columns; reviews of random words."""
-    rng = np.random.default_rng(0)
-    if hasattr(source, "horizon"):
-        walk = np.cumsum(rng.normal(size=(ROWS, 14)), axis=0) * 0.1
-        times = np.datetime64("2009-01-01T00:00:00") + np.arange(ROWS) * np.timedelta64(1, "h")
-        columns = weather.COLUMNS
-        made = weather.Weather(columns, times, walk)
-        return source.dataset(made, "walk", 0) if hasattr(source, "file") else source.dataset(made, "walk")
-    ids = np.stack([1 + rng.permutation(48)[:10] for _ in range(96)])
-    lengths = rng.integers(1, 11, (96, 1))
-    bags = source.encoding in ("multi_hot", "tf_idf")
-    tokens = np.where(np.arange(10) < lengths, ids, 50 if bags else 0).astype(np.int32)
-    inputs = (tokens, rng.random(tokens.shape).astype(np.float32)) if source.encoding == "tf_idf" else tokens
-    labels = (tokens[:, 0] > 24).astype(np.float32)
-    parts = {part: np.arange(96, dtype=np.int32) for part in ("train", "validation", "test")}
-    take = lambda arrays, ids: tuple(a[ids] for a in arrays) if isinstance(arrays, tuple) else arrays[ids]
-    gather = lambda arrays, ids: (take(arrays["inputs"], ids), arrays["labels"][ids])
-    return Dataset({"inputs": inputs, "labels": labels}, gather, parts, "words", "f00d")
-
-
-def knobs(name, settings):
-    function = experiments.load(experiments.find(name))
-    return function, experiments.options(function, settings)
 
 
 def followed(name, settings, steps=14):
@@ -153,101 +120,6 @@ def test_bags_become_vectors():
     np.testing.assert_array_equal(vectors(ids, 3), [[1, 0, 1], [0, 0, 0]])
     weights = np.float32([[0.5, 2, 0], [0, 0, 0]])
     np.testing.assert_array_equal(vectors((ids, weights), 3), [[0.5, 0, 2], [0, 0, 0]])
-
-
-# Free
-
-
-@pytest.fixture
-def free_run(monkeypatch, tmp_path):
-    source = type(knobs("jena_dense", [])[0]().source)
-    monkeypatch.setattr(source, "load", lambda self, data, data_dir: load(self))
-
-    def run(*settings, seeds=(0,)):
-        said = []
-        function, options = knobs("jena_dense", [*SMALL, "delay=10", "epochs=2", "units=2", *settings])
-        with keras_lecture.allowed():
-            found = free.run(
-                "jena_dense", function, options, "real", tmp_path, seeds, tmp_path / "k/d.json", said.append
-            )
-        return found, said
-
-    return run
-
-
-def test_free_runs_differ_by_seed_repeat_themselves_and_resume(free_run, tmp_path):
-    first, said = free_run(seeds=[1])
-    assert len(said) == 2
-    both, said = free_run(seeds=[0, 1])
-    assert sum("finished already" in line for line in said) == 1
-    assert [row["seed"] for row in both["seeds"]] == [0, 1]
-    assert both["seeds"][1] == first["seeds"][0]
-    assert both["seeds"][0]["test"] != both["seeds"][1]["test"]
-    assert json.loads((tmp_path / "k/d.json").read_text())["seeds"] == both["seeds"]
-    row = both["seeds"][0]
-    assert set(row["test"]) == {"loss", "mae"}
-    best = min(row["history"], key=lambda epoch: epoch["validation"]["loss"])
-    assert (row["best_epoch"], row["validation"]) == (best["epoch"], best["validation"])
-    assert row["parameters"] == 8 * 14 * 2 + 2 + 3
-    (tmp_path / "k/d.json").unlink()
-    again, _ = free_run(seeds=[1])
-    assert again["seeds"][0]["test"] == pytest.approx(first["seeds"][0]["test"], rel=1e-6)
-    with pytest.raises(UserError, match=r"is of options=.* choose another"):
-        free_run("units=3")
-    older = json.loads((tmp_path / "k/d.json").read_text())
-    del older["options"]["purge"]
-    (tmp_path / "k/d.json").write_text(json.dumps(older))
-    assert free_run(seeds=[1])[0]["seeds"] == older["seeds"]
-    (tmp_path / "k/d.json").write_text("[]")
-    with pytest.raises(UserError, match="is no result of a comparison"):
-        free_run()
-
-
-@pytest.mark.parametrize(("flags", "folder"), [([], "runs"), (["--output=k.json"], "DIR, a folder above that file")])
-def test_free_scores_are_followed_by_the_command_that_shows_ours_beside(monkeypatch, capsys, flags, folder):
-    row = {"seed": 0, "test": {"mae": 2.5}, "best_epoch": 7}
-    monkeypatch.setattr(free, "run", lambda *arguments: {"seeds": [row]})
-    command.FLAGS.unparse_flags()
-    assert command.main(command.FLAGS(["compare", "--experiment=jena_dense", "--free", *flags])[1:]) == 0
-    scores, _, last = capsys.readouterr().out.splitlines()
-    assert scores == "keras jena_dense, seed 0: test mae 2.5000, best epoch 7"
-    assert f"python -m seqjax.report --runs={folder}" in last
-
-
-def test_an_epoch_feeds_every_example_once_in_a_new_order():
-    function, options = knobs("jena_dense", [*SMALL, "delay=10", "units=2"])
-    experiment = function(**options)
-    dataset = load(experiment.source)
-    with keras_lecture.allowed():
-        found = mirror(experiment, options, dataset.example())
-    fed = free.feeder(found, dataset, "train", 64)
-    fed.shuffle(3, 1)
-    targets = lambda: np.concatenate([fed[k][1] for k in range(len(fed))])
-    first = targets()
-    fed.shuffle(3, 2)
-    second = targets()
-    expected = dataset.gather(dataset.arrays, dataset.parts["train"])[1]
-    np.testing.assert_array_equal(np.sort(first), np.sort(expected))
-    np.testing.assert_array_equal(np.sort(second), np.sort(expected))
-    assert not np.array_equal(first, second)
-    plain = free.feeder(found, dataset, "train", 64)
-    np.testing.assert_array_equal(plain[1][1], expected[64:128])
-
-
-def test_initial_values_that_keras_has_not_are_refused(tmp_path):
-    function, options = knobs("jena_recurrent", ["initializer=torch", "layers=2"])
-    with pytest.raises(UserError, match="initializer=torch has no counterpart"):
-        free.run("jena_recurrent", function, options, "real", tmp_path, [0], tmp_path / "k.json")
-
-
-def test_the_report_finds_what_is_written(free_run, tmp_path):
-    free_run(seeds=[0])
-    found = runs.find(tmp_path)
-    assert (len(found.runs), [entry["experiment"] for entry in found.keras]) == (0, ["jena_dense"])
-    assert table.rows(runs.group(found.runs), found.keras) == []
-
-
-# The command
 
 
 def call(*arguments, seconds=120):

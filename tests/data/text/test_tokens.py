@@ -1,4 +1,4 @@
-"""seqjax.data.text.tokens against plain Python; test_text.py compares the whole with Keras."""
+"""seqjax.data.text.tokens against plain Python; test_encodings.py compares the whole with Keras."""
 
 import importlib.util
 import itertools
