@@ -3,7 +3,8 @@
 python -m seqjax.main --experiment=csv_lstm --set=file=PATH.csv --set=time=timestamp --set=target=value
 python -m seqjax.main --mode=predict --workdir=runs/csv_lstm --input=NEW.csv
 
-`sampling`, `horizon` and `season` are in rows of the file. Dates are ISO 8601 or --set='format=%d/%m/%Y %H:%M', or unix.
+`sampling`, `horizon` and `season` are in rows of the file. Dates are ISO 8601, or --set='format=%d/%m/%Y %H:%M', or
+--set=format=unix.
 `normalize`: by what the windows are seen, see `seqjax.models.forecasters.Normalized`.
 """
 

@@ -25,6 +25,7 @@ from seqjax.command_line import fail
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.folders import data_dir_default
 from seqjax.runs import commands
+from seqjax.runs.lines import result_line, result_lines
 from seqjax.training.workdir import Workdir
 
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one; see --list.")
@@ -96,7 +97,7 @@ def main(arguments: Sequence[str]) -> None:
     workdir = existing_run()
     if MODE.value == "evaluate":
         runtime_settings()
-        print(commands.result_line(commands.evaluate(workdir, options=SET.value, data_dir=data_dir())))
+        print(result_line(commands.evaluate(workdir, options=SET.value, data_dir=data_dir())))
     else:
         name = INPUT.value or "-"
         text = read_input(name)
@@ -142,7 +143,7 @@ def train() -> None:
         tuned=tuned,
         explained=EXPLAIN.value,
     )
-    print(commands.result_line(results))
+    print(result_line(results))
 
 
 def train_many() -> None:
@@ -173,7 +174,7 @@ def train_many() -> None:
         each += [] if STEPS.value is None else [f"--steps_per_dispatch={STEPS.value}"]
         run = members.Processes(name, workdir.path, SET.value, DATA.value, each, processes)
     results = members.train(name, function, workdir, planned, options=SET.value, data=DATA.value, run=run)
-    print("\n".join(members.result_lines(results)))
+    print("\n".join(result_lines(results)))
 
 
 def existing_run() -> Workdir:

@@ -7,10 +7,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seqjax.errors import check_least
+from seqjax.errors import UserError, check_least
 from seqjax.layers.convolution import Conv1D, max_pool
 from seqjax.layers.dense import Dense, Dropout
-
 
 NORMALIZATIONS = ("series", "window", "last")
 

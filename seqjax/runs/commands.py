@@ -14,6 +14,7 @@ import seqjax
 from seqjax import experiment as experiments
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
+from seqjax.runs.lines import skill
 from seqjax.training.workdir import Workdir
 
 if TYPE_CHECKING:
@@ -111,10 +112,20 @@ def finish(
     from seqjax.runs import curves
 
     curves.draw(workdir.rows(), scores["best_epoch"], next(iter(experiment.metrics)), workdir.path / "curves.png")
-    known = {"lecture": experiment.lecture, "data": config["data"], "optimum": dataset.optimum}
-    results = {"experiment": config["experiment"], "options": config["options"], **scores, **known}
+    results = {"experiment": config["experiment"], "options": config["options"], **scores}
+    results |= known(experiment, dataset, config, scores)
     workdir.write_results(results)
     return results
+
+
+def known(
+    experiment: Experiment, dataset: "Dataset", config: Mapping[str, Any], scores: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a result is to be seen beside: the lecture's, the best possible, and what needs no model."""
+    beside: dict[str, Any] = {"lecture": experiment.lecture, "data": config["data"], "optimum": dataset.optimum}
+    if dataset.baselines:
+        beside |= {"baselines": dataset.baselines, "skill": skill(scores, dataset.baselines)}
+    return beside
 
 
 def own_copy(workdir: Workdir, source_file: Path) -> Path:
@@ -199,16 +210,14 @@ def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -
     state = create_state(experiment, dataset.example())
     step, params = restore_best(workdir, state.params)
     program = Program(experiment, dataset, Settings(**config["settings"]))
+    scores = {part: program.evaluate(params, part) for part in ("validation", "test")}
     return {
         "experiment": config["experiment"],
         "options": config["options"],
         "parameters": count_parameters(params),
         "best_epoch": step // steps_per_epoch(len(dataset.parts["train"]), experiment.batch_size),
-        "validation": program.evaluate(params, "validation"),
-        "test": program.evaluate(params, "test"),
-        "lecture": experiment.lecture,
-        "data": config["data"],
-        "optimum": dataset.optimum,
+        **scores,
+        **known(experiment, dataset, config, scores),
     }
 
 
@@ -227,32 +236,6 @@ def predict(workdir: Workdir, text: TextIO, name: str) -> Iterator[str]:
         yield requests.header
     for position, output in enumerate(predictions(experiment, requests, workdir)):
         yield requests.line(position, output)
-
-
-def result_line(results: Mapping[str, Any]) -> str:
-    """`jena_lstm: test mae 2.53 (lecture 2.53), validation mae 2.37, best epoch 7, 2,001 parameters`."""
-    metric = next(name for name in results["test"] if name != "loss")
-    lecture = results["lecture"].get("test", {}).get(metric)
-    said = f" (lecture {lecture:g})" if lecture is not None else ""
-    if results["data"] == "sample":
-        said = f" (generated sample, not the lecture's data: {_known(metric, results['optimum'])})"
-    return (
-        f"{results['experiment']}: test {metric} {results['test'][metric]:.4f}{said}, "
-        f"validation {metric} {results['validation'][metric]:.4f}, best epoch {results['best_epoch']}, "
-        f"{results['parameters']:,} parameters"
-    )
-
-
-def _known(metric: str, optimum: Mapping[str, float]) -> str:
-    """`best possible 0.96, bag of words at most 0.73` from {"accuracy": .96, "bag_of_words_accuracy": .73}."""
-    if metric not in optimum:
-        return "best possible score unknown for these knobs"
-    limits = [
-        f"{name.removesuffix(f'_{metric}').replace('_', ' ')} at most {value:.4g}"
-        for name, value in optimum.items()
-        if name != metric
-    ]
-    return ", ".join([f"best possible {optimum[metric]:.4g}", *limits])
 
 
 def device() -> str:

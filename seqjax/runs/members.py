@@ -28,6 +28,7 @@ from seqjax import experiment as experiments
 from seqjax import runtime
 from seqjax.errors import RunStoppedError, UserError, check_least
 from seqjax.runs import commands
+from seqjax.runs.lines import quoted, skill
 from seqjax.training.interrupt import Interrupt
 from seqjax.training.workdir import Workdir
 
@@ -260,7 +261,8 @@ def _scores(path: Path) -> Results:
     results = Workdir(path).results()
     if results is None:
         raise UserError(f"{path} has no results.json")
-    return {key: results[key] for key in ("validation", "test", "best_epoch", "parameters", "seconds", "lecture")}
+    kept = ("validation", "test", "best_epoch", "parameters", "seconds", "lecture", "baselines")
+    return {key: results[key] for key in kept if key in results}
 
 
 def _summarise(runs: Sequence[Mapping[str, Any]]) -> Results:
@@ -274,28 +276,9 @@ def _summarise(runs: Sequence[Mapping[str, Any]]) -> Results:
 
     parts = {part: {metric: describe(part, metric) for metric in runs[0][part]} for part in ("validation", "test")}
     kept = ("seed", "validation", "test", "best_epoch", "seconds")
-    known = {key: runs[0][key] for key in ("parameters", "lecture")}
+    known = {key: runs[0][key] for key in ("parameters", "lecture", "baselines") if key in runs[0]}
+    if "baselines" in known:
+        metric = quoted(runs[0])
+        means = {part: {metric: found[metric]["mean"]} for part, found in parts.items()}
+        known["skill"] = skill(means, known["baselines"])
     return {**known, **parts, "seeds": [{key: run[key] for key in kept} for run in runs]}
-
-
-def result_lines(results: Mapping[str, Any]) -> list[str]:
-    """`jena_lstm: test mae 2.615 +- 0.129 (95 %, 5 seeds; lecture 2.53), validation mae 2.409 +- 0.061`, by value."""
-    if "values" not in results:
-        return [f"{results['experiment']}: {_line(results, results['data'])}"]
-    knob = results["knob"]
-    name, data = results["experiment"], results["data"]
-    return [f"{name} {knob}={group['value']}: {_line(group, data)}" for group in results["values"]]
-
-
-def _line(group: Mapping[str, Any], data: str) -> str:
-    metric = next(name for name in group["test"] if name != "loss")
-    lecture = group["lecture"].get("test", {}).get(metric)
-    said = "; generated sample" if data == "sample" else "" if lecture is None else f"; lecture {lecture:g}"
-    score = lambda part: _plus_minus(group[part][metric])
-    seeds = group["test"][metric]["count"]
-    return f"test {metric} {score('test')} (95 %, {seeds} seeds{said}), validation {metric} {score('validation')}"
-
-
-def _plus_minus(found: Mapping[str, Any]) -> str:
-    half = found["half_interval_95"]
-    return f"{found['mean']:.4f}" + ("" if half is None else f" +- {half:.4f}")

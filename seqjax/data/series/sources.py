@@ -30,10 +30,7 @@ def describe(
     period = f"{date(table.times.min())} to {date(table.times.max())}"
     apart = str(step) if isinstance(step, Step) else windows.duration(step)
     series = f" of {len(table.names)} series" if isinstance(table, Table) and table.names else ""
-    return (
-        f"{name}: {rows:,} rows{series} {apart} apart, {period}, {columns} columns; "
-        f"windows: {counts}; {missing}"
-    )
+    return f"{name}: {rows:,} rows{series} {apart} apart, {period}, {columns} columns; windows: {counts}; {missing}"
 
 
 def counted(count: int, noun: str, what: str) -> list[str]:

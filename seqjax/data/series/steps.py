@@ -124,7 +124,7 @@ def _months(every: np.ndarray, times: Sequence[np.ndarray]) -> Step | None:
         return None
     at_end = bool((days + 1 == (months + 1).astype("datetime64[D]")).all())
     of_month = np.unique((days - months.astype("datetime64[D]")).astype(np.int64))
-    if not at_end and (len(of_month) > 4 or of_month[0] != of_month[-1] and of_month[-1] < 28):
+    if not at_end and (len(of_month) > 4 or (of_month[0] != of_month[-1] and of_month[-1] < 28)):
         return None  # the 31st is the 28th, 29th or 30th where a month is shorter
     if not at_end and len(of_month) > 1 and not _cut_short(days, months, of_month[-1]):
         return None

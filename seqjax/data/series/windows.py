@@ -123,9 +123,7 @@ def split(rows: int, span: Span, name: str, *, purge: bool = False) -> dict[str,
     return parts
 
 
-def split_by_target(
-    bounds: Bounds, span: Span, present: np.ndarray, name: str
-) -> tuple[dict[str, np.ndarray], int]:
+def split_by_target(bounds: Bounds, span: Span, present: np.ndarray, name: str) -> tuple[dict[str, np.ndarray], int]:
     """The first rows of the windows whose target lies in each part: 50, 25 and 25 % of each series' rows in time.
 
     A window may begin before the part that its target lies in.
