@@ -31,19 +31,15 @@ def scores(
       {"naive": {"validation": {"mae": ...}, "test": ...}, "seasonal_naive": {"season": 24, "validation": ...}}, the
       latter only where all targets of validation and test have a season behind them.
     """
-    starts = np.zeros(len(values), int) if first is None else first
-    found: Scores = {"naive": {part: _error(values, rows, horizon) for part, rows in targets.items()}}
-    candidates = []
-    for season in seasons:
-        back = -(-horizon // season) * season
-        reached = {part: rows[rows - back >= starts[rows]] for part, rows in targets.items()}
-        if all(len(reached[part]) == len(targets[part]) for part in ("validation", "test")) and len(reached["train"]):
-            errors = {part: _error(values, rows, back) for part, rows in reached.items()}
-            candidates.append({"season": season, **errors})
-    if candidates:
-        found["seasonal_naive"] = min(candidates, key=lambda own: own["train"]["mae"])
-    return {name: {key: own[key] for key in own if key != "train"} for name, own in found.items()}
-
-
-def _error(values: np.ndarray, rows: np.ndarray, back: int) -> dict[str, float]:
-    return {"mae": float(np.abs(values[rows] - values[rows - back]).mean())}
+    scored = ("validation", "test")
+    behind = lambda part: targets[part] - (0 if first is None else first[targets[part]])  # rows of its series
+    error = lambda rows, back: float(np.abs(values[rows] - values[rows - back]).mean())
+    found: Scores = {"naive": {part: {"mae": error(targets[part], horizon)} for part in scored}}
+    backs = {season: -(-horizon // season) * season for season in seasons}
+    backs = {season: back for season, back in backs.items() if all((behind(part) >= back).all() for part in scored)}
+    common = targets["train"][behind("train") >= max(backs.values(), default=0)]
+    if backs:
+        season = min(backs, key=lambda season: error(common, backs[season]) if len(common) else backs[season])
+        errors = {part: {"mae": error(targets[part], backs[season])} for part in scored}
+        found["seasonal_naive"] = {"season": season, **errors}
+    return found

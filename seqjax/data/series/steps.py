@@ -8,7 +8,6 @@ Legend: N rows.
 """
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -84,8 +83,12 @@ class Step:
         """Args: times: [N] of each series.
 
         Raises:
-          UserError: most of their rows are not one step apart.
+          UserError: most of their rows are not one step apart, or there is a weekend among business days.
         """
+        weekends = ~np.is_busday(np.concatenate(times).astype("datetime64[D]"))
+        if self.unit == BUSINESS_DAYS and weekends.any():
+            day = str(np.concatenate(times)[weekends][0])[:10]
+            raise UserError(f"{name}: {day} is on a Saturday or Sunday, but the model's rows are business days")
         apart = np.concatenate([self.between(own) for own in times])
         if len(apart) and abs(np.median(apart) - 1) > JITTER:
             raise UserError(f"{name}: rows are {find(times)} apart, but the model's are {self} apart")
@@ -159,7 +162,7 @@ def _fixed(apart: np.ndarray) -> Step:
     near = apart[np.abs(apart - median) <= JITTER * median]
     tolerance = max(0.01 * median, 3 * float(np.std(near)) / max(len(near), 1) ** 0.5)
     rounded = (unit * round(median / unit) for unit in ROUND)
-    return Step(next(int(step) for step in rounded if step > 0 and abs(step - median) <= tolerance))
+    return Step(next(int(step) for step in rounded if step > 0 and abs(step - median) <= max(tolerance, 0.5)))
 
 
 def season_lengths(step: Step) -> list[int]:
@@ -178,9 +181,3 @@ def texts(times: np.ndarray) -> list[str]:
     """Dates as people write them, with the digits of a second that any of them needs: `2009-12-31 23:10:00`."""
     unit = next(unit for unit in ("s", "ms", "us") if (times == times.astype(f"datetime64[{unit}]")).all())
     return [text.replace("T", " ") for text in np.datetime_as_string(times, unit=unit)]
-
-
-@functools.cache
-def words(steps: int, text: str) -> str:
-    """`24 steps of 60 min`."""
-    return f"{steps} steps of {text}" if steps != 1 else f"1 step of {text}"

@@ -12,7 +12,7 @@ Legend: N rows, F features, L samples in a window, B batch, S series.
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -22,7 +22,7 @@ from absl import logging
 from seqjax.data.dataset import Arrays, Dataset, Requests
 from seqjax.data.series import baselines, csv_table, sources, steps, windows
 from seqjax.data.series.table import Table
-from seqjax.errors import UserError, check_least
+from seqjax.errors import UserError
 
 ASSET = "series.json"
 SAMPLE_TARGET = "T (degC)"
@@ -59,10 +59,10 @@ class TableWindows:
     """Rows of one, for the seasonal naive forecast; by default what suits the step of time."""
 
     def __post_init__(self):
-        for option in ("sampling", "sequence_length", "horizon"):
-            check_least(option, getattr(self, option), 1)
-        if self.season is not None:
-            check_least("season", self.season, 1)
+        for option in ("sampling", "sequence_length", "horizon", "season"):
+            value = getattr(self, option)
+            if value is not None and value < 1:
+                raise UserError(f"{option}={value}: must be at least 1")
 
     @property
     def span(self) -> windows.Span:
@@ -179,7 +179,7 @@ class TableWindows:
             gather=span.inputs,
             ids=ids,
             line=_lines(table, ids, span, step, mean[:, 0], std[:, 0]),
-            header=",".join([*(["series"] if table.names else []), "window_end", "forecast_for", _quoted(facts)]),
+            header=("series," if table.names else "") + f"window_end,forecast_for,{quoted(facts['columns'][0])}",
         )
 
 
@@ -210,7 +210,7 @@ def _lines(
     def line(position: int, output: Any) -> str:
         k = of[position]
         value = mean[k] + std[k] * float(np.asarray(output).item())
-        names = [_cell(table.names[k])] if table.names else []
+        names = [quoted(table.names[k])] if table.names else []
         number = sources.number(value, std[k])
         return ",".join([*names, dates[position], dates[len(ends) + position], number])
 
@@ -224,9 +224,6 @@ def _place(known: list[str], wanted: str, name: str) -> int:
     return known.index(wanted)
 
 
-def _quoted(facts: Mapping[str, Any]) -> str:
-    return _cell(facts["columns"][0])
-
-
-def _cell(text: str) -> str:
+def quoted(text: str) -> str:
+    """A cell of a CSV."""
     return '"' + text.replace('"', '""') + '"' if {",", '"', "\n"} & set(text) else text
