@@ -14,7 +14,8 @@ from seqjax.experiment import Experiment
 from seqjax.runs import commands, members
 from seqjax.runs.together import Together
 from seqjax.training import metrics
-from seqjax.training.program import Program, Settings, create_state
+from seqjax.training.program import Program, Settings
+from seqjax.training.state import create_state
 from seqjax.training.workdir import Workdir
 from tiny_experiment import TINY
 

@@ -13,7 +13,7 @@ from places import DATA, ROOT
 from seqjax import experiment as experiments
 from seqjax.report import runs
 from seqjax.runs import members
-from seqjax.training.program import count_parameters, create_state
+from seqjax.training.state import count_parameters, create_state
 from seqjax.training.workdir import Workdir
 
 PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries

@@ -20,7 +20,8 @@ from seqjax import experiment as experiments
 from seqjax.data.dataset import Arrays, Dataset
 from seqjax.data.lengths import GROUPS
 from seqjax.data.pipeline import Batches, order, steps_per_epoch
-from seqjax.training.program import Program, Settings, create_state, no_sums
+from seqjax.training.program import Program, Settings
+from seqjax.training.state import create_state, no_sums
 
 PASS = 5 * GROUPS
 """Batches that stand for an epoch where they are grouped by length: as many of each group."""

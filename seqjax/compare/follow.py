@@ -17,7 +17,7 @@ from seqjax.data.pipeline import Batches, batches
 from seqjax.experiment import Experiment
 from seqjax.interop.convert import Adapter
 from seqjax.interop.keras_models import to_keras
-from seqjax.training.program import create_state, make_train_step
+from seqjax.training.state import create_state, make_train_step
 
 NEIGHBOURS = 5
 """One alone may stay close by luck: after 75 steps of jena_conv1d the nearest of five had parted by 1e-5, the furthest

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     function = experiments.load(experiments.find(EXPERIMENT.value))
     experiment = function(**experiments.options(function, SET.value))
     from seqjax.interop import from_keras_file, save_safetensors
-    from seqjax.training.program import count_parameters
+    from seqjax.training.state import count_parameters
 
     params, difference = from_keras_file(arguments[0], experiment)
     count = count_parameters(params)

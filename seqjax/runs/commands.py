@@ -161,7 +161,7 @@ def check_model(experiment: Experiment, dataset: "Dataset") -> None:
     """
     import jax
 
-    from seqjax.training.program import create_state
+    from seqjax.training.state import create_state
 
     try:
         jax.eval_shape(lambda inputs: create_state(experiment, inputs, dataset.initial), dataset.example())
@@ -205,7 +205,8 @@ def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -
     workdir.check({"fingerprint": dataset.fingerprint, "description": dataset.description})
     from seqjax.data.pipeline import steps_per_epoch
     from seqjax.training.fit import restore_best
-    from seqjax.training.program import Program, Settings, count_parameters, create_state
+    from seqjax.training.program import Program, Settings
+    from seqjax.training.state import count_parameters, create_state
 
     state = create_state(experiment, dataset.example())
     step, params = restore_best(workdir, state.params)

@@ -8,9 +8,8 @@ either:
 processes   one `python -m seqjax.main` with --devices=1 for each member, bit for bit what that command gives alone; as
             many at once as there are cores. The fastest on a CPU: processes share nothing, and vmap over the seeds is
             slower there than one after the other (PERFORMANCE.md).
-vmap        all in one program in this process (`seqjax.runs.together`, which states how near to its own single run each
-            comes); values of a knob that decides a shape one after the other. For accelerators, whose memory belongs to
-            one process and which one small model is expected to leave idle (not measured here).
+vmap        all in one program (`seqjax.runs.together`); values of a knob that decides a shape one after the other. For
+            accelerators: their memory belongs to one process; one small model should leave them idle (not measured).
 """
 
 import dataclasses

@@ -22,8 +22,9 @@ from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
 from seqjax.training.checkpoint import Checkpoints
 from seqjax.training.interrupt import Interrupt
-from seqjax.training.program import Program, Settings, TrainState, count_parameters, create_state, float_means, no_sums
+from seqjax.training.program import Program, Settings
 from seqjax.training.progress import Progress, scores
+from seqjax.training.state import TrainState, count_parameters, create_state, float_means, no_sums
 from seqjax.training.workdir import Row, Workdir
 
 Report = tuple[int, dict[str, jax.Array]]  # step, what the device says of it

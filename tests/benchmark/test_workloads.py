@@ -64,7 +64,7 @@ def test_windows_are_those_of_the_series():
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_ours_has_the_lectures_parameters(name):
     from seqjax.benchmark.ours import experiment
-    from seqjax.training.program import count_parameters, create_state
+    from seqjax.training.state import count_parameters, create_state
 
     workload = find(name)
     example = dataclasses.replace(workload, batches=1, batch=1).dataset().example()

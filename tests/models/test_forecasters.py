@@ -10,7 +10,7 @@ from seqjax import experiment as experiments
 from seqjax.errors import UserError
 from seqjax.layers.recurrent import LSTM
 from seqjax.models.forecasters import Drift, InputBatchNorm, LastValue, RecurrentForecaster, Rescaled, SeasonalNaive
-from seqjax.training.program import count_parameters, create_state
+from seqjax.training.state import count_parameters, create_state
 
 WINDOWS = np.random.default_rng(0).normal(size=(5, 6, 3)).astype(np.float32)
 FULL = np.random.default_rng(1).normal(size=(4, 120, 14)).astype(np.float32)

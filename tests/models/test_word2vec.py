@@ -155,7 +155,8 @@ def test_every_variant_learns_which_words_stand_together(method, negatives, tmp_
     import optax
 
     from seqjax import folders
-    from seqjax.training.program import Program, Settings, create_state
+    from seqjax.training.program import Program, Settings
+    from seqjax.training.state import create_state
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folders, "cache_dir", lambda: tmp_path)

@@ -17,9 +17,10 @@ from seqjax.layers.backends.choice import Choice
 from seqjax.layers.recurrent import GRU, LSTM
 from seqjax.models.classifiers import RecurrentClassifier
 from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.runs.together import ManyProgram, side_by_side
+from seqjax.runs.many_program import ManyProgram, side_by_side
 from seqjax.training import metrics
-from seqjax.training.program import Program, create_state
+from seqjax.training.program import Program
+from seqjax.training.state import create_state
 
 SEEDS = (3, 4, 5)
 

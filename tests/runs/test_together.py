@@ -18,8 +18,9 @@ from places import ROOT
 from seqjax import main
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.runs import members
-from seqjax.runs.together import ManyProgram
-from seqjax.training.program import Program, create_state
+from seqjax.runs.many_program import ManyProgram
+from seqjax.training.program import Program
+from seqjax.training.state import create_state
 from tiny_experiment import TINY
 
 __all__ = ["folder"]

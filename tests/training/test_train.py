@@ -10,15 +10,8 @@ import pytest
 
 from seqjax.data.pipeline import batches
 from seqjax.errors import UserError
-from seqjax.training.program import (
-    Program,
-    Settings,
-    count_parameters,
-    create_state,
-    make_train_step,
-    no_sums,
-    steps_per_dispatch,
-)
+from seqjax.training.program import Program, Settings, steps_per_dispatch
+from seqjax.training.state import count_parameters, create_state, make_train_step, no_sums
 
 
 def final_state(experiment, dataset, steps_per_dispatch, steps=14):
