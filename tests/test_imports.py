@@ -64,9 +64,8 @@ def imports(name: str, source: str, known: Mapping[str, str], at_import: bool = 
                 package = package.rpartition(".")[0]
             start = ".".join(filter(None, [package if node.level else "", node.module]))
             yield from (f"{start}.{a.name}" if f"{start}.{a.name}" in known else start for a in node.names)
-        elif isinstance(node, ast.Call) and isinstance((node.args or [None])[0], ast.Constant):
-            if ast.unparse(node.func).endswith(("import_module", "__import__")):
-                yield node.args[0].value
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            yield from (argument.value for argument in node.args if isinstance(argument, ast.Constant))
 
 
 @functools.cache
