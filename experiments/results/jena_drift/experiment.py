@@ -4,9 +4,9 @@ python -m seqjax.main --experiment=jena_drift
 """
 
 import optax
+from seqjax.data.jena import TEMPERATURE, Windows
 
 from seqjax import metrics
-from seqjax.data.jena import TEMPERATURE, Windows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import Drift
 

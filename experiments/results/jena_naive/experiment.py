@@ -6,9 +6,9 @@ The common-sense baseline of the lecture, to be beaten by whatever claims to hav
 """
 
 import optax
+from seqjax.data.jena import TEMPERATURE, Windows
 
 from seqjax import metrics
-from seqjax.data.jena import TEMPERATURE, Windows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import LastValue
 

@@ -8,9 +8,9 @@ is not.
 """
 
 import optax
+from seqjax.data.jena import TEMPERATURE, Windows
 
 from seqjax import metrics
-from seqjax.data.jena import TEMPERATURE, Windows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import SeasonalNaive
 

@@ -4,13 +4,13 @@ python -m seqjax.main --experiment=jena_bilstm
 """
 
 import optax
+from seqjax.data.jena import Windows
+from seqjax.models.composite import Bidirectional
+from seqjax.models.recurrent import LSTM
 
 from seqjax import metrics
-from seqjax.data.jena import Windows
 from seqjax.experiment import Experiment
-from seqjax.models.composite import Bidirectional
 from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.models.recurrent import LSTM
 
 
 def experiment(

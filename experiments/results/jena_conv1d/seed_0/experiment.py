@@ -4,9 +4,9 @@ python -m seqjax.main --experiment=jena_conv1d
 """
 
 import optax
+from seqjax.data.jena import Windows
 
 from seqjax import metrics
-from seqjax.data.jena import Windows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import ConvForecaster
 

@@ -5,12 +5,12 @@ python -m seqjax.main --experiment=jena_lstm --set=epochs=60    # the hourly fil
 """
 
 import optax
+from seqjax.data.jena import Windows
+from seqjax.models.recurrent import LSTM
 
 from seqjax import metrics
-from seqjax.data.jena import Windows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.models.recurrent import LSTM
 
 
 def experiment(

@@ -4,12 +4,12 @@ python -m seqjax.main --experiment=jena_lstm_dropout
 """
 
 import optax
+from seqjax.data.jena import Windows
+from seqjax.models.recurrent import LSTM
 
 from seqjax import metrics
-from seqjax.data.jena import Windows
 from seqjax.experiment import Experiment
 from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.models.recurrent import LSTM
 
 
 def experiment(

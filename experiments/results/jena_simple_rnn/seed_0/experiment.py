@@ -9,12 +9,13 @@ are knobs of jena_recurrent.
 
 from typing import Literal
 
-from seqjax import metrics
 from seqjax.data.jena import Windows
-from seqjax.experiment import Experiment
-from seqjax.models.forecasters import RecurrentForecaster
 from seqjax.models.recurrent import SimpleRNN
 from seqjax.optimizers import optimizer as optimizer_named
+
+from seqjax import metrics
+from seqjax.experiment import Experiment
+from seqjax.models.forecasters import RecurrentForecaster
 
 
 def experiment(

@@ -4,13 +4,13 @@ python -m seqjax.main --experiment=jena_stacked_gru
 """
 
 import optax
+from seqjax.data.jena import Windows
+from seqjax.models.composite import Stacked
+from seqjax.models.recurrent import GRU
 
 from seqjax import metrics
-from seqjax.data.jena import Windows
 from seqjax.experiment import Experiment
-from seqjax.models.composite import Stacked
 from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.models.recurrent import GRU
 
 
 def experiment(
