@@ -3,6 +3,8 @@
 python -m seqjax.main --experiment=csv_naive --set=file=PATH.csv --set=time=timestamp --set=target=value
 """
 
+from typing import Literal
+
 import optax
 
 from seqjax.data.series.csv_table import Form
@@ -20,6 +22,13 @@ def experiment(
     series: str = "",
     format: str = "",
     missing: float | None = None,
+    encoding: str = "",
+    decimal: Literal[".", ","] = ".",
+    thousands: str = "",
+    comment: str = "",
+    delimiter: str = "",
+    sort: bool = False,
+    doubled: Literal["", "first", "last", "mean"] = "",
     sampling: int = 1,
     sequence_length: int = 120,
     horizon: int = 24,
@@ -27,13 +36,13 @@ def experiment(
     batch_size: int = 256,
     seed: int = 0,
 ) -> Experiment:
-    form = Form(time, format or None, missing, series=series)
+    form = Form(time, format or None, missing, encoding, decimal, thousands, comment, delimiter, sort, series, doubled)
     seasonal = season and SeasonalNaive(0, ahead=-(-horizon // sampling), season=season)
     return Experiment(
         source=TableWindows(file, target, "", form, sampling, sequence_length, horizon),
         model=seasonal or LastValue(column=0),
-        loss=metrics.scaled_squared_error,
-        metrics={"mae": metrics.scaled_absolute_error},
+        loss=metrics.standardised_absolute_error,
+        metrics={"mae": metrics.unit_absolute_error},
         optimizer=optax.identity(),
         epochs=0,
         batch_size=batch_size,

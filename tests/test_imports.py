@@ -24,7 +24,7 @@ ORDER = (
     {"layers"},
     {"data"},
     {"experiment"},
-    {"errors", "folders", "runtime", "command_line", "old_names", ""},
+    {"errors", "files", "folders", "runtime", "command_line", "old_names", ""},
 )
 """From above to below: a room may use itself and what is below it; the last line everything may use, itself included.
 

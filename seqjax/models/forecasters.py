@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from seqjax.errors import UserError, check_least
 from seqjax.layers.convolution import Conv1D, max_pool
-from seqjax.layers.dense import Dense, Dropout
+from seqjax.layers.dense import Dense, Dropout, glorot_uniform
 
 NORMALIZATIONS = ("series", "window", "last")
 
@@ -193,6 +193,8 @@ class RecurrentForecaster(nn.Module):
     """Of each of them."""
     batch_norm: bool = False
     """Normalise the inputs, as in `InputBatchNorm`."""
+    start_at_zero: bool = False
+    """The first forecasts are all 0, which for `Normalized` by the last value is the naive forecast."""
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool = False) -> jax.Array:
@@ -204,4 +206,5 @@ class RecurrentForecaster(nn.Module):
         for _ in range(self.dense_layers):
             check_least("dense_units", self.dense_units, 1)
             x = nn.relu(Dense(self.dense_units)(x))
-        return Dense(1)(x)[:, 0]
+        kernel_init = nn.initializers.zeros if self.start_at_zero else glorot_uniform
+        return Dense(1, kernel_init=kernel_init)(x)[:, 0]

@@ -20,13 +20,13 @@ def absolute_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
     return jnp.abs(outputs - targets)
 
 
-def scaled_squared_error(outputs: jax.Array, targets: Any) -> jax.Array:
-    """Of a standardised target [B], the first of the pair `targets`: in squares of its deviation."""
-    return jnp.square(outputs - targets[0])
+def standardised_absolute_error(outputs: jax.Array, targets: Any) -> jax.Array:
+    """|output - target| in standard deviations: `targets` is (standardised target [B], its deviation [B])."""
+    return jnp.abs(outputs - targets[0])
 
 
-def scaled_absolute_error(outputs: jax.Array, targets: Any) -> jax.Array:
-    """|output - target| of a standardised target, in its own units: `targets` is (target [B], its deviation [B])."""
+def unit_absolute_error(outputs: jax.Array, targets: Any) -> jax.Array:
+    """`standardised_absolute_error` brought back to the target's own unit."""
     return jnp.abs(outputs - targets[0]) * targets[1]
 
 
