@@ -1,0 +1,196 @@
+"""The quick road through a CSV: pyarrow reads the columns; what it refuses, or what looks odd, is left to `csv_cells`.
+
+Legend: N rows, F columns.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqjax.data.series import date_columns
+from seqjax.data.series.cells import EMPTY, Numbers, is_missing
+from seqjax.data.series.csv_text import Text
+from seqjax.data.series.rows import Rows
+
+NUMBER, TEXT, NOTHING, UNKNOWN = "number", "text", "empty", "unknown"
+"""What a column holds; unknown where the first rows have no value."""
+NULLS = sorted({w for word in EMPTY for w in (word, word.upper(), word.capitalize())} | {"NaN", "N/a", "NaT", "-NaN"})
+
+
+def read(text: Text, times: Sequence[int], series: Sequence[int], asked: Sequence[int]) -> Rows | None:
+    """The columns at the places asked for, or all that hold numbers; None where a second look is needed.
+
+    Args:
+      text: of the file.
+      times: where the dates are, without which nothing is read.
+      series: where the names of the series are, if there are several.
+      asked: places.
+    """
+    import pyarrow as pa
+
+    numbers = Numbers(text.form.decimal, text.form.thousands)
+    kinds = dict.fromkeys(asked, NUMBER) or _kinds(text, {*times, *series}, numbers)
+    if kinds is None:
+        return None
+    try:
+        batches = _batches(text, [*times, *series], kinds)
+        return None if batches is None else _rows(text, batches, times, series, kinds, numbers)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+
+
+def kind(cell: str | None, numbers: Numbers) -> str | None:
+    """What a column holds by its first cell that is not missing; None for a number but for its comma."""
+    if cell is None:
+        return NOTHING
+    if numbers.is_number(cell):
+        return NUMBER
+    return None if numbers.advice(cell) else TEXT
+
+
+def _kinds(text: Text, taken: set[int], numbers: Numbers) -> dict[int, str] | None:
+    """By the first rows."""
+    found, head = {}, text.head()
+    for k in range(len(text.header)):
+        if k not in taken:
+            first = next((cells[k] for cells in head if not is_missing(cells[k])), None)
+            found[k] = UNKNOWN if first is None else kind(first, numbers)
+    return None if None in found.values() else found
+
+
+def _batches(text: Text, names: list[int], kinds: dict[int, str]) -> Any:
+    """The rows of all columns but texts, called by their places, some thousand at a time; None for odd quotes."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    body: Any = memoryview(text.data)[text.body :]
+    if text.form.comment:
+        mark = re.escape(text.form.comment.encode())
+        body = re.sub(rb"(?:\A|(?<=[\r\n]))[ \t]*" + mark + rb"[^\r\n]*(?:\r\n|\r|\n|\Z)", b"", body)
+    quoted = text.data.find(b'"', text.body) >= 0
+    if quoted and not _tidy(body, text.delimiter):
+        return None
+    number = pa.string() if text.form.thousands else pa.float64()
+    types = {str(k): number if kind == NUMBER else pa.string() for k, kind in kinds.items() if kind != TEXT}
+    types |= {str(k): pa.string() for k in names}
+    return pa.csv.open_csv(
+        pa.BufferReader(pa.py_buffer(body)),
+        read_options=pa.csv.ReadOptions(column_names=[str(k) for k in range(len(text.header))]),
+        parse_options=pa.csv.ParseOptions(delimiter=text.delimiter, quote_char='"' if quoted else False),
+        convert_options=pa.csv.ConvertOptions(
+            check_utf8=False,  # `csv_text` has
+            column_types=types,
+            include_columns=list(types),
+            null_values=NULLS,
+            decimal_point=text.form.decimal,
+        ),
+    )
+
+
+def _tidy(body: Any, delimiter: str) -> bool:
+    """Whether quotes are where they belong, around whole cells, and all cells end in the line that they begin in."""
+    content = np.frombuffer(body, np.uint8)
+    quotes = np.flatnonzero(content == ord('"'))
+    if len(quotes) % 2:
+        return False
+    starts, ends = quotes[::2], quotes[1::2]
+    edge = np.zeros(256, bool)
+    edge[[ord(delimiter), ord("\n"), ord("\r")]] = True
+    twice = np.concatenate([starts[1:] == ends[:-1] + 1, [False]])  # "" within a cell
+    before = (starts == 0) | edge[content[starts - 1]] | np.concatenate([[False], twice[:-1]])
+    after = (ends == len(content) - 1) | edge[content[np.minimum(ends + 1, len(content) - 1)]] | twice
+    if not (before.all() and after.all()):
+        return False
+    lines = np.flatnonzero((content == ord("\n")) | (content == ord("\r")))
+    return not (np.searchsorted(quotes, lines) % 2).any()
+
+
+def _rows(
+    text: Text, batches: Any, times: Sequence[int], series: Sequence[int], kinds: dict[int, str], numbers: Numbers
+) -> Rows | None:
+    form, kinds = text.form, dict(kinds)
+    most = text.data.count(b"\n", text.body) + text.data.count(b"\r", text.body) + 1
+    dates, names = Dates(most, form.format), Names(most)
+    columns = {k: _Numbers(most, numbers, found) for k, found in kinds.items() if found != TEXT}
+    for batch in batches:
+        if not dates.add(_joined([batch.column(str(k)) for k in times])):
+            return None
+        if series and not names.add(_joined([batch.column(str(k)) for k in series])):
+            return None
+        if not all(column.add(batch.column(str(k))) for k, column in columns.items()):
+            return None
+    kinds |= {k: column.kind if column.kind != UNKNOWN else NOTHING for k, column in columns.items()}
+    kept = [k for k, found in kinds.items() if found == NUMBER]
+    if not kept or not dates.count:
+        return None
+    return Rows(
+        time="+".join(text.header[k] for k in times),
+        columns=[text.header[k] for k in kept],
+        times=dates.times[: dates.count],
+        values=values[: dates.count],
+        line=text.line,
+        series=names.codes[: dates.count] if series else None,
+        names=names.names,
+        left_out=[(text.header[k], found) for k, found in kinds.items() if found != NUMBER],
+        zoned=bool(dates.zoned),
+        cut=dates.cut,
+    )
+
+
+def _joined(columns: list[Any]) -> Any:
+    """Columns of text as one, a space between."""
+    import pyarrow.compute as pc
+
+    if len(columns) == 1:
+        return columns[0]
+    return pc.binary_join_element_wise(*[pc.utf8_trim_whitespace(column) for column in columns], " ")  # pyright: ignore
+
+
+def _first(column: Any) -> str | None:
+    """The first cell of a column of text that is not missing."""
+    for chunk in column.chunks:
+        for cell in chunk:
+            if not is_missing(cell.as_py()):
+                return cell.as_py()
+    return None
+
+
+def _numbers(column: Any, numbers: Numbers) -> Any:
+    """A column of text as one of float64; None if a cell is no number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    compute: Any = pc  # its functions are made when it is imported: pyright sees none
+    text = compute.utf8_trim_whitespace(column)
+    missing = compute.is_in(compute.utf8_lower(text), value_set=pa.array(EMPTY))
+    if not compute.all(compute.or_(missing, compute.match_substring_regex(text, f"^(?:{numbers.pattern})$"))).as_py():
+        return None
+    if numbers.thousands:
+        text = compute.replace_substring_regex(text, numbers.grouping, "")
+    if numbers.decimal != ".":
+        text = compute.replace_substring(text, numbers.decimal, ".")
+    return compute.cast(compute.if_else(missing, None, text), pa.float64())
+
+
+def _fill(values: np.ndarray, column: Any) -> bool:
+    """Copy a column of float64 into `values` [N], null as NaN; False for one that is infinite."""
+    start = 0
+    for chunk in column.chunks:
+        values[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+        start += len(chunk)
+    return not np.isinf(values).any()
+
+
+def _series(columns: list[Any]) -> tuple[np.ndarray | None, list[str]]:
+    """-> (the series of each row [N] int32, their names); (None, []) for a row without a name."""
+    if not columns:
+        return None, []
+    encoded = _joined(columns).combine_chunks().dictionary_encode()
+    raw = [name.strip() for name in encoded.dictionary.to_pylist()]
+    names = list(dict.fromkeys(raw))
+    if any(is_missing(name) for name in names):
+        return None, []
+    places = np.array([names.index(name) for name in raw], np.int32)
+    return places[encoded.indices.to_numpy(zero_copy_only=False)], names

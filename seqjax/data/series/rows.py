@@ -1,0 +1,158 @@
+"""Rows as a file has them, and the table that is made of them: sorted or refused, doubled ones told, series apart.
+
+Legend: N rows, F columns.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from seqjax.data.series.form import Form
+from seqjax.data.series.table import Table
+from seqjax.errors import UserError
+
+SHOWN = 8
+"""Columns that are named in a note."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """What was read, in the file's order."""
+
+    time: str
+    """The column of the dates, for messages."""
+    columns: list[str]
+    times: np.ndarray
+    """[N] datetime64[us]."""
+    values: np.ndarray
+    """[N, F] float64, NaN where missing."""
+    line: Callable[[int], int]
+    """The line of the file for a row from 0 on; may be slow."""
+    series: np.ndarray | None = None
+    """[N] int32, of `names`."""
+    names: list[str] = dataclasses.field(default_factory=list)
+    left_out: Sequence[tuple[str, str]] = ()
+    """Columns that were not read, and what they hold."""
+    zoned: bool = False
+    cut: bool = False
+    empty: int = 0
+    """Rows without a date and without a value."""
+
+
+class Place(NamedTuple):
+    """A row that is out of place."""
+
+    row: int
+    """In the file, from 0 on."""
+    before: int
+    """The one that is before it in time's order, or has its time."""
+
+
+def table(rows: Rows, form: Form, name: str) -> Table:
+    """The table of rows.
+
+    Raises:
+      UserError: rows that are not sorted, or different ones of one time, unless `form` says what becomes of them.
+    """
+    notes = _notes(rows)
+    order = _order(rows, form)
+    if order is not None:
+        times, values = rows.times[order], rows.values[order]
+        series = None if rows.series is None else rows.series[order]
+    else:
+        order, times, values, series = np.arange(len(rows.times)), rows.times, rows.values, rows.series
+    same = np.ones(len(times) - 1, bool) if series is None else series[1:] == series[:-1]
+    steps = times[1:] - times[:-1]
+    back = np.flatnonzero(same & (steps < np.timedelta64(0)))
+    if len(back):
+        if not form.sort:
+            raise _unsorted(rows, Place(order[back[0] + 1], order[back[0]]), form, name)
+        again = np.lexsort((times,) if series is None else (times, series))
+        order, times, values = order[again], times[again], values[again]
+        notes.append("rows sorted by time")
+        steps = times[1:] - times[:-1]
+    doubled = same & (steps == np.timedelta64(0))
+    if doubled.any():
+        keep, values, note = _undoubled(rows, values, doubled, order, form, name)
+        times, values = times[keep], values[keep]
+        series = None if series is None else series[keep]
+        notes.append(note)
+    return Table(tuple(rows.columns), times, values, series, tuple(rows.names), tuple(notes))
+
+
+def _notes(rows: Rows) -> list[str]:
+    notes = []
+    if rows.left_out:
+        shown = [f"{column} ({why})" for column, why in rows.left_out[:SHOWN]]
+        more = len(rows.left_out) - len(shown)
+        notes.append("columns left out: " + ", ".join(shown + [f"and {more} more"] * (more > 0)))
+    if rows.empty:
+        notes.append(f"{rows.empty} empty rows left out" if rows.empty > 1 else "1 empty row left out")
+    if rows.zoned:
+        notes.append("times in UTC")
+    if rows.cut:
+        notes.append("times cut to microseconds")
+    return notes
+
+
+def _order(rows: Rows, form: Form) -> np.ndarray | None:
+    """The rows of each series in one piece, if they are not."""
+    if rows.series is None or (np.diff(rows.series) >= 0).all():
+        return None
+    return np.argsort(rows.series, kind="stable")
+
+
+def _date(time: np.datetime64) -> str:
+    return str(time).replace("T", " ").removesuffix(".000000")
+
+
+def _unsorted(rows: Rows, place: Place, form: Form, name: str) -> UserError:
+    other = "" if rows.series is not None else f"; of several series? {_series_knob(rows)}"
+    return UserError(
+        f"{name}: row {rows.line(place.row)}, column {rows.time!r}: {_date(rows.times[place.row])} comes after "
+        f"{_date(rows.times[place.before])}: unsorted? --set=sort=true sorts the rows{other}"
+    )
+
+
+def _series_knob(rows: Rows) -> str:
+    texts = [column for column, why in rows.left_out if why == "text"]
+    return f"--set=series={texts[0]}" if texts else "--set=series=COLUMN tells them apart"
+
+
+def _undoubled(rows: Rows, values: np.ndarray, doubled: np.ndarray, order: np.ndarray, form: Form, name: str):
+    """-> (which rows are kept [N], the values with those of kept ones [N, F], a note).
+
+    Args:
+      doubled: [N - 1] whether a row has the time of the one before.
+    """
+    later, count = np.flatnonzero(doubled) + 1, int(doubled.sum())
+    starts = np.flatnonzero(np.concatenate([[True], ~doubled]))  # of runs of one time
+    if not form.doubled:
+        first = starts[np.searchsorted(starts, later, "right") - 1]
+        equal = ((values[later] == values[first]) | (np.isnan(values[later]) & np.isnan(values[first]))).all(axis=1)
+        if not equal.all():
+            k = int(np.flatnonzero(~equal)[0])
+            raise _different(rows, Place(order[later[k]], order[first[k]]), name)
+    keep = np.zeros(len(values), bool)
+    if form.doubled == "last":
+        keep[np.concatenate([starts[1:], [len(values)]]) - 1] = True
+    else:
+        keep[starts] = True
+    if form.doubled == "mean":
+        known = np.add.reduceat((~np.isnan(values)).astype(float), starts, axis=0)
+        total = np.add.reduceat(np.nan_to_num(values, nan=0.0), starts, axis=0)
+        values = values.copy()
+        values[starts] = np.divide(total, known, out=np.full_like(total, np.nan), where=known > 0)
+    rest = {"": "left out", "mean": "merged into their mean"}.get(form.doubled, f"left out, the {form.doubled} kept")
+    return keep, values, f"{count} doubled row{'s' * (count > 1)} {rest}"
+
+
+def _different(rows: Rows, place: Place, name: str) -> UserError:
+    row, before = rows.line(place.row), rows.line(place.before)
+    other = "" if rows.series is not None else f" Several series? {_series_knob(rows)}."
+    return UserError(
+        f"{name}: row {row}, column {rows.time!r}: {_date(rows.times[place.row])} is in row {before}, too, with "
+        f"other values.{other} Which one to keep: --set=doubled=first, last or mean"
+    )
