@@ -3,7 +3,6 @@
 Legend: N rows, F columns.
 """
 
-import math
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -38,8 +37,6 @@ def read(text: Text, times: Sequence[int], series: Sequence[int], asked: Sequenc
     named = [reader.series(number, cells, series) for number, cells in filled] if series else []
     names = list(dict.fromkeys(named))
     places = {name: place for place, name in enumerate(names)}
-    if text.form.missing is not None:
-        values[values == text.form.missing] = math.nan
     return Rows(
         time=time,
         columns=[text.header[k] for k in kept],

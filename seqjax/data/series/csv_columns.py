@@ -110,36 +110,44 @@ def _tidy(body: Any, delimiter: str) -> bool:
 def _rows(
     text: Text, batches: Any, times: Sequence[int], series: Sequence[int], kinds: dict[int, str], numbers: Numbers
 ) -> Rows | None:
-    form, kinds = text.form, dict(kinds)
     most = text.data.count(b"\n", text.body) + text.data.count(b"\r", text.body) + 1
-    dates, names = Dates(most, form.format), Names(most)
-    columns = {k: _Numbers(most, numbers, found) for k, found in kinds.items() if found != TEXT}
+    places = [k for k, found in kinds.items() if found != TEXT]
+    values, moments = np.empty((most, len(places))), np.empty(most, "datetime64[us]")
+    codes, names = np.empty(most if series else 0, np.int32), {}
+    found, zoned, cut, start = dict(kinds), set(), False, 0
     for batch in batches:
-        if not dates.add(_joined([batch.column(str(k)) for k in times])):
+        rows = slice(start, start + batch.num_rows)
+        read = date_columns.read(joined([batch.column(str(k)) for k in times]), text.form.format)
+        if read is None:
             return None
-        if series and not names.add(_joined([batch.column(str(k)) for k in series])):
+        moments[rows], cut, start = read.times, cut | read.cut, rows.stop
+        zoned.add(read.zoned)
+        for place, k in enumerate(places):
+            found[k], column = numeric(batch.column(str(k)), found[k], numbers)
+            if column is None or np.isinf(column).any():
+                return None
+            values[rows, place] = column
+        if series and not number_names(joined([batch.column(str(k)) for k in series]), codes[rows], names):
             return None
-        if not all(column.add(batch.column(str(k))) for k, column in columns.items()):
-            return None
-    kinds |= {k: column.kind if column.kind != UNKNOWN else NOTHING for k, column in columns.items()}
-    kept = [k for k, found in kinds.items() if found == NUMBER]
-    if not kept or not dates.count:
+    kept = [k for k in places if found[k] == NUMBER]
+    if not kept or not start or len(zoned) > 1:
         return None
+    values = values[:start]
     return Rows(
         time="+".join(text.header[k] for k in times),
         columns=[text.header[k] for k in kept],
-        times=dates.times[: dates.count],
-        values=values[: dates.count],
+        times=moments[:start],
+        values=values if len(kept) == len(places) else values[:, [places.index(k) for k in kept]],
         line=text.line,
-        series=names.codes[: dates.count] if series else None,
-        names=names.names,
-        left_out=[(text.header[k], found) for k, found in kinds.items() if found != NUMBER],
-        zoned=bool(dates.zoned),
-        cut=dates.cut,
+        series=codes[:start] if series else None,
+        names=list(names),
+        left_out=[(text.header[k], why.replace(UNKNOWN, NOTHING)) for k, why in found.items() if why != NUMBER],
+        zoned=zoned.pop(),
+        cut=cut,
     )
 
 
-def _joined(columns: list[Any]) -> Any:
+def joined(columns: list[Any]) -> Any:
     """Columns of text as one, a space between."""
     import pyarrow.compute as pc
 
@@ -148,24 +156,42 @@ def _joined(columns: list[Any]) -> Any:
     return pc.binary_join_element_wise(*[pc.utf8_trim_whitespace(column) for column in columns], " ")  # pyright: ignore
 
 
-def _first(column: Any) -> str | None:
-    """The first cell of a column of text that is not missing."""
-    for chunk in column.chunks:
-        for cell in chunk:
-            if not is_missing(cell.as_py()):
-                return cell.as_py()
-    return None
+def numeric(column: Any, found: str, numbers: Numbers) -> tuple[str, np.ndarray | float | None]:
+    """A column's numbers.
+
+    Args:
+      column: of pyarrow, text or float64.
+      found: what it has held before.
+      numbers: how they are written.
+
+    Returns:
+      what it holds; its numbers [N], NaN where missing; None for the latter if a cell that should be a number is none.
+    """
+    import pyarrow as pa
+
+    if found == UNKNOWN:
+        first = next((cell.as_py() for cell in column if not is_missing(cell.as_py() or "")), None)
+        known = UNKNOWN if first is None else kind(first, numbers)
+        if known is None:
+            return found, None
+        found = known
+    if found != NUMBER:
+        return found, np.nan
+    if not pa.types.is_floating(column.type):
+        column = _parsed(column, numbers)
+    return found, None if column is None else column.to_numpy(zero_copy_only=False)
 
 
-def _numbers(column: Any, numbers: Numbers) -> Any:
+def _parsed(column: Any, numbers: Numbers) -> Any:
     """A column of text as one of float64; None if a cell is no number."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+    import pyarrow.compute
 
-    compute: Any = pc  # its functions are made when it is imported: pyright sees none
+    compute: Any = pa.compute  # its functions are made when it is imported: pyright sees none
     text = compute.utf8_trim_whitespace(column)
     missing = compute.is_in(compute.utf8_lower(text), value_set=pa.array(EMPTY))
-    if not compute.all(compute.or_(missing, compute.match_substring_regex(text, f"^(?:{numbers.pattern})$"))).as_py():
+    number = compute.match_substring_regex(text, f"^(?:{numbers.pattern})$")
+    if not compute.all(compute.or_(missing, number)).as_py():
         return None
     if numbers.thousands:
         text = compute.replace_substring_regex(text, numbers.grouping, "")
@@ -174,23 +200,18 @@ def _numbers(column: Any, numbers: Numbers) -> Any:
     return compute.cast(compute.if_else(missing, None, text), pa.float64())
 
 
-def _fill(values: np.ndarray, column: Any) -> bool:
-    """Copy a column of float64 into `values` [N], null as NaN; False for one that is infinite."""
-    start = 0
-    for chunk in column.chunks:
-        values[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
-        start += len(chunk)
-    return not np.isinf(values).any()
+def number_names(column: Any, codes: np.ndarray, names: dict[str, int]) -> bool:
+    """Number the names of series in a column of text, in the order in which they come.
 
+    Args:
+      column: of pyarrow.
+      codes: [N], which is filled.
+      names: their numbers, which grows.
 
-def _series(columns: list[Any]) -> tuple[np.ndarray | None, list[str]]:
-    """-> (the series of each row [N] int32, their names); (None, []) for a row without a name."""
-    if not columns:
-        return None, []
-    encoded = _joined(columns).combine_chunks().dictionary_encode()
-    raw = [name.strip() for name in encoded.dictionary.to_pylist()]
-    names = list(dict.fromkeys(raw))
-    if any(is_missing(name) for name in names):
-        return None, []
-    places = np.array([names.index(name) for name in raw], np.int32)
-    return places[encoded.indices.to_numpy(zero_copy_only=False)], names
+    Returns:
+      False if a row has no name.
+    """
+    encoded = column.dictionary_encode()
+    own = [names.setdefault(name.strip(), len(names)) for name in encoded.dictionary.to_pylist()]
+    codes[:] = np.array(own, np.int32)[encoded.indices.to_numpy(zero_copy_only=False)]
+    return not any(is_missing(name) for name in names)

@@ -1,4 +1,4 @@
-"""A user's own table in time: CSV in any of the usual forms, packed or not, or Parquet; an exact error for what is malformed.
+"""A user's own table in time: CSV of any usual form, packed or not, or Parquet; an exact error for what is malformed.
 
 pyarrow reads (`csv_columns`); where it refuses, or finds something odd, the file is looked at a second time cell by
 cell (`csv_cells`), which finds the culprit. Rows are counted as lines of the file, from 1: the header is row 1.
@@ -6,6 +6,7 @@ cell (`csv_cells`), which finds the culprit. Rows are counted as lines of the fi
 Legend: N rows in time, F columns.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,6 +56,8 @@ def parse(data: bytes, name: str, form: Form, columns: Sequence[str] = ()) -> Ta
         rows = parquet_table.read(data, name, form, columns)
     else:
         rows = _csv(text_of(data, name, form), columns)
+    if form.missing is not None:
+        rows.values[rows.values == form.missing] = np.nan
     if not columns:
         rows = _without_row_numbers(rows)
     return table(rows, form, name)
@@ -70,8 +73,6 @@ def _csv(text: Text, columns: Sequence[str]) -> Rows:
 
 def _without_row_numbers(rows: Rows) -> Rows:
     """Without the first column if it has no name and counts the rows, as pandas writes its index."""
-    import dataclasses
-
     if len(rows.columns) < 2 or rows.columns[0] not in ("unnamed", ""):
         return rows
     numbers = rows.values[:, 0] - rows.values[0, 0]

@@ -40,21 +40,10 @@ class Moments(NamedTuple):
 
 
 def read(column: Any, form: str | None) -> Moments | None:
-    """All cells of a pyarrow column of text, or None if any needs a second look."""
-    import pyarrow as pa
-
-    found: list[Moments] = []
-    for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
-        if chunk.null_count:
-            return None
-        moments = _unix(chunk, UNIX[form]) if form in UNIX else _chunk(*_bytes(chunk), form)
-        if moments is None or (found and moments.zoned != found[0].zoned):
-            return None
-        found.append(moments)
-    if not found:
+    """All cells of a pyarrow array of text, or None if any needs a second look."""
+    if column.null_count:
         return None
-    times = np.concatenate([moments.times for moments in found])
-    return Moments(times, found[0].zoned, any(moments.cut for moments in found))
+    return _unix(column, UNIX[form]) if form in UNIX else _chunk(*_bytes(column), form)
 
 
 def _bytes(chunk: Any) -> tuple[np.ndarray, np.ndarray]:

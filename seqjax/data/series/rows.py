@@ -62,24 +62,27 @@ def table(rows: Rows, form: Form, name: str) -> Table:
         times, values = rows.times[order], rows.values[order]
         series = None if rows.series is None else rows.series[order]
     else:
-        order, times, values, series = np.arange(len(rows.times)), rows.times, rows.values, rows.series
-    same = np.ones(len(times) - 1, bool) if series is None else series[1:] == series[:-1]
-    steps = times[1:] - times[:-1]
-    back = np.flatnonzero(same & (steps < np.timedelta64(0)))
+        order, times, values, series = None, rows.times, rows.values, rows.series
+    same = True if series is None else series[1:] == series[:-1]
+    back = np.flatnonzero(same & (times[1:] < times[:-1]))
     if len(back):
         if not form.sort:
-            raise _unsorted(rows, Place(order[back[0] + 1], order[back[0]]), form, name)
+            raise _unsorted(rows, _place(order, back[0] + 1, back[0]), name)
         again = np.lexsort((times,) if series is None else (times, series))
-        order, times, values = order[again], times[again], values[again]
+        order = again if order is None else order[again]
+        times, values = times[again], values[again]
         notes.append("rows sorted by time")
-        steps = times[1:] - times[:-1]
-    doubled = same & (steps == np.timedelta64(0))
+    doubled = same & (times[1:] == times[:-1])
     if doubled.any():
         keep, values, note = _undoubled(rows, values, doubled, order, form, name)
         times, values = times[keep], values[keep]
         series = None if series is None else series[keep]
         notes.append(note)
     return Table(tuple(rows.columns), times, values, series, tuple(rows.names), tuple(notes))
+
+
+def _place(order: np.ndarray | None, row: int, before: int) -> Place:
+    return Place(row, before) if order is None else Place(int(order[row]), int(order[before]))
 
 
 def _notes(rows: Rows) -> list[str]:
@@ -108,7 +111,7 @@ def _date(time: np.datetime64) -> str:
     return str(time).replace("T", " ").removesuffix(".000000")
 
 
-def _unsorted(rows: Rows, place: Place, form: Form, name: str) -> UserError:
+def _unsorted(rows: Rows, place: Place, name: str) -> UserError:
     other = "" if rows.series is not None else f"; of several series? {_series_knob(rows)}"
     return UserError(
         f"{name}: row {rows.line(place.row)}, column {rows.time!r}: {_date(rows.times[place.row])} comes after "
@@ -121,7 +124,7 @@ def _series_knob(rows: Rows) -> str:
     return f"--set=series={texts[0]}" if texts else "--set=series=COLUMN tells them apart"
 
 
-def _undoubled(rows: Rows, values: np.ndarray, doubled: np.ndarray, order: np.ndarray, form: Form, name: str):
+def _undoubled(rows: Rows, values: np.ndarray, doubled: np.ndarray, order: np.ndarray | None, form: Form, name: str):
     """-> (which rows are kept [N], the values with those of kept ones [N, F], a note).
 
     Args:
@@ -134,7 +137,7 @@ def _undoubled(rows: Rows, values: np.ndarray, doubled: np.ndarray, order: np.nd
         equal = ((values[later] == values[first]) | (np.isnan(values[later]) & np.isnan(values[first]))).all(axis=1)
         if not equal.all():
             k = int(np.flatnonzero(~equal)[0])
-            raise _different(rows, Place(order[later[k]], order[first[k]]), name)
+            raise _different(rows, _place(order, later[k], first[k]), name)
     keep = np.zeros(len(values), bool)
     if form.doubled == "last":
         keep[np.concatenate([starts[1:], [len(values)]]) - 1] = True
