@@ -32,11 +32,12 @@ def read(text: Text, times: Sequence[int], series: Sequence[int], asked: Sequenc
 
     numbers = Numbers(text.form.decimal, text.form.thousands)
     kinds = dict.fromkeys(asked, NUMBER) or _kinds(text, {*times, *series}, numbers)
-    if kinds is None:
+    known = {k: found for k, found in kinds.items() if found is not None}
+    if len(known) < len(kinds):
         return None
     try:
-        batches = _batches(text, [*times, *series], kinds)
-        return None if batches is None else _rows(text, batches, times, series, kinds, numbers)
+        batches = _batches(text, [*times, *series], known)
+        return None if batches is None else _rows(text, batches, times, series, known, numbers)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
 
@@ -50,20 +51,26 @@ def kind(cell: str | None, numbers: Numbers) -> str | None:
     return None if numbers.advice(cell) else TEXT
 
 
-def _kinds(text: Text, taken: set[int], numbers: Numbers) -> dict[int, str] | None:
+def texts(text: Text, taken: set[int]) -> list[str]:
+    """The columns of text by their first rows, those that are taken aside."""
+    kinds = _kinds(text, taken, Numbers(text.form.decimal, text.form.thousands))
+    return [text.header[k] for k, found in kinds.items() if found == TEXT]
+
+
+def _kinds(text: Text, taken: set[int], numbers: Numbers) -> dict[int, str | None]:
     """By the first rows."""
     found, head = {}, text.head()
     for k in range(len(text.header)):
         if k not in taken:
             first = next((cells[k] for cells in head if not is_missing(cells[k])), None)
             found[k] = UNKNOWN if first is None else kind(first, numbers)
-    return None if None in found.values() else found
+    return found
 
 
 def _batches(text: Text, names: list[int], kinds: dict[int, str]) -> Any:
     """The rows of all columns but texts, called by their places, some thousand at a time; None for odd quotes."""
     import pyarrow as pa
-    import pyarrow.csv
+    import pyarrow.csv as arrow_csv
 
     body: Any = memoryview(text.data)[text.body :]
     if text.form.comment:
@@ -75,11 +82,11 @@ def _batches(text: Text, names: list[int], kinds: dict[int, str]) -> Any:
     number = pa.string() if text.form.thousands else pa.float64()
     types = {str(k): number if kind == NUMBER else pa.string() for k, kind in kinds.items() if kind != TEXT}
     types |= {str(k): pa.string() for k in names}
-    return pa.csv.open_csv(
+    return arrow_csv.open_csv(
         pa.BufferReader(pa.py_buffer(body)),
-        read_options=pa.csv.ReadOptions(column_names=[str(k) for k in range(len(text.header))]),
-        parse_options=pa.csv.ParseOptions(delimiter=text.delimiter, quote_char='"' if quoted else False),
-        convert_options=pa.csv.ConvertOptions(
+        read_options=arrow_csv.ReadOptions(column_names=[str(k) for k in range(len(text.header))]),
+        parse_options=arrow_csv.ParseOptions(delimiter=text.delimiter, quote_char='"' if quoted else False),
+        convert_options=arrow_csv.ConvertOptions(
             check_utf8=False,  # `csv_text` has
             column_types=types,
             include_columns=list(types),
@@ -110,7 +117,7 @@ def _tidy(body: Any, delimiter: str) -> bool:
 def _rows(
     text: Text, batches: Any, times: Sequence[int], series: Sequence[int], kinds: dict[int, str], numbers: Numbers
 ) -> Rows | None:
-    most = text.data.count(b"\n", text.body) + text.data.count(b"\r", text.body) + 1
+    most = _line_ends(text.data) + 1
     places = [k for k, found in kinds.items() if found != TEXT]
     values, moments = np.empty((most, len(places))), np.empty(most, "datetime64[us]")
     codes, names = np.empty(most if series else 0, np.int32), {}
@@ -147,13 +154,23 @@ def _rows(
     )
 
 
+def _line_ends(data: bytes) -> int:
+    """As many as there are, or more: CRLF counts as two."""
+    content, block = np.frombuffer(data, np.uint8), 1 << 18
+    ends = [ord(end) for end in "\n\r" if end.encode() in data]
+    return sum(
+        int(np.count_nonzero(content[k : k + block] == end)) for end in ends for k in range(0, len(content), block)
+    )
+
+
 def joined(columns: list[Any]) -> Any:
     """Columns of text as one, a space between."""
     import pyarrow.compute as pc
 
+    compute: Any = pc
     if len(columns) == 1:
         return columns[0]
-    return pc.binary_join_element_wise(*[pc.utf8_trim_whitespace(column) for column in columns], " ")  # pyright: ignore
+    return compute.binary_join_element_wise(*[compute.utf8_trim_whitespace(column) for column in columns], " ")
 
 
 def numeric(column: Any, found: str, numbers: Numbers) -> tuple[str, np.ndarray | float | None]:
@@ -170,7 +187,7 @@ def numeric(column: Any, found: str, numbers: Numbers) -> tuple[str, np.ndarray 
     import pyarrow as pa
 
     if found == UNKNOWN:
-        first = next((cell.as_py() for cell in column if not is_missing(cell.as_py() or "")), None)
+        first = next((cell.as_py() for cell in column if not is_missing(cell.as_py())), None)
         known = UNKNOWN if first is None else kind(first, numbers)
         if known is None:
             return found, None
@@ -178,16 +195,16 @@ def numeric(column: Any, found: str, numbers: Numbers) -> tuple[str, np.ndarray 
     if found != NUMBER:
         return found, np.nan
     if not pa.types.is_floating(column.type):
-        column = _parsed(column, numbers)
+        column = parsed(column, numbers)
     return found, None if column is None else column.to_numpy(zero_copy_only=False)
 
 
-def _parsed(column: Any, numbers: Numbers) -> Any:
+def parsed(column: Any, numbers: Numbers) -> Any:
     """A column of text as one of float64; None if a cell is no number."""
     import pyarrow as pa
-    import pyarrow.compute
+    import pyarrow.compute as pc
 
-    compute: Any = pa.compute  # its functions are made when it is imported: pyright sees none
+    compute: Any = pc  # its functions are made when it is imported: pyright sees none
     text = compute.utf8_trim_whitespace(column)
     missing = compute.is_in(compute.utf8_lower(text), value_set=pa.array(EMPTY))
     number = compute.match_substring_regex(text, f"^(?:{numbers.pattern})$")

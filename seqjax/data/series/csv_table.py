@@ -68,7 +68,8 @@ def _csv(text: Text, columns: Sequence[str]) -> Rows:
     series = resolve(text.form.series, text.header, text.name, "+,") if text.form.series else []
     asked = [place for column in columns for place in resolve(column, text.header, text.name)]
     asked = list(dict.fromkeys(asked))
-    return csv_columns.read(text, times, series, asked) or csv_cells.read(text, times, series, asked)
+    rows = csv_columns.read(text, times, series, asked) or csv_cells.read(text, times, series, asked)
+    return dataclasses.replace(rows, texts=csv_columns.texts(text, {*times, *series}))
 
 
 def _without_row_numbers(rows: Rows) -> Rows:

@@ -92,7 +92,7 @@ def text_of(data: bytes, name: str, form: Form) -> Text:
       UserError: another encoding, nothing in it, no header, or a name that is there twice.
     """
     data = _utf8(data, name, form)
-    if not data.strip():
+    if not data or data.isspace():
         raise UserError(f"{name}: the file is empty")
     place = data.find(b"\0")
     if place >= 0:

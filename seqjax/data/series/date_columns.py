@@ -57,15 +57,16 @@ def _unix(chunk: Any, power: int) -> Moments | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    compute: Any = pc  # its functions are made when it is imported: pyright sees none
     digits = max(power, 0)
     pattern = rf"^-?[0-9]{{1,{18 - digits}}}" + (rf"(\.[0-9]{{1,{digits}}})?$" if digits else "$")
-    if not pc.all(pc.match_substring_regex(chunk, pattern)).as_py():
+    if not compute.all(compute.match_substring_regex(chunk, pattern)).as_py():
         return None
     if digits:  # a decimal number of 128 bits, of which the lower 64 are the microseconds
-        exact = pc.cast(chunk, pa.decimal128(38, digits))
+        exact = compute.cast(chunk, pa.decimal128(38, digits))
         whole = np.frombuffer(exact.buffers()[1], "<i8").reshape(-1, 2)[exact.offset : exact.offset + len(exact), 0]
     else:
-        whole = pc.cast(chunk, pa.int64()).to_numpy(zero_copy_only=False)
+        whole = compute.cast(chunk, pa.int64()).to_numpy(zero_copy_only=False)
     cut = False
     if power < 0:
         cut = bool((whole % 10**-power).any())
@@ -128,20 +129,19 @@ class _Layout:
 
     def read(self, cells: np.ndarray) -> Moments | None:
         """The dates in cells [L, N] of this shape, or None if one is no date."""
-        year, month = self._number(cells, "Y"), self._number(cells, "m", 1)
+        year, month = _whole(cells, *self.fields["Y"]), self._number(cells, "m", 1)
         day, hour = self._number(cells, "d", 1), self._number(cells, "H")
         minute, second = self._number(cells, "M"), self._number(cells, "S")
         if not (year.min() >= 1 and month.min() >= 1 and month.max() <= 12 and day.min() >= 1):
             return None
         if hour.max() > 23 or minute.max() > 59 or second.max() > 59:
             return None
-        months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-        first = months.astype("datetime64[D]").astype(np.int32)
-        late = day > 28
-        if late.any() and (day[late] > ((months[late] + 1).astype("datetime64[D]").astype(int) - first[late])).any():
+        months = year.astype(np.int32) * 12 + month
+        first = _months()[months]
+        if (day > 28).any() and (first + day > _months()[months + 1]).any():
             return None
-        seconds = (hour * 60 + minute) * 60 + second
-        microseconds = (first + (day - 1)).astype(np.int64) * 86_400_000_000 + seconds.astype(np.int64) * 1_000_000
+        seconds = (hour.astype(np.int32) * 60 + minute) * 60 + second
+        microseconds = (first + day).astype(np.int64) * 86_400_000_000 + seconds.astype(np.int64) * 1_000_000
         fraction, cut = self._fraction(cells)
         microseconds += fraction
         if "z" in self.fields:
@@ -154,7 +154,7 @@ class _Layout:
         return Moments(microseconds.view("datetime64[us]"), "z" in self.fields, cut)
 
     def _number(self, cells: np.ndarray, field: str, default: int = 0) -> np.ndarray:
-        """[N] int32, or the default [1]."""
+        """[N], or the default [1]."""
         if field not in self.fields:
             return np.full(1, default, np.int32)
         return _whole(cells, *self.fields[field])
@@ -165,7 +165,9 @@ class _Layout:
             return 0, False
         start, end = self.fields["f"]
         stop = min(end, start + 6)
-        return _whole(cells, start, stop) * 10 ** (6 - (stop - start)), bool((cells[stop:end] != ord("0")).any())
+        return _whole(cells, start, stop).astype(np.int64) * 10 ** (6 - (stop - start)), bool(
+            (cells[stop:end] != ord("0")).any()
+        )
 
     def _offset(self, cells: np.ndarray) -> np.ndarray | int | None:
         """Microseconds before UTC [N]; None for no such zone."""
@@ -174,15 +176,23 @@ class _Layout:
         hours, minutes = _whole(cells, self.sign + 1, self.sign + 3), _whole(cells, self.sign + 4, self.sign + 6)
         if hours.max() > 23 or minutes.max() > 59:
             return None
-        return np.where(cells[self.sign] == ord("+"), 1, -1) * (hours * 60 + minutes).astype(np.int64) * 60_000_000
+        return np.where(cells[self.sign] == ord("+"), 1, -1) * (hours.astype(np.int64) * 60 + minutes) * 60_000_000
 
 
 def _whole(cells: np.ndarray, start: int, end: int) -> np.ndarray:
-    total = np.zeros(cells.shape[1], np.int32)
-    for place in range(start, end):
-        total *= 10
-        total += cells[place] - np.uint8(ord("0"))
+    """The number [N] that stands there, of up to six digits: uint8, which is quick, if two are enough."""
+    digits = cells[start:end] - np.uint8(ord("0"))
+    total = digits[0]
+    for place, digit in enumerate(digits[1:], 1):
+        total = total * (np.uint8(10) if place == 1 else np.int32(10)) + digit
     return total
+
+
+@functools.cache
+def _months() -> np.ndarray:
+    """The day before each month, from 1970 on: of month m in year y at 12 y + m; and of the one behind the last."""
+    first = np.arange(np.datetime64("0000-01"), np.datetime64("10000-02")).astype("datetime64[D]").astype(np.int32)
+    return np.concatenate([np.zeros(1, np.int32), first - 1])
 
 
 def _layout(cell: bytes, form: str | None) -> _Layout | None:

@@ -35,6 +35,8 @@ class Rows:
     names: list[str] = dataclasses.field(default_factory=list)
     left_out: Sequence[tuple[str, str]] = ()
     """Columns that were not read, and what they hold."""
+    texts: Sequence[str] = ()
+    """Columns of text, read or not: one may tell series apart."""
     zoned: bool = False
     cut: bool = False
     empty: int = 0
@@ -87,9 +89,10 @@ def _place(order: np.ndarray | None, row: int, before: int) -> Place:
 
 def _notes(rows: Rows) -> list[str]:
     notes = []
-    if rows.left_out:
-        shown = [f"{column} ({why})" for column, why in rows.left_out[:SHOWN]]
-        more = len(rows.left_out) - len(shown)
+    left_out = [(column, why) for column, why in rows.left_out if not column.startswith("unnamed") or why != "empty"]
+    if left_out:  # empty ones without a name are what delimiters at the ends of rows make
+        shown = [f"{column} ({why})" for column, why in left_out[:SHOWN]]
+        more = len(left_out) - len(shown)
         notes.append("columns left out: " + ", ".join(shown + [f"and {more} more"] * (more > 0)))
     if rows.empty:
         notes.append(f"{rows.empty} empty rows left out" if rows.empty > 1 else "1 empty row left out")
@@ -120,8 +123,7 @@ def _unsorted(rows: Rows, place: Place, name: str) -> UserError:
 
 
 def _series_knob(rows: Rows) -> str:
-    texts = [column for column, why in rows.left_out if why == "text"]
-    return f"--set=series={texts[0]}" if texts else "--set=series=COLUMN tells them apart"
+    return f"--set=series={rows.texts[0]}" if rows.texts else "--set=series=COLUMN tells them apart"
 
 
 def _undoubled(rows: Rows, values: np.ndarray, doubled: np.ndarray, order: np.ndarray | None, form: Form, name: str):
