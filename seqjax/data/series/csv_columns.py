@@ -196,7 +196,11 @@ def numeric(column: Any, found: str, numbers: Numbers) -> tuple[str, np.ndarray 
         return found, np.nan
     if not pa.types.is_floating(column.type):
         column = parsed(column, numbers)
-    return found, None if column is None else column.to_numpy(zero_copy_only=False)
+        return found, None if column is None else column.to_numpy(zero_copy_only=False)
+    values = column.to_numpy(zero_copy_only=False)
+    if np.count_nonzero(np.isnan(values)) > column.null_count:
+        return found, None  # `nAn`, or `nan(1)`, which pyarrow takes for one
+    return found, values
 
 
 def parsed(column: Any, numbers: Numbers) -> Any:
@@ -231,4 +235,4 @@ def number_names(column: Any, codes: np.ndarray, names: dict[str, int]) -> bool:
     encoded = column.dictionary_encode()
     own = [names.setdefault(name.strip(), len(names)) for name in encoded.dictionary.to_pylist()]
     codes[:] = np.array(own, np.int32)[encoded.indices.to_numpy(zero_copy_only=False)]
-    return not any(is_missing(name) for name in names)
+    return "" not in names

@@ -59,7 +59,7 @@ def _unix(chunk: Any, power: int) -> Moments | None:
 
     compute: Any = pc  # its functions are made when it is imported: pyright sees none
     digits = max(power, 0)
-    pattern = rf"^-?[0-9]{{1,{18 - digits}}}" + (rf"(\.[0-9]{{1,{digits}}})?$" if digits else "$")
+    pattern = rf"^-?[0-9]{{1,{18 - digits}}}(\.[0-9]{{1,{digits}}})?$" if digits else r"^-?[0-9]{1,18}$|^1[0-9]{18}$"
     if not compute.all(compute.match_substring_regex(chunk, pattern)).as_py():
         return None
     if digits:  # a decimal number of 128 bits, of which the lower 64 are the microseconds

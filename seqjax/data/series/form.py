@@ -41,7 +41,7 @@ class Form:
     """The column that tells several series apart; two, such as `shop+item`, are joined."""
     doubled: str = ""
     """Which of several rows of one time is kept: `first`, `last` or their `mean`. By default equal ones are left out,
-    and different ones refused."""
+    and different ones kept and counted, if they are few: as at the end of summer time."""
 
     def __post_init__(self):
         for option in ("decimal", "thousands", "delimiter"):

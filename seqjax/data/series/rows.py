@@ -15,6 +15,9 @@ from seqjax.errors import UserError
 
 SHOWN = 8
 """Columns that are named in a note."""
+MANY = 0.05
+"""Of the rows: more that have the time of another one with other values are no accident, such as the end of summer time
+is (where both are right: they are kept, and counted)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +79,10 @@ def table(rows: Rows, form: Form, name: str) -> Table:
         notes.append("rows sorted by time")
     doubled = same & (times[1:] == times[:-1])
     if doubled.any():
-        keep, values, note = _undoubled(rows, values, doubled, order, form, name)
+        keep, values, more = _undoubled(rows, values, doubled, order, form, name)
         times, values = times[keep], values[keep]
         series = None if series is None else series[keep]
-        notes.append(note)
+        notes += more
     return Table(tuple(rows.columns), times, values, series, tuple(rows.names), tuple(notes))
 
 
@@ -126,32 +129,49 @@ def _series_knob(rows: Rows) -> str:
     return f"--set=series={rows.texts[0]}" if rows.texts else "--set=series=COLUMN tells them apart"
 
 
-def _undoubled(rows: Rows, values: np.ndarray, doubled: np.ndarray, order: np.ndarray | None, form: Form, name: str):
-    """-> (which rows are kept [N], the values with those of kept ones [N, F], a note).
+def _undoubled(
+    rows: Rows, values: np.ndarray, doubled: np.ndarray, order: np.ndarray | None, form: Form, name: str
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """-> (which rows are kept [N], the values with those of kept ones [N, F], notes).
 
     Args:
       doubled: [N - 1] whether a row has the time of the one before.
     """
-    later, count = np.flatnonzero(doubled) + 1, int(doubled.sum())
     starts = np.flatnonzero(np.concatenate([[True], ~doubled]))  # of runs of one time
     if not form.doubled:
-        first = starts[np.searchsorted(starts, later, "right") - 1]
-        equal = ((values[later] == values[first]) | (np.isnan(values[later]) & np.isnan(values[first]))).all(axis=1)
-        if not equal.all():
-            k = int(np.flatnonzero(~equal)[0])
-            raise _different(rows, _place(order, later[k], first[k]), name)
-    keep = np.zeros(len(values), bool)
-    if form.doubled == "last":
-        keep[np.concatenate([starts[1:], [len(values)]]) - 1] = True
-    else:
-        keep[starts] = True
+        return _equal_left_out(rows, values, np.flatnonzero(doubled) + 1, order, name)
+    keep, count = np.zeros(len(values), bool), int(doubled.sum())
+    keep[np.append(starts[1:], len(values)) - 1 if form.doubled == "last" else starts] = True
     if form.doubled == "mean":
         known = np.add.reduceat((~np.isnan(values)).astype(float), starts, axis=0)
         total = np.add.reduceat(np.nan_to_num(values, nan=0.0), starts, axis=0)
         values = values.copy()
         values[starts] = np.divide(total, known, out=np.full_like(total, np.nan), where=known > 0)
-    rest = {"": "left out", "mean": "merged into their mean"}.get(form.doubled, f"left out, the {form.doubled} kept")
-    return keep, values, f"{count} doubled row{'s' * (count > 1)} {rest}"
+    said = "merged into the mean" if form.doubled == "mean" else f"left out, the {form.doubled} of a time kept"
+    return keep, values, [f"{_count(count)} {said}"]
+
+
+def _equal_left_out(
+    rows: Rows, values: np.ndarray, later: np.ndarray, order: np.ndarray | None, name: str
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """See `_undoubled`; `later` are the rows with the time of the one before."""
+    first, second = values[later - 1], values[later]
+    equal = ((first == second) | (np.isnan(first) & np.isnan(second))).all(axis=1)
+    different, keep, notes = later[~equal], np.ones(len(values), bool), []
+    if len(different) > MANY * len(values):
+        raise _different(rows, _place(order, different[0], different[0] - 1), name)
+    if equal.any():
+        keep[later[equal]] = False
+        notes.append(f"{_count(int(equal.sum()))} left out")
+    if len(different):
+        place = _place(order, different[0], different[0] - 1)
+        which = f"row {rows.line(place.row)}" + (" first" if len(different) > 1 else "")
+        notes.append(f"{_count(len(different))} with other values kept ({which}; --set=doubled=first, last or mean)")
+    return keep, values, notes
+
+
+def _count(doubled: int) -> str:
+    return f"{doubled} doubled row{'s' * (doubled > 1)}"
 
 
 def _different(rows: Rows, place: Place, name: str) -> UserError:
@@ -159,5 +179,5 @@ def _different(rows: Rows, place: Place, name: str) -> UserError:
     other = "" if rows.series is not None else f" Several series? {_series_knob(rows)}."
     return UserError(
         f"{name}: row {row}, column {rows.time!r}: {_date(rows.times[place.row])} is in row {before}, too, with "
-        f"other values.{other} Which one to keep: --set=doubled=first, last or mean"
+        f"other values, and there are many such rows.{other} Which one to keep: --set=doubled=first, last or mean"
     )
