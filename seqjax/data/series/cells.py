@@ -67,9 +67,15 @@ class Numbers:
         """The knobs that make a number of a cell that is none: `--set=decimal=,`; empty if there are none."""
         found = []
         for decimal, thousands in WRITTEN:
+            if thousands and not re.search(Numbers(decimal, thousands).grouping, cell):
+                continue
+            if thousands == "." and cell.count(".") == 3 and "," not in cell:
+                continue  # 192.168.100.100
             if Numbers(decimal, thousands).is_number(cell):
                 knobs = [f"--set=decimal={decimal}"] * (decimal != self.decimal)
-                knobs += [f"--set=thousands={thousands.replace(' ', 'space')}"] * (thousands != self.thousands)
+                knobs += [f"--set=thousands={thousands.replace(' ', 'space') or 'none'}"] * (
+                    thousands != self.thousands
+                )
                 if not any(set(fewer) <= set(knobs) for fewer in found):
                     found.append(knobs)
         return " or ".join(" ".join(knobs) for knobs in found)

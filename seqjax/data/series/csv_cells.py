@@ -31,6 +31,8 @@ def read(text: Text, times: Sequence[int], series: Sequence[int], asked: Sequenc
         shown = "" if len(text.header) > 1 else " (no delimiter in row 1: --set=delimiter=space, or another)"
         raise UserError(f"{text.name}: no column besides {time!r} holds numbers; columns: {_listed(text)}{shown}")
     filled = [row for row in rows if not all(is_missing(row[1][k]) for k in (*times, *kept))]
+    if not filled:
+        raise UserError(f"{text.name}: too few rows: all {len(rows)} are empty")
     reader = _Reader(text, numbers)
     moments = [reader.moment(number, cells, times, time) for number, cells in filled]
     values = np.array([[reader.number(number, cells, k) for k in kept] for number, cells in filled])
@@ -101,12 +103,12 @@ class _Reader:
             return self.numbers.read(cells[place])
         except ValueError:
             advice = self.numbers.advice(cells[place])
-            said = "is not a finite number" + (f"; is it with {advice}?" if advice else "")
+            said = "is not a finite number" + (f"; {advice} reads it" if advice else "")
             self.fail(number, self.text.header[place], cells[place], said)
 
     def series(self, number: int, cells: list[str], places: Sequence[int]) -> str:
         name = " ".join(cells[k].strip() for k in places)
-        if is_missing(name):
+        if not name:
             self.fail(number, "+".join(self.text.header[k] for k in places), name, "names no series")
         return name
 

@@ -64,8 +64,7 @@ def parse(data: bytes, name: str, form: Form, columns: Sequence[str] = ()) -> Ta
 
 
 def _csv(text: Text, columns: Sequence[str]) -> Rows:
-    times = text.times
-    series = resolve(text.form.series, text.header, text.name, "+,") if text.form.series else []
+    times, series = text.times, text.series
     asked = [place for column in columns for place in resolve(column, text.header, text.name)]
     asked = list(dict.fromkeys(asked))
     rows = csv_columns.read(text, times, series, asked) or csv_cells.read(text, times, series, asked)

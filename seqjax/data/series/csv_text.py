@@ -62,7 +62,14 @@ class Text:
     @property
     def times(self) -> list[int]:
         """Where the dates are among the cells. Raises UserError: nowhere."""
-        return resolve(self.form.time, self.header, self.name, "+,") if self.form.time else [0]
+        if self.form.time:
+            return resolve(self.form.time, self.header, self.name, "+,")
+        return [next((k for k in range(len(self.header)) if k not in self.series), 0)]
+
+    @property
+    def series(self) -> list[int]:
+        """Where the names of the series are. Raises UserError: nowhere."""
+        return resolve(self.form.series, self.header, self.name, "+,") if self.form.series else []
 
     def head(self) -> list[list[str]]:
         """The cells of the first rows, malformed ones aside."""
@@ -170,7 +177,7 @@ def _header(data: bytes, start: int, number: int, delimiter: str, name: str) -> 
             cells = next(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
         except csv.Error as error:
             raise UserError(f"{name}: row {number}: {error}") from error
-        return [column.strip() for column in cells], start, number + len(lines)
+        return [column.strip().replace("\n", " ") for column in cells], start, number + len(lines)
     raise UserError(f"{name}: row {number}: a quote is left open: {lines[0].strip()[:60]!r}")
 
 

@@ -87,8 +87,8 @@ def resolve(asked: str, header: Sequence[str], name: str, marks: str = ",", plac
       UserError: there is none.
     """
     names = [asked] if asked in header else split_names(asked, marks) or [asked]
-    absent = next((column for column in names if column not in header), None)
-    if absent is not None:
-        said = absent if len(names) == 1 and absent.strip() else asked
+    absent = [column for column in names if column not in header]
+    if absent:
+        said = asked if len(absent) == len(names) else absent[0]
         raise UserError(f"{name}: {place}there is no column {said!r}; columns: {', '.join(header)}")
     return [header.index(column) for column in names]

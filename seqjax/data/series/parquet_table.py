@@ -62,8 +62,9 @@ def _places(schema: Any, name: str, form: Form, columns: Sequence[str]) -> tuple
         raise UserError(f"{name}: " + (f"column {twice!r} is there twice" if twice else "the table has no columns"))
     found = lambda asked, marks: [header[place] for place in resolve(asked, header, name, marks, "")]
     dated = [field.name for field in schema if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type)]
-    times = found(form.time, "+,") if form.time else (dated or header)[:1]
     series = found(form.series, "+,") if form.series else []
+    others = [column for column in header if column not in series] or header
+    times = found(form.time, "+,") if form.time else (dated or others)[:1]
     return times, series, list(dict.fromkeys(column for asked in columns for column in found(asked, ",")))
 
 
@@ -103,6 +104,8 @@ class _Reader:
         dated = self.dated(times)
         here = ~(np.isnan(values).all(axis=1) & dated.is_null().to_numpy(zero_copy_only=False))
         lines = np.flatnonzero(here) + 1
+        if not len(lines):
+            raise UserError(f"{self.name}: too few rows: all {len(here)} are empty")
         moments = self.moments(dated.filter(here), lines, "+".join(times))
         codes, names = self.series(series, here, lines)
         return Rows(
@@ -133,7 +136,7 @@ class _Reader:
         row, first = next(((k, c) for k, c in enumerate(cells.to_pylist()) if not is_missing(c or "")), (0, None))
         known = kind(first, self.numbers)
         if known is None:
-            self.fail(row + 1, column, first or "", f"is read with {self.numbers.advice(first or '')}")
+            self.fail(row + 1, column, first or "", f"is not a number; {self.numbers.advice(first or '')} reads it")
         return known
 
     def number(self, column: str) -> np.ndarray:
@@ -222,7 +225,7 @@ class _Reader:
         cells = joined([self.text(self.table.column(column).combine_chunks()).fill_null("") for column in columns])
         codes, names = np.empty(len(lines), np.int32), {}
         if not number_names(cells.filter(here), codes, names):
-            row = int(np.array([is_missing(name) for name in names])[codes].argmax())
+            row = int((codes == names[""]).argmax())
             self.fail(lines[row], "+".join(columns), "null", "names no series")
         return codes, list(names)
 
