@@ -71,10 +71,9 @@ def _kinds(text: Text, rows: list[tuple[int, list[str]]], taken: set[int], numbe
         number, cell = next(((n, cells[k]) for n, cells in rows if not is_missing(cells[k])), (0, None))
         known = kind(cell, numbers)
         if known is None:
-            advice = numbers.advice(cell or "")
-            raise UserError(
-                f"{text.name}: row {number}, column {column!r}: {(cell or '').strip()!r} is read with {advice}"
-            )
+            shown = (cell or "").strip()
+            said = f"{shown[:60]!r} is not a number; {numbers.advice(shown)} reads it"
+            raise UserError(f"{text.name}: row {number}, column {column!r}: {said}")
         found[k] = known
     return found
 

@@ -77,9 +77,9 @@ class Text:
 
     def head_rows(self) -> list[list[str]]:
         """As `head`, with malformed ones."""
-        data = self.data[self.body : self.body + HEAD]
-        lines = LINE_END.sub(b"\n", data).decode(errors="replace").split("\n")
-        if len(self.data) > self.body + HEAD and len(lines) > 1:
+        end = max(self.body + HEAD, _line(self.data, self.body)[1])
+        lines = LINE_END.sub(b"\n", self.data[self.body : end]).decode(errors="replace").split("\n")
+        if len(self.data) > end:
             lines.pop()  # it is cut
         lines = [line for line in lines if not _comment(line, self.form.comment)]
         try:

@@ -41,7 +41,7 @@ def _unpacker(data: bytes) -> Callable[[bytes], bytes] | None:
         return gzip.decompress
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _unzipped
-    if data.startswith(b"BZh") and data[4:10] == b"1AY&SY":
+    if data.startswith(b"BZh") and data[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):  # the latter: of nothing
         return bz2.decompress
     if data.startswith(b"\xfd7zXZ\x00"):
         return lzma.decompress

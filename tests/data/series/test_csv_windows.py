@@ -126,5 +126,7 @@ def test_train_evaluate_and_predict_through_knobs_alone(file, tmp_path):
 @pytest.mark.skipif(not NAB.exists(), reason=f"the public series are not at {NAB}")
 def test_the_public_series_can_be_read():
     for path in sorted(NAB.glob("realKnownCause/*.csv.gz")):
-        dataset = CsvWindows(str(path), "value", form=Form("timestamp"), sequence_length=48).load("real", NAB)
+        dataset = CsvWindows(str(path), "value", form=Form("timestamp", sort=True), sequence_length=48).load(
+            "real", NAB
+        )
         assert min(len(ids) for ids in dataset.parts.values()) > 300, path
