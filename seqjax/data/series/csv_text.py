@@ -250,20 +250,19 @@ def _check_quotes(text: Text, number: int, lines: list[str]) -> None:
         if len(lines) == 1 and "end of data" not in str(error):
             return  # such as `"5" pipe`: odd, but all in one line
         raise UserError(f"{said}: {lines[0].strip()[:60]!r}") from error
-    for k, line in enumerate(lines[1:], 1):
-        if _is_row(text, line, last=k == len(lines) - 1):
+    for k, line in enumerate(lines):
+        # inside the quotes: all but what is before them in the first line, and behind them in the last one
+        start = line.rfind('"') + 1 if k == 0 else 0
+        end = line.rfind('"') if k == len(lines) - 1 else len(line)
+        if len(lines) > 1 and _is_row(text, line, start, end):
             raise UserError(f"{said}: its cell goes on to row {number + len(lines) - 1}: {lines[0].strip()[:60]!r}")
 
 
-def _is_row(text: Text, line: str, *, last: bool) -> bool:
-    """Whether a line inside a quoted cell looks like a row of its own: as many cells, and a date where dates are.
-
-    Of the last one only what is before the closing quote is inside.
-    """
-    if len(line.split(text.delimiter)) != len(text.header):
-        return False
-    cells = (line.rpartition('"')[0] if last else line).split(text.delimiter)
-    if max(text.times) >= len(cells):
+def _is_row(text: Text, line: str, start: int, end: int) -> bool:
+    """Whether a line of which this part is inside a quoted cell looks like a row: as many cells, a date where dates are."""
+    cells = line.split(text.delimiter)
+    before, inside = line[:start].count(text.delimiter), line[:end].count(text.delimiter)
+    if len(cells) != len(text.header) or min(text.times) < before + (start > 0) or max(text.times) > inside:
         return False
     try:
         dates.read(" ".join(cells[place].strip().strip('"') for place in text.times), text.form.format)
