@@ -15,7 +15,7 @@ class Table:
     columns: tuple[str, ...]
     """The F features' names."""
     times: np.ndarray
-    """[N] datetime64[us], in UTC; within a series they ascend."""
+    """[N] datetime64[us], in UTC if the file names a zone; ascending within a series, but a few may be doubled."""
     values: np.ndarray
     """[N, F] float64, NaN where missing."""
     series: np.ndarray | None = None
