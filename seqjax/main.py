@@ -21,10 +21,11 @@ from typing import Any
 from absl import app, flags, logging
 
 from seqjax import experiment as experiments
-from seqjax.command_line import fail
-from seqjax.errors import RunStoppedError, UserError
-from seqjax.folders import data_dir_default
+from seqjax import folders
+from seqjax.command_line import fail, failing
+from seqjax.errors import UserError
 from seqjax.runs import commands
+from seqjax.runs.result_line import result_line
 from seqjax.training.workdir import Workdir
 
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one; see --list.")
@@ -96,7 +97,7 @@ def main(arguments: Sequence[str]) -> None:
     workdir = existing_run()
     if MODE.value == "evaluate":
         runtime_settings()
-        print(commands.result_line(commands.evaluate(workdir, options=SET.value, data_dir=data_dir())))
+        print(result_line(commands.evaluate(workdir, options=SET.value, data_dir=data_dir())))
     else:
         name = INPUT.value or "-"
         text = read_input(name)
@@ -142,12 +143,13 @@ def train() -> None:
         tuned=tuned,
         explained=EXPLAIN.value,
     )
-    print(commands.result_line(results))
+    print(result_line(results))
 
 
 def train_many() -> None:
     """Train or resume the members that --seeds and --sweep ask for, and print their lines."""
     from seqjax.runs import members
+    from seqjax.runs.summary import result_lines
 
     name = asked_experiment()
     for flag in (DEVICES, EXPLAIN):
@@ -173,7 +175,7 @@ def train_many() -> None:
         each += [] if STEPS.value is None else [f"--steps_per_dispatch={STEPS.value}"]
         run = members.Processes(name, workdir.path, SET.value, DATA.value, each, processes)
     results = members.train(name, function, workdir, planned, options=SET.value, data=DATA.value, run=run)
-    print("\n".join(members.result_lines(results)))
+    print("\n".join(result_lines(results)))
 
 
 def existing_run() -> Workdir:
@@ -183,8 +185,7 @@ def existing_run() -> Workdir:
     if EXPERIMENT.value is not None and WORKDIR.value is None:
         experiments.find(EXPERIMENT.value)
     workdir = Workdir(Path(WORKDIR.value or f"runs/{EXPERIMENT.value}"))
-    if workdir.config() is None:
-        raise UserError(f"workdir {workdir.path} holds no run; train one first (--mode=train)")
+    workdir.run()
     given: dict[str, Any] = {}
     if EXPERIMENT.value is not None:
         given["experiment"] = EXPERIMENT.value
@@ -211,7 +212,7 @@ def read_input(name: str) -> io.StringIO:
 
 def data_dir() -> Path:
     """The flag's folder, or the default."""
-    return Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
+    return folders.data_dir(DATA_DIR.value)
 
 
 def runtime_settings() -> dict[str, str]:
@@ -245,13 +246,9 @@ def parse_or_exit(arguments: Sequence[str]) -> Sequence[str]:
 
 def main_or_exit(arguments: Sequence[str]) -> None:
     """Call main; exit with 2 for the user's errors, 1 for a diverged run, 128 + n after signal n."""
-    try:
+    with failing():
         main(arguments)
         sys.stdout.flush()
-    except (UserError, RunStoppedError) as error:
-        fail(str(error), error.exit_code)
-    except BrokenPipeError:  # `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
