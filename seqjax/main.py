@@ -21,9 +21,9 @@ from typing import Any
 from absl import app, flags, logging
 
 from seqjax import experiment as experiments
-from seqjax.command_line import fail
-from seqjax.errors import RunStoppedError, UserError
-from seqjax.folders import data_dir_default
+from seqjax import folders
+from seqjax.command_line import fail, failing
+from seqjax.errors import UserError
 from seqjax.runs import commands
 from seqjax.runs.lines import result_line, result_lines
 from seqjax.training.workdir import Workdir
@@ -184,8 +184,7 @@ def existing_run() -> Workdir:
     if EXPERIMENT.value is not None and WORKDIR.value is None:
         experiments.find(EXPERIMENT.value)
     workdir = Workdir(Path(WORKDIR.value or f"runs/{EXPERIMENT.value}"))
-    if workdir.config() is None:
-        raise UserError(f"workdir {workdir.path} holds no run; train one first (--mode=train)")
+    workdir.run()
     given: dict[str, Any] = {}
     if EXPERIMENT.value is not None:
         given["experiment"] = EXPERIMENT.value
@@ -210,7 +209,7 @@ def read_input(name: str) -> io.TextIOWrapper:
 
 def data_dir() -> Path:
     """The flag's folder, or the default."""
-    return Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
+    return folders.data_dir(DATA_DIR.value)
 
 
 def runtime_settings() -> dict[str, str]:
@@ -244,13 +243,9 @@ def parse_or_exit(arguments: Sequence[str]) -> Sequence[str]:
 
 def main_or_exit(arguments: Sequence[str]) -> None:
     """Call main; exit with 2 for the user's errors, 1 for a diverged run, 128 + n after signal n."""
-    try:
+    with failing():
         main(arguments)
         sys.stdout.flush()
-    except (UserError, RunStoppedError) as error:
-        fail(str(error), error.exit_code)
-    except BrokenPipeError:  # `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

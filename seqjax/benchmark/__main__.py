@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import seqjax.benchmark
+from seqjax import folders
 from seqjax.benchmark import table, texts, workloads
 from seqjax.benchmark.measure import MODES, Measurement, Row
 from seqjax.benchmark.worker import OURS, PEERS
-from seqjax.command_line import complain, fail
+from seqjax.command_line import complain, failing
 from seqjax.errors import UserError
-from seqjax.folders import data_dir_default
 
 
 class Parser(argparse.ArgumentParser):
@@ -170,7 +170,7 @@ def measure_texts(options: argparse.Namespace) -> None:
 
 
 def _data_dir(options: argparse.Namespace) -> Path:
-    return Path(options.data_dir).expanduser() if options.data_dir else data_dir_default()
+    return folders.data_dir(options.data_dir)
 
 
 def write(path: str, rows: Sequence[Any]) -> None:
@@ -188,10 +188,11 @@ def write(path: str, rows: Sequence[Any]) -> None:
 
 def run() -> None:
     """Entry point: errors that the user can mend are one line and exit code 2."""
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except UserError as error:
-        fail(str(error), error.exit_code)
+    code = 0
+    with failing():
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         raise UserError(f"--seeds={','.join(SEEDS.value)}: whole numbers are expected, with commas between") from error
     function = experiments.load(experiments.find(EXPERIMENT.value))
     options = experiments.options(function, SET.value)
-    from seqjax.folders import data_dir_default
+    from seqjax import folders
     from seqjax.interop.keras_models import import_keras
 
     keras = import_keras()  # before anything slow
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
 
         jax.config.update("jax_enable_x64", True)
         keras.config.set_floatx("float64")
-    folder = Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
+    folder = folders.data_dir(DATA_DIR.value)
     if FREE.value:
         from seqjax.compare import free
 

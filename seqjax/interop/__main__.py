@@ -6,7 +6,6 @@
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
@@ -46,11 +45,10 @@ def main(arguments: Sequence[str]) -> None:
         save_safetensors(params, OUTPUT.value)
         print(f"written to {OUTPUT.value}")
     if DATA.value is not None:
-        from seqjax.folders import data_dir_default
+        from seqjax import folders
         from seqjax.interop.experiments import evaluate
 
-        folder = Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
-        dataset = experiment.source.load(DATA.value, folder)
+        dataset = experiment.source.load(DATA.value, folders.data_dir(DATA_DIR.value))
         scores = evaluate(params, experiment, dataset)
         print(f"{EXPERIMENT.value}: test {', '.join(f'{name} {value:.4f}' for name, value in scores.items())}")
         print(dataset.description)

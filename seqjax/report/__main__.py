@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> None:
     """
     if arguments:
         raise UserError(f"{arguments[0]!r} is not a flag; give --runs=DIR --output=DIR")
-    from seqjax.folders import data_dir_default
+    from seqjax import folders
     from seqjax.report import comparisons, page, runs, table, verdicts
 
     output = Path(OUTPUT.value)
@@ -37,8 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     if PICTURES.value:
         from seqjax.report import gallery
 
-        folder = Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
-        figures, notes = gallery.figures(groups, rows, folder)
+        figures, notes = gallery.figures(groups, rows, folders.data_dir(DATA_DIR.value))
     compared = comparisons.tables(groups, rows, found.speeds)
     findings = table.Findings(rows, verdicts.judge(groups, speeds=found.speeds), compared, waiting, notes)
     files = {

@@ -67,7 +67,7 @@ def of(row: Group, data_dir: Path) -> Forecasts:
       UserError: the folder was not kept whole, the experiment does not run any more, or the data are not those that it
         was trained on.
     """
-    from seqjax.training.fit import predictions
+    from seqjax.training.best import predictions
 
     run = row.runs[0]
     if not (run.path / jena.ASSET).exists():

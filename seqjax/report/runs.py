@@ -15,6 +15,8 @@ from seqjax import experiment as experiments
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS
 from seqjax.report.claims import FREE_KNOBS
+from seqjax.training import identity
+from seqjax.training.workdir import with_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,13 +125,14 @@ def _run(path: Path) -> Iterator[Run]:
     config, results = _read(path / "config.json"), _read(path / "results.json")
     if not config or "experiment" not in config:
         return
-    lines = (path / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     try:
+        lines = (path / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
         rows = [json.loads(line) for line in lines if line.endswith("\n")]
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         logging.warning("%s is damaged (%s): the run is left out", path / "metrics.jsonl", error)
         return
-    yield Run(path, config, results if results and "test" in results else None, rows)
+    finished = results is not None and "test" in results and identity.is_finished(results, config)
+    yield Run(path, config, with_numbers(results, "validation", "test") if results and finished else None, rows)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -144,7 +147,7 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         logging.warning("%s cannot be read: %s", path, error)
         return None
 
@@ -198,7 +201,7 @@ def defaults_of(file: Path) -> dict[str, Any]:
     """The knobs of an experiment file and their defaults, read from its source unrun; none if it cannot be read."""
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError):
+    except (OSError, SyntaxError, ValueError, RecursionError):
         return {}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "experiment":

@@ -1,11 +1,11 @@
 """The table "lecture | ours | Keras here | parameters | time", as data and as Markdown."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seqjax.files import to_json
 from seqjax.report.runs import Group, Run
 from seqjax.report.verdicts import Verdict
 from seqjax.runs import statistics
@@ -201,7 +201,7 @@ def as_json(found: Findings) -> str:
     ]
     compared = [{"title": title, "table": texts} for title, texts in found.comparisons]
     everything = {"rows": found.rows, "claims": judged, "comparisons": compared}
-    return json.dumps(everything | {"unfinished": found.waiting, "notes": found.notes}, indent=1) + "\n"
+    return to_json(everything | {"unfinished": found.waiting, "notes": found.notes}, indent=1) + "\n"
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from seqjax.errors import UserError
+
 Results = Mapping[str, Any]
 
 
@@ -36,16 +38,30 @@ def quoted(results: Results) -> str:
 
 
 def result_line(results: Results) -> str:
-    """`jena_lstm: test mae 2.53 (lecture 2.53; naive 2.62; 0.97 of it), validation mae 2.37, best epoch 7, ...`."""
+    """`jena_lstm: test mae 2.53 (lecture 2.53; naive 2.62; 0.97 of it), validation mae 2.37, best epoch 7, ...`.
+
+    Raises:
+      UserError: something is missing, from a damaged results.json.
+    """
+    try:
+        return f"{results['experiment']}: {_of_one(results)}"
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        said = f"{type(error).__name__} {error}".strip()
+        raise UserError(f"these are no results ({said}): results.json is damaged; restore it from a copy") from error
+
+
+def _of_one(results: Results) -> str:
     metric = quoted(results)
     lecture = results["lecture"].get("test", {}).get(metric)
     said = [f"lecture {lecture:g}"] if lecture is not None else []
     if results["data"] == "sample":
         said = [f"generated sample, not the lecture's data: {_known(metric, results['optimum'])}"]
     said += beside(metric, results)
+    lost = results.get("instead_of_epoch")
+    instead = "" if lost is None else f" (that of {lost}, the best, is damaged)"
     return (
-        f"{results['experiment']}: test {metric} {number(results['test'][metric])}{_bracketed(said)}, "
-        f"validation {metric} {number(results['validation'][metric])}, best epoch {results['best_epoch']}, "
+        f"test {metric} {number(results['test'][metric])}{_bracketed(said)}, "
+        f"validation {metric} {number(results['validation'][metric])}, best epoch {results['best_epoch']}{instead}, "
         f"{results['parameters']:,} parameters"
     )
 
@@ -53,10 +69,10 @@ def result_line(results: Results) -> str:
 def result_lines(results: Results) -> list[str]:
     """`jena_lstm: test mae 2.615 +- 0.129 (95 %, 5 seeds; lecture 2.53), validation mae 2.409 +- 0.061`, by value."""
     if "values" not in results:
-        return [f"{results['experiment']}: {_line(results, results['data'])}"]
+        return [f"{results['experiment']}: {_of_many(results, results['data'])}"]
     knob = results["knob"]
     name, data = results["experiment"], results["data"]
-    return [f"{name} {knob}={group['value']}: {_line(group, data)}" for group in results["values"]]
+    return [f"{name} {knob}={group['value']}: {_of_many(group, data)}" for group in results["values"]]
 
 
 def beside(metric: str, results: Results) -> list[str]:
@@ -71,7 +87,7 @@ def beside(metric: str, results: Results) -> list[str]:
     return found
 
 
-def _line(group: Results, data: str) -> str:
+def _of_many(group: Results, data: str) -> str:
     metric = quoted(group)
     lecture = group["lecture"].get("test", {}).get(metric)
     said = ["generated sample"] if data == "sample" else [] if lecture is None else [f"lecture {lecture:g}"]

@@ -27,11 +27,10 @@ from seqjax import experiment as experiments
 from seqjax import runtime
 from seqjax.errors import RunStoppedError, UserError, check_least
 from seqjax.runs import commands
-from seqjax.runs.lines import quoted, skill
+from seqjax.runs.summary import Results, summary
+from seqjax.training import identity
 from seqjax.training.interrupt import Interrupt
 from seqjax.training.workdir import Workdir
-
-Results = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +159,9 @@ def train(
     defaults = {knob: value for knob, value in experiments.options(function, []).items() if knob in shared}
     config = {"kind": "members", "experiment": name, "data": data, "options": shared, "defaults": defaults}
     config["swept"] = members[0].knob
+    config["given"] = sorted(commands.names(options))
     workdir.check(config)
+    check_folders(workdir, members, function, options)
     with workdir.lock():
         workdir.claim(config, {})
         codes = run(members)
@@ -173,6 +174,30 @@ def train(
         results = {"experiment": name, "options": shared, "data": data, **summary(workdir.path, members)}
         workdir.write_results(results)
     return results
+
+
+def check_folders(workdir: Workdir, members: Sequence[Member], function: Any, options: Sequence[str]) -> None:
+    """Look at every member's folder, before any is trained.
+
+    Raises:
+      UserError: one holds another run; or more epochs are asked for, but not for all that are there.
+    """
+    old = workdir.config() or {}
+    asked = {member.folder: experiments.options(function, [*options, *member.settings]) for member in members}
+    config = {"defaults": experiments.options(function, []), "given": sorted(commands.names(options))}
+    for folder, knobs in asked.items():
+        if (workdir.path / folder / "config.json").exists():
+            Workdir(workdir.path / folder).check(config | {"options": knobs})
+    first = asked[members[0].folder]
+    if identity.grows(old.get("options", {}), config | {"options": first}):
+        found = [file.parent for kind in ("seed_*", "*=*/seed_*") for file in workdir.path.glob(f"{kind}/config.json")]
+        left = sorted(str(folder.relative_to(workdir.path)) for folder in found)
+        left = [folder for folder in left if folder not in asked]
+        if left:
+            raise UserError(
+                f"workdir {workdir.path} holds a run with epochs={old['options']['epochs']}, not {first['epochs']}, in "
+                f"{left[0]}, which is not asked for: train all its runs on, or choose another --workdir"
+            )
 
 
 def stopped(number: int) -> RunStoppedError:
@@ -244,40 +269,3 @@ def _run_all(commands: Sequence[tuple[str, list[str]]], processes: int) -> dict[
     if interrupt.signal is not None:
         raise stopped(interrupt.signal)
     return {name: code.result() for name, code in codes.items()}
-
-
-def summary(path: Path, members: Sequence[Member]) -> Results:
-    """Every member's scores, and for each value of the swept knob their mean, deviation and 95 % interval."""
-    runs = [{"seed": m.seed, "value": m.value, **_scores(path / m.folder)} for m in members]
-    values = list(dict.fromkeys(member.value for member in members))
-    groups = [_summarise([run for run in runs if run["value"] == value]) for value in values]
-    if values == [None]:
-        return groups[0]
-    return {"knob": members[0].knob, "values": [{"value": v, **g} for v, g in zip(values, groups, strict=True)]}
-
-
-def _scores(path: Path) -> Results:
-    results = Workdir(path).results()
-    if results is None:
-        raise UserError(f"{path} has no results.json")
-    kept = ("validation", "test", "best_epoch", "parameters", "seconds", "lecture", "baselines")
-    return {key: results[key] for key in kept if key in results}
-
-
-def _summarise(runs: Sequence[Mapping[str, Any]]) -> Results:
-    from seqjax.runs import statistics
-
-    def describe(part: str, metric: str) -> Results:
-        found = [run[part][metric] for run in runs]
-        mean = statistics.mean(found)
-        deviation = statistics.deviation(found)
-        return {"mean": mean.mean, "std": deviation, "half_interval_95": mean.half, "count": mean.count}
-
-    parts = {part: {metric: describe(part, metric) for metric in runs[0][part]} for part in ("validation", "test")}
-    kept = ("seed", "validation", "test", "best_epoch", "seconds")
-    known = {key: runs[0][key] for key in ("parameters", "lecture", "baselines") if key in runs[0]}
-    if "baselines" in known:
-        metric = quoted(runs[0])
-        means = {part: {metric: found[metric]["mean"]} for part, found in parts.items()}
-        known["skill"] = skill(means, known["baselines"])
-    return {**known, **parts, "seeds": [{key: run[key] for key in kept} for run in runs]}

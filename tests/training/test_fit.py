@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from seqjax.errors import RunStoppedError, UserError
+from seqjax.training.best import restore_best
 from seqjax.training.checkpoint import Checkpoints
-from seqjax.training.fit import Training, fit, restore_best
+from seqjax.training.fit import Training, fit
 from seqjax.training.interrupt import Interrupt
 from seqjax.training.program import Program, Settings
 from seqjax.training.state import create_state
