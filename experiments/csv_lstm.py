@@ -41,7 +41,8 @@ def experiment(
     season: int | None = None,
     normalize: Literal["series", "window", "last"] = "last",
     units: int = 32,
-    learning_rate: float = 1e-3,
+    dropout: float = 0.3,
+    learning_rate: float = 3e-3,
     epochs: int = 20,
     batch_size: int = 32,
     seed: int = 0,
@@ -49,7 +50,7 @@ def experiment(
     form = Form(time, format or None, missing, encoding, decimal, thousands, comment, delimiter, sort, series, doubled)
     return Experiment(
         source=TableWindows(file, target, features, form, sampling, sequence_length, horizon, season=season),
-        model=Normalized(RecurrentForecaster(LSTM(units), start_at_zero=True), normalize),
+        model=Normalized(RecurrentForecaster(LSTM(units), dropout, start_at_zero=True), normalize),
         loss=metrics.standardised_absolute_error,
         metrics={"mae": metrics.unit_absolute_error},
         optimizer=optimizer("rmsprop", learning_rate),

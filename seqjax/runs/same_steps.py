@@ -15,7 +15,7 @@ def same_steps(first: Experiment, second: Experiment, dataset: "Dataset") -> boo
     import jax.numpy as jnp
     import numpy as np
 
-    from seqjax.training.program import create_state, make_train_step
+    from seqjax.training.state import create_state, make_train_step
 
     def program(experiment: Experiment) -> tuple[str, list[Any]]:
         ids, weights = jnp.asarray(dataset.parts["train"][:1]), jnp.ones(1)

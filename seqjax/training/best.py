@@ -11,7 +11,7 @@ from seqjax.data.pipeline import batches, steps_per_epoch
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
 from seqjax.training.checkpoint import Checkpoints
-from seqjax.training.program import create_state
+from seqjax.training.state import create_state
 from seqjax.training.workdir import Row, Workdir
 
 

@@ -9,6 +9,7 @@ Legend: N rows.
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -179,5 +180,5 @@ def season_lengths(step: Step) -> list[int]:
 
 def texts(times: np.ndarray) -> list[str]:
     """Dates as people write them, with the digits of a second that any of them needs: `2009-12-31 23:10:00`."""
-    unit = next(unit for unit in ("s", "ms", "us") if (times == times.astype(f"datetime64[{unit}]")).all())
+    unit: Any = next(unit for unit in ("s", "ms", "us") if (times == times.astype(f"datetime64[{unit}]")).all())
     return [text.replace("T", " ") for text in np.datetime_as_string(times, unit=unit)]

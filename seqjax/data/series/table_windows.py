@@ -209,9 +209,9 @@ def _lines(
 
     def line(position: int, output: Any) -> str:
         k = of[position]
-        value = mean[k] + std[k] * float(np.asarray(output).item())
+        value = float(mean[k] + std[k] * np.asarray(output).item())
         names = [quoted(table.names[k])] if table.names else []
-        number = sources.number(value, std[k])
+        number = sources.number(value, float(std[k]))
         return ",".join([*names, dates[position], dates[len(ends) + position], number])
 
     return line
