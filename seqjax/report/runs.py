@@ -4,7 +4,6 @@ import ast
 import dataclasses
 import json
 import os
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,34 +13,9 @@ from absl import logging
 from seqjax import experiment as experiments
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS
+from seqjax.report import kept
 from seqjax.report.claims import FREE_KNOBS
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A run's folder, as far as it has come."""
-
-    path: Path
-    config: Mapping[str, Any]
-    results: Mapping[str, Any] | None
-    """None: unfinished."""
-    rows: Sequence[Mapping[str, Any]]
-    """Of metrics.jsonl, one per epoch."""
-
-    @property
-    def seed(self) -> int:
-        """Of everything random in it."""
-        return self.config["options"].get("seed", 0)
-
-    def seconds(self, *, until_best: bool = False) -> float | None:
-        """Of a finished run, for all epochs or for those up to the best one. None where nothing was trained.
-
-        Each counts as the median one, which a pause or compiling does not change.
-        """
-        if not self.results or not self.rows:
-            return None
-        epochs = self.results["best_epoch"] if until_best else len(self.rows)
-        return epochs * statistics.median(row["seconds"] for row in self.rows)
+from seqjax.report.run import Run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +67,7 @@ class Found:
 
 
 def find(folder: Path) -> Found:
-    """Every run below a folder, every Keras result and every row of a benchmark.
+    """Every run below a folder, every row that is kept, every Keras result and every row of a benchmark.
 
     A folder without metrics.jsonl, such as that above the seeds of `--seeds`, is no run.
 
@@ -112,6 +86,8 @@ def find(folder: Path) -> Found:
                 found = _json(Path(path) / name)
                 if isinstance(found, list):
                     speeds += [{**row, "file": str(Path(path) / name)} for row in found if isinstance(row, dict)]
+                elif isinstance(found, dict) and found.get("kind") == kept.KIND:
+                    runs += _kept(found, Path(path) / name)
                 elif isinstance(found, dict) and found.get("kind") == "keras":
                     keras.append(found | {"options": completed(found["experiment"], found["options"])})
     if not runs and not keras:
@@ -130,6 +106,14 @@ def _run(path: Path) -> Iterator[Run]:
         logging.warning("%s is damaged (%s): the run is left out", path / "metrics.jsonl", error)
         return
     yield Run(path, config, results if results and "test" in results else None, rows)
+
+
+def _kept(found: Mapping[str, Any], path: Path) -> list[Run]:
+    try:
+        return list(kept.unpacked(found, path))
+    except UserError as error:
+        logging.warning("%s: the row is left out", error)
+        return []
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -173,7 +157,7 @@ def completed(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _group(runs: Sequence[Run]) -> Group:
     config = runs[0].config
-    defaults = defaults_of(_file(runs[0]))
+    defaults = config["defaults"] if runs[0].kept else defaults_of(file_of(runs[0]))
     options = completed(config["experiment"], config["options"])
     changed = {knob: value for knob, value in options.items() if knob in defaults and defaults[knob] != value}
     words = [config["experiment"], *(f"{knob}={value}" for knob, value in changed.items())]
@@ -181,7 +165,7 @@ def _group(runs: Sequence[Run]) -> Group:
     return Group(config["experiment"], " ".join(words), config["data"], changed, defaults, options, runs)
 
 
-def _file(run: Run) -> Path:
+def file_of(run: Run) -> Path:
     """The run's own copy of its experiment; where that was not kept, the experiment as it is now, if it still is."""
     copy, name = run.path / "experiment.py", run.config["experiment"]
     return copy if copy.exists() or name not in experiments.names() else experiments.find(name)

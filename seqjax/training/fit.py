@@ -16,13 +16,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqjax.data.dataset import Arrays, Dataset, Requests
-from seqjax.data.pipeline import Batches, batches, steps_per_epoch
+from seqjax.data.dataset import Dataset, Requests
+from seqjax.data.pipeline import Batches, steps_per_epoch
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
 from seqjax.training.checkpoint import Checkpoints
 from seqjax.training.interrupt import Interrupt
-from seqjax.training.program import Program, Settings
+from seqjax.training.program import Program, Settings, outputs
 from seqjax.training.progress import Progress, scores
 from seqjax.training.state import TrainState, count_parameters, create_state, float_means, no_sums
 from seqjax.training.workdir import Row, Workdir
@@ -101,16 +101,7 @@ def predictions(experiment: Experiment, requests: Requests, workdir: Workdir) ->
         return
     example = requests.gather(requests.arrays, requests.ids[:1])
     _, params = restore_best(workdir, create_state(experiment, example).params)
-    arrays = jax.device_put(dict(requests.arrays))
-
-    @jax.jit
-    def apply(params: Any, arrays: Arrays, ids: jax.Array) -> jax.Array:
-        return experiment.model.apply({"params": params}, requests.gather(arrays, ids))
-
-    size = min(experiment.batch_size, len(requests.ids))
-    for batch in batches(requests.ids, batch_size=size, start=0, stop=steps_per_epoch(len(requests.ids), size)):
-        outputs = jax.device_get(apply(params, arrays, batch.ids[0]))
-        yield from outputs[batch.weights[0] > 0]
+    yield from outputs(experiment, params, requests)
 
 
 @jax.jit
