@@ -67,9 +67,13 @@ few_labels() {
 keras() {
   local names=(jena_{dense,conv1d,simple_rnn,lstm,lstm_dropout,stacked_gru,lstm_reversed,bilstm})
   for name in "${names[@]}" imdb_{unigram,bigram,bigram_tfidf,bilstm_masked}; do
-    "$venv/bin/python" -m seqjax.compare --free --experiment="$name" --seeds=0,1,2 --output="${SEQJAX_KEEP:-$runs}/keras/$name.json" \
+    "$venv/bin/python" -m seqjax.compare --free --experiment="$name" --seeds=0,1,2 --output="$runs/keras/$name.json" \
       $(longer "$name")
   done
+  if [[ -n ${SEQJAX_KEEP:-} ]]; then
+    mkdir -p "$SEQJAX_KEEP/keras"
+    cp -n "$runs"/keras/*.json "$SEQJAX_KEEP/keras/"
+  fi
 }
 
 [[ $# -gt 0 ]] || set -- jena imdb

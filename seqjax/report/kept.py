@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqjax.errors import UserError
+from seqjax.experiment import FILE_KNOBS
 from seqjax.report.run import Run
 from seqjax.training.workdir import write_atomically
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 KIND = "kept row"
 SHARED = ("parameters", "lecture", "optimum")
 """Of the results: not the seeds' own."""
-IDENTITY = ("experiment", "data", "options", "fingerprint")
 REPEATED = ("experiment", "data", "options")
 """What results.json repeats of config.json."""
 
@@ -96,15 +96,13 @@ def merged(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> dic
     Raises:
       UserError: it is another row, or a seed has come out otherwise; the message names the first thing that differs.
     """
-    if before.get("kind") != KIND:
-        raise UserError(f"{path} is no row that was kept; give another --keep")
-    for name in IDENTITY:
-        if before.get(name) != now.get(name):
-            was, is_now = before.get(name), now.get(name)
-            if isinstance(was, dict) and isinstance(is_now, dict):
-                knob = next(key for key in {**was, **is_now} if was.get(key) != is_now.get(key))
-                name, was, is_now = knob, was.get(knob), is_now.get(knob)
-            raise UserError(f"{path} keeps a row with {name}={was}, not {is_now}; give another --keep, or --replace")
+    was, is_now = _identity(before, now["defaults"]), _identity(now, now["defaults"])
+    for name in {**was, **is_now}:
+        if was.get(name) != is_now.get(name):
+            raise UserError(
+                f"{path} keeps a row with {name}={was.get(name)}, not {is_now.get(name)}; "
+                "give another --keep, or --replace"
+            )
     old = {run.seed: run for run in unpacked(before, path)}
     new = {run.seed: run for run in unpacked(now, path)}
     for seed in sorted(old.keys() & new.keys()):
@@ -112,6 +110,15 @@ def merged(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> dic
         if was != is_now:
             raise UserError(f"{path} keeps seed {seed} with test scores {was}, not {is_now}; --replace drops those")
     return packed([({**new, **old})[seed] for seed in sorted({**old, **new})], before["defaults"])
+
+
+def _identity(content: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """What two rows must have in common to be one. Knobs that came since count as if they had been at their default."""
+    knobs = {name: value for name, value in {**defaults, **content["options"]}.items() if name != "seed"}
+    knobs = {name: value for name, value in knobs.items() if name not in FILE_KNOBS}
+    return {"experiment": content.get("experiment"), "data": content.get("data"), **knobs} | {
+        "fingerprint": content.get("fingerprint")
+    }
 
 
 def name_of(group: "Group", root: Path) -> str:
@@ -134,27 +141,41 @@ def keep(groups: Sequence["Group"], root: Path, folder: Path, *, replace: bool =
       the files.
 
     Raises:
-      UserError: a file of another row, or a seed that has come out otherwise, and not `replace`; what came before it
-        is written.
+      UserError: a file of another row, or a seed that has come out otherwise, and not `replace`; or the folder cannot
+        be written. What came before it is written.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [_keep(group, folder / f"{name_of(group, root)}.json", replace) for group in groups if not group.kept]
+    except OSError as error:
+        raise UserError(f"--keep={folder} cannot be written: {error.strerror or error}") from error
+    return written
+
+
+def _keep(group: "Group", path: Path, replace: bool) -> Path:
+    """One row's file, and its weights'."""
     from seqjax.report import weights
 
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for group in groups:
-        if any(run.kept for run in group.runs):
-            continue
-        path, first = folder / f"{name_of(group, root)}.json", group.runs[0]
-        forecasts = group.experiment.startswith("jena") and not group.deterministic
-        params = weights.of_run(first.path) if forecasts else None
-        drawn = dataclasses.replace(first, weights=None if params is None else path.with_suffix(".npz"))
-        content = packed([drawn, *group.runs[1:]], group.defaults)
-        if path.exists() and not replace:
-            before = json.loads(path.read_text(encoding="utf-8"))
-            content = merged(before, content, path)
-            params = None if "weights" in before else params
-        if params is not None and content.get("weights") == first.seed:
-            weights.save(path.with_suffix(".npz"), params)
-        write_atomically(path, text(content))
-        files.append(path)
-    return files
+    first, drawn = group.runs[0], path.with_suffix(".npz")
+    forecasts = group.experiment.startswith("jena") and not group.deterministic
+    params = weights.of_run(first.path) if forecasts else None
+    first = dataclasses.replace(first, weights=None if params is None else drawn)
+    content = packed([first, *group.runs[1:]], group.defaults)
+    if path.exists() and not replace:
+        before = _content(path)
+        content = merged(before, content, path)
+        params = None if "weights" in before else params
+    if params is not None and content.get("weights") == first.seed:
+        weights.save(drawn, params)
+    write_atomically(path, text(content))
+    return path
+
+
+def _content(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); take it from git again, or --replace") from error
+    if not isinstance(found, dict) or found.get("kind") != KIND:
+        raise UserError(f"{path} is no row that was kept; give another --keep")
+    return found

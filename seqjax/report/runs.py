@@ -45,6 +45,11 @@ class Group:
         return self.runs[0].results or {}
 
     @property
+    def kept(self) -> bool:
+        """Some of its runs are of a row that is kept already."""
+        return any(run.kept for run in self.runs)
+
+    @property
     def plain(self) -> bool:
         """No knob is changed but `FREE_KNOBS`: the row as the lecture has it, however long it was trained."""
         return not set(self.changed) - set(FREE_KNOBS)

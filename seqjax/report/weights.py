@@ -44,8 +44,8 @@ def load(path: Path, like: Any) -> Any:
       UserError: it cannot be read, or is of another model.
     """
     try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
+        with path.open("rb") as file, np.load(file) as found:
+            arrays = {name: found[name] for name in found.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     wanted: dict[str, Any] = dict(flatten_dict(like, sep="/"))
