@@ -23,7 +23,7 @@ def final_state(experiment, dataset, steps_per_dispatch, steps=14):
 
 
 def test_the_program_equals_a_plain_loop_over_the_definition(toy_experiment, toy_dataset):
-    """Written out without train.py: mean over the real examples, Optax by hand, dropout key of (seed, step)."""
+    """Written out without state.py: mean over the real examples, Optax by hand, dropout key of (seed, step)."""
     params_key, key = jax.random.split(jax.random.key(toy_experiment.seed))
     params = toy_experiment.model.init({"params": params_key}, toy_dataset.example())["params"]
     opt_state = toy_experiment.optimizer.init(params)
