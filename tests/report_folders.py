@@ -1,5 +1,8 @@
 """Folders of runs with the report's command called on them."""
 
+import subprocess
+import sys
+
 import pytest
 
 import report_runs
@@ -29,3 +32,15 @@ def folder(tmp_path):
 
 def grouped(root):
     return {found.label: found for found in runs.group(runs.find(root).runs)}
+
+
+def report(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "seqjax.report", *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
+
+
+def make(folder, output, *arguments):
+    done = report(f"--runs={folder}", f"--output={output}", f"--data_dir={folder}", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from seqjax.files import to_json
-from seqjax.report.runs import Group, Run
+from seqjax.report.run import Run
+from seqjax.report.runs import Group
 from seqjax.report.verdicts import Verdict
 from seqjax.runs import statistics
 
@@ -54,7 +55,7 @@ def _row(group: Group, keras: Mapping[str, Any] | None) -> Row:
         "parameters": first["parameters"],
         "seconds": statistics.mean([result["seconds"] or 0 for result in results]).mean,
         "devices": sorted({run.config.get("device", "unknown") for run in group.runs}),
-        "paths": [str(run.path) for run in group.runs],
+        "paths": list(dict.fromkeys(str(run.path) for run in group.runs)),
     }
 
 

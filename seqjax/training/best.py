@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
-from seqjax.data.dataset import Arrays, Requests
-from seqjax.data.pipeline import batches, steps_per_epoch
+from seqjax.data.dataset import Requests
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
 from seqjax.training.checkpoint import Checkpoints
+from seqjax.training.program import outputs
 from seqjax.training.state import create_state
 from seqjax.training.workdir import Row, Workdir
 
@@ -77,13 +76,4 @@ def predictions(experiment: Experiment, requests: Requests, workdir: Workdir) ->
         return
     example = requests.gather(requests.arrays, requests.ids[:1])
     _, params = restore_best(workdir, create_state(experiment, example).params)
-    arrays = jax.device_put(dict(requests.arrays))
-
-    @jax.jit
-    def apply(params: Any, arrays: Arrays, ids: jax.Array) -> jax.Array:
-        return experiment.model.apply({"params": params}, requests.gather(arrays, ids))
-
-    size = min(experiment.batch_size, len(requests.ids))
-    for batch in batches(requests.ids, batch_size=size, start=0, stop=steps_per_epoch(len(requests.ids), size)):
-        outputs = jax.device_get(apply(params, arrays, batch.ids[0]))
-        yield from outputs[batch.weights[0] > 0]
+    yield from outputs(experiment, params, requests)

@@ -4,14 +4,15 @@ Legend: B batch, K steps in one dispatch.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from seqjax.data.dataset import Arrays, Dataset
+from seqjax.data.dataset import Arrays, Dataset, Requests
 from seqjax.data.pipeline import Batches, batches, steps_per_epoch
 from seqjax.errors import UserError, check_least
 from seqjax.experiment import Experiment
@@ -103,6 +104,20 @@ def steps_per_dispatch(experiment: Experiment, dataset: Dataset, count: int | No
         return 1
     entries = experiment.batch_size * sum(leaf.size for leaf in jax.tree.leaves(dataset.example()))
     return count or (32 if entries <= SMALL_STEP else 8)
+
+
+def outputs(experiment: Experiment, params: Any, requests: Requests) -> Iterator[np.ndarray]:
+    """The model's output for every example, in order."""
+    arrays = jax.device_put(dict(requests.arrays))
+
+    @jax.jit
+    def apply(params: Any, arrays: Arrays, ids: jax.Array) -> jax.Array:
+        return experiment.model.apply({"params": params}, requests.gather(arrays, ids))
+
+    size = min(experiment.batch_size, len(requests.ids))
+    for batch in batches(requests.ids, batch_size=size, start=0, stop=steps_per_epoch(len(requests.ids), size)):
+        found = jax.device_get(apply(params, arrays, batch.ids[0]))
+        yield from found[batch.weights[0] > 0]
 
 
 class Program:

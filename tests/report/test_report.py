@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 import browser
 import report_runs
-from report_folders import folder, grouped
+from report_folders import folder, grouped, make, report
 from seqjax.errors import UserError
 from seqjax.report import forecasts, gallery, runs
 from seqjax.report.claims import CLAIMS
@@ -39,18 +39,6 @@ class Checker(html.parser.HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
-
-
-def report(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "seqjax.report", *map(str, arguments)], capture_output=True, text=True, timeout=120
-    )
-
-
-def make(folder, output, *arguments):
-    done = report(f"--runs={folder}", f"--output={output}", f"--data_dir={folder}", *arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_the_page_is_whole_and_needs_nothing_else(folder, tmp_path):

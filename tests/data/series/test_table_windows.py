@@ -215,6 +215,8 @@ def test_normalize_is_a_knob(file, tmp_path, how):
 @pytest.mark.skipif(not DATA.exists(), reason=f"the public series are not at {DATA}")
 def test_the_public_series_can_be_read():
     for path in sorted((DATA / "nab").glob("realKnownCause/*.csv.gz")):
-        source = TableWindows(str(path), "value", form=Form("timestamp", sort=True, doubled="first"), sequence_length=48)
+        source = TableWindows(
+            str(path), "value", form=Form("timestamp", sort=True, doubled="first"), sequence_length=48
+        )
         dataset = source.load("real", DATA)
         assert min(len(ids) for ids in dataset.parts.values()) > 300, path
