@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 from seqjax.layers.backends import native_library
+from seqjax.layers.checks import as_array, or_none
 from seqjax.layers.sharding import DATA, over_devices
 
 AT_ONCE = 1 << 21
@@ -22,13 +23,17 @@ def product(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> 
     On a CPU `natively` where the native library can be made, else `in_pieces`; elsewhere `plain`.
 
     Args:
-      tokens: [B, T] int, 0 or more; V or more is padding.
+      tokens: [B, T] int; what is not in [0, V) is padding, and its weight does not count.
       weights: [B, T], or None: all are 1.
       kernel: [V, U].
 
     Returns:
       [B, U].
+
+    Raises:
+      UserError: other shapes or types.
     """
+    tokens, weights, kernel = _check(tokens, weights, kernel)
     cpu = natively if native_library.computes(_dtype(kernel, weights)) else in_pieces
 
     def run(operands: Any) -> jax.Array:
@@ -36,6 +41,17 @@ def product(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> 
 
     whole, split = PartitionSpec(), PartitionSpec(DATA)
     return over_devices(DATA, run, (tokens, weights, kernel), (split, split, whole), split)
+
+
+def _check(tokens: Any, weights: Any, kernel: Any) -> tuple[jax.Array, jax.Array | None, jax.Array]:
+    """The operands as arrays, every padding V and its weight 0, so that no NaN there reaches a sum or a gradient."""
+    kernel = as_array("bags: kernel", kernel, "real", ("columns", "units"))
+    shape = as_array("bags: tokens", tokens, "int", ("bags", "tokens")).shape
+    tokens = or_none(tokens, len(kernel))
+    if weights is not None:
+        weights = as_array("bags: weights", weights, "real", shape)
+        weights = jnp.where(tokens < len(kernel), weights, jnp.zeros((), weights.dtype))
+    return tokens, weights, kernel
 
 
 def plain(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> jax.Array:
@@ -115,7 +131,7 @@ natively.defvjp(_native_forward, _native_backward)
 def _split(kernel: jax.Array, tokens: jax.Array, *others: jax.Array | None) -> tuple[Any, ...]:
     """Arrays [B, ...] as [pieces, C, ...], the last piece filled up with bags of padding."""
     bags, width = tokens.shape
-    most = max(1, AT_ONCE // (width * kernel.shape[1]))
+    most = max(1, AT_ONCE // max(1, width * kernel.shape[1]))
     count = max(1, -(-bags // most))
     size = -(-bags // count)
 

@@ -14,6 +14,7 @@ from flax import linen as nn
 from seqjax.errors import UserError
 from seqjax.layers.backends.choice import Choice, choose
 from seqjax.layers.backends.directions import run_apart
+from seqjax.layers.checks import check_parts
 from seqjax.layers.recurrent import ONE_CALL, RNN, Recurrent, RecurrentLayer
 from seqjax.layers.sharding import DIRECTIONS, devices_along
 
@@ -54,7 +55,7 @@ class Bidirectional(Recurrent):
         **options: Any,
     ) -> tuple[Any, Any, Any]:
         """As in `Recurrent`: [B, T, 2U] and [B, 2U] when concatenated, else [B, T, U] and [B, U]."""
-        states = (None, None) if initial_state is None else initial_state
+        states = check_parts("Bidirectional", initial_state, "(forward, backward)", 2)
         layers = (self.forward, self.backward)
         if together(*layers, train=train):
             first, second = self._run_together(inputs, mask, states, train, sequences, **options)
@@ -75,8 +76,9 @@ class Bidirectional(Recurrent):
             layer.prepare(inputs, mask, state, train, recurrent_mask)
             for layer, state in zip(layers, states, strict=True)
         ]
-        directions = [direction for _, _, direction in prepared]
-        backend = prepared[0][0].backend
+        directions = [direction for *_, direction in prepared]
+        choice, inputs, mask, _ = prepared[0]
+        backend = choice.backend
         run = ONE_CALL[backend]
         if devices_along(DIRECTIONS) == 2:
             run = functools.partial(run_apart, run, train=train, turned=backend != "native")
@@ -127,7 +129,7 @@ class Stacked(Recurrent):
         **options: Any,
     ) -> tuple[Any, Any, Any]:
         """As in `Recurrent`, of the top layer; the state is a tuple with one per layer."""
-        states = initial_state or [None] * len(self.layers)
+        states = check_parts("Stacked", initial_state, "one for each layer", len(self.layers))
         top = len(self.layers) - 1
         outputs, last, state = self.layers[0].run(inputs, mask, states[0], train, sequences or top > 0, **options)
         final = [state]

@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
+from seqjax.errors import UserError
 from seqjax.layers.backends import native_library
+from seqjax.layers.checks import as_array, check_count
 from seqjax.layers.dense import glorot_uniform
 from seqjax.layers.sharding import DATA, over_devices
 
@@ -24,6 +26,9 @@ class Conv1D(nn.Module):
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
         """[T, D, B] -> [T - width + 1, filters, B]; kernel [width, D, filters], as Keras and Linen have it."""
+        check_count("Conv1D: filters", self.filters)
+        check_count("Conv1D: width", self.width)
+        inputs = as_array("Conv1D: inputs", inputs, "real", ("time", "features", "batch"))
         kernel = self.param("kernel", glorot_uniform, (self.width, inputs.shape[1], self.filters))
         bias = self.param("bias", nn.initializers.zeros, (self.filters,))
         return convolve(inputs, kernel) + bias[None, :, None]
@@ -37,8 +42,18 @@ def convolve(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
     """[T, D, B] * [W, D, F] -> [T - W + 1, F, B], T at least W.
 
     On a CPU `natively` where the native library can be made, else `banded`; elsewhere `plain`.
+
+    Raises:
+      UserError: other shapes, or numbers that are not real.
     """
-    cpu = natively if inputs.dtype == kernel.dtype and native_library.computes(kernel.dtype) else banded
+    kernel = as_array("a convolution: kernel", kernel, "real", ("width", "features", "filters"))
+    inputs = as_array("a convolution: inputs", inputs, "real", ("time", kernel.shape[1], "batch"))
+    if not 1 <= kernel.shape[0] <= inputs.shape[0]:
+        raise UserError(f"a convolution: a kernel {kernel.shape[0]} steps wide over {inputs.shape[0]} steps")
+    dtype = jnp.result_type(inputs, kernel)
+    dtype = dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32
+    inputs, kernel = inputs.astype(dtype), kernel.astype(dtype)
+    cpu = natively if native_library.computes(dtype) else banded
 
     def run(operands: tuple[jax.Array, jax.Array]) -> jax.Array:
         return jax.lax.platform_dependent(*operands, cpu=cpu, default=plain)
@@ -131,7 +146,7 @@ class _Stretches:
         """Shapes [T, D, B], [W, D, F]."""
         self.kernel_width, self.features, self.filters = kernel
         outputs = inputs[0] - self.kernel_width + 1
-        self.steps = max(1, min(BAND_ROWS // self.filters, outputs))
+        self.steps = max(1, min(BAND_ROWS // max(1, self.filters), outputs))
         self.count = -(-outputs // self.steps)
         self.width = self.kernel_width + self.steps - 1
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.errors import check_least
+from seqjax.layers.checks import check_ids, within
 from seqjax.layers.tokens import Tokens
 
 
@@ -29,12 +30,17 @@ class Embedding(nn.Module):
     def setup(self) -> None:
         """Declare the table."""
         check_least("embedding_size", self.embedding_size, 1)
+        check_least("vocabulary_size", self.vocabulary_size, 1)
         table = self.param("embedding", uniform, (self.vocabulary_size, self.embedding_size))
         self.embedding = table if self.trained else jax.lax.stop_gradient(table)
 
     def __call__(self, tokens: jax.Array) -> jax.Array:
-        """Token ids [..., T] in 0..V-1 -> vectors [..., T, E]."""
-        return jnp.take(self.embedding, tokens, axis=0)
+        """Token ids [..., T] in 0..V-1 -> vectors [..., T, E]; an id outside counts as the nearest one inside.
+
+        Raises:
+          UserError: they are not integers.
+        """
+        return self.embedding[within(check_ids("Embedding", tokens), self.vocabulary_size)]
 
     def tokens(self, tokens: jax.Array) -> Tokens:
         """Token ids [B, T] -> what stands for their vectors: a recurrent layer projects each distinct one once."""

@@ -2,7 +2,8 @@
 
 Legend: B batch, T time, D features, U units, G gates. Inputs are [B, T, D], a mask is [B, T] bool (True: a real step).
 
-**A mask holds the state still**: `h = where(valid, new, h)`. So right, left and scattered padding are all correct, in
+**A mask holds the state still**: `h = where(valid, new, h)`, and what stands at a masked step reaches neither outputs nor
+gradients, be it NaN. So right, left and scattered padding are all correct, in
 both directions and without flipping sequences; the output at a masked step is the held output (as in Keras), and a
 row that is masked everywhere returns its initial state.
 
@@ -15,31 +16,19 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from seqjax.errors import UserError, check_least
+from seqjax.errors import UserError
+from seqjax.layers import checks
 from seqjax.layers.backends import cudnn, fused, fused_cells, native, pallas
 from seqjax.layers.backends.choice import Choice, choose
 from seqjax.layers.backends.directions import Direction
 from seqjax.layers.cells import Activation, GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
 from seqjax.layers.initializers import Initializer
+from seqjax.layers.inputs import check_inputs, dense
 from seqjax.layers.scan import scan_cell
 from seqjax.layers.tokens import Tokens
 
 ONE_CALL = {"fused": fused.run, "native": native.run, "pallas": pallas.run}
 """The backends that run layers of one shape over the same inputs by one call."""
-
-
-def _dense(inputs: Any) -> jax.Array:
-    return inputs.dense() if isinstance(inputs, Tokens) else inputs
-
-
-def check_inputs(name: str, inputs: Any, mask: jax.Array | None) -> None:
-    """Refuse shapes that would broadcast into nonsense. Raises UserError."""
-    if inputs.ndim < 3:
-        raise UserError(f"{name}: inputs must be [batch, time, features], not of shape {inputs.shape}")
-    if mask is not None and (mask.shape != inputs.shape[:2] or mask.dtype != jnp.bool_):
-        raise UserError(
-            f"{name}: mask must be bool of shape {inputs.shape[:2]}, not {mask.dtype} of shape {mask.shape}"
-        )
 
 
 class Recurrent(nn.Module):
@@ -118,14 +107,14 @@ class RNN(Recurrent):
     ) -> tuple[Any, Any, Any]:
         """As in `Recurrent`; no options."""
         del train, sequences
-        check_inputs("RNN", inputs, mask)
-        inputs = _dense(inputs)
         if options:
             raise UserError(f"RNN: unknown option {', '.join(options)}")
-        if initial_state is None:
-            shape = (inputs.shape[0], *inputs.shape[2:])
-            initial_state = self.cell.initialize_carry(jax.random.key(0), shape)  # type: ignore[attr-defined]
-        state, outputs = scan_cell(self.cell, initial_state, inputs, mask, reverse=self.reverse)
+        inputs, mask = check_inputs("RNN", inputs, mask)
+        inputs = dense(inputs)
+        state = checks.check_carry("RNN", self.cell, initial_state, (inputs.shape[0], *inputs.shape[2:]))
+        state, outputs = scan_cell(self.cell, state, inputs, mask, reverse=self.reverse)
+        if inputs.shape[1] == 0:  # as before the first valid step
+            return outputs, jax.tree.map(lambda y: jnp.zeros_like(y, shape=(y.shape[0], *y.shape[2:])), outputs), state
         return outputs, jax.tree.map(lambda y: y[:, 0 if self.reverse else -1], outputs), state
 
 
@@ -164,7 +153,9 @@ class RecurrentLayer(Recurrent):
 
     def setup(self) -> None:
         """Check the rates and make the cell."""
-        check_least("units", self.units, 1)
+        name = type(self).__name__
+        checks.check_count(f"{name}: units", self.units)
+        checks.check_float_types(name, dtype=self.dtype, param_dtype=self.param_dtype)
         for name in ("dropout", "recurrent_dropout", "zoneout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{type(self).__name__}: {name}={getattr(self, name)} is not in [0, 1)")
@@ -183,19 +174,28 @@ class RecurrentLayer(Recurrent):
 
     def prepare(
         self, inputs: Any, mask: Any, initial_state: Any, train: bool, recurrent_mask: Any
-    ) -> tuple[Choice, jax.Array | Tokens, Direction]:
+    ) -> tuple[Choice, jax.Array | Tokens, jax.Array | None, Direction]:
         """Check, draw the masks, pick the backend: all that comes before the first step."""
-        check_inputs(type(self).__name__, inputs, mask)
-        parameters = self.cell.parameters(inputs.shape[-1])  # declared here: they start alike in every backend
-        if initial_state is None:
-            initial_state = self.cell.initialize_carry(None, (inputs.shape[0], inputs.shape[2]))
+        name = type(self).__name__
+        inputs, mask = check_inputs(name, inputs, mask)
+        if inputs.ndim != 3:
+            raise UserError(f"{name}: inputs must be [batch, time, features], not of shape {inputs.shape}")
+        batch, _, features = inputs.shape
+        parameters = self.cell.parameters(features)  # declared here: they start alike in every backend
+        zeros = self.cell.initialize_carry(None, (batch, features))
+        parts = ("h", "c")[: self.fused_cell.states]
+        like = jax.tree.leaves(zeros)[0]
+        given = zeros if initial_state is None else initial_state
+        state = checks.check_state(name, given, parts, like.shape, like.dtype)
         if train and self.dropout > 0:
-            inputs = self.input_dropout(_dense(inputs), deterministic=False)
+            inputs = self.input_dropout(dense(inputs), deterministic=False)
         if recurrent_mask is None:
-            recurrent_mask = self._draw_recurrent_mask(inputs.shape[0], train)
+            recurrent_mask = self._draw_recurrent_mask(batch, train)
+        else:
+            recurrent_mask = checks.check_recurrent_mask(name, recurrent_mask, self.cell.gates, batch, self.units)
+            recurrent_mask = recurrent_mask.astype(like.dtype)
         choice = choose(self, masked=mask is not None, dropped=recurrent_mask is not None)
-        state = initial_state if isinstance(initial_state, tuple) else (initial_state,)
-        return choice, inputs, Direction(parameters, state, recurrent_mask, self.reverse)
+        return choice, inputs, mask, Direction(parameters, state, recurrent_mask, self.reverse)
 
     def run(
         self,
@@ -207,22 +207,24 @@ class RecurrentLayer(Recurrent):
         recurrent_mask: jax.Array | None = None,
     ) -> tuple[Any, jax.Array, Any]:
         """As in `Recurrent`; recurrent_mask [G or 1, B, U] takes the place of a drawn recurrent dropout mask."""
-        choice, inputs, direction = self.prepare(inputs, mask, initial_state, train, recurrent_mask)
+        choice, inputs, mask, direction = self.prepare(inputs, mask, initial_state, train, recurrent_mask)
         if choice.backend in ONE_CALL:
             ((outputs, state),) = ONE_CALL[choice.backend](self.fused_cell, [direction], inputs, mask, sequences)
         elif choice.backend == "cudnn":
             outputs, state = cudnn.run(
-                direction.parameters, _dense(inputs), mask, direction.state, reverse=self.reverse
+                direction.parameters, dense(inputs), mask, direction.state, reverse=self.reverse
             )
         else:
-            outputs, state = self._scan(_dense(inputs), mask, direction, train)
+            outputs, state = self._scan(dense(inputs), mask, direction, train)
         return self.finish(inputs, outputs, state)
 
     def finish(self, inputs: Any, outputs: Any, state: fused_cells.State) -> tuple[Any, jax.Array, Any]:
         """-> (outputs or None, last output, state as this layer hands it out)."""
         dtype = self.cell.output_dtype(inputs)
         outputs = None if outputs is None else outputs.astype(dtype)
-        return outputs, state[0].astype(dtype), state if self.fused_cell.states > 1 else state[0]
+        last = state[0].astype(dtype)
+        state = tuple(part.astype(jnp.promote_types(self.param_dtype, jnp.float32)) for part in state)
+        return outputs, last, state if self.fused_cell.states > 1 else state[0]
 
     def _scan(self, inputs: Any, mask: Any, direction: Direction, train: bool) -> tuple[Any, Any]:
         keys = None

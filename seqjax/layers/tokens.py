@@ -2,6 +2,8 @@
 
 Legend: B batch, T time, V vocabulary, D features of a token, R columns of the kernel.
 
+An id outside the vocabulary counts as the nearest one inside (JAX's own `table[ids]` wraps negative ids around first).
+
 A batch of 32 reviews of 600 words has 19,200 tokens but only 2,000-5,000 different ones. `table[ids] @ kernel` is
 therefore computed for the different tokens only, and its rows are gathered; the gradient is summed per token first.
 One-hot input needs no product at all: `one_hot(ids) @ kernel` is `kernel[ids]`, exactly.
@@ -13,7 +15,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
+
+from seqjax.layers.checks import as_array, check_count, check_mask, within
 
 
 @struct.dataclass
@@ -21,11 +26,13 @@ class Tokens:
     """Stands for `table[ids]` [B, T, D], or for one-hot vectors [B, T, V]; recurrent layers take it as input."""
 
     ids: jax.Array
-    """[B, T] int, in [0, V)."""
+    """[B, T] int, in [0, V); others count as the nearest one inside."""
     table: jax.Array | None = None
     """[V, D] embeddings; None: one-hot vectors."""
     vocabulary_size: int | None = struct.field(pytree_node=False, default=None)
     """V, for one-hot vectors."""
+    mask: jax.Array | None = None
+    """[B, T] bool: False where there is no token, and what stands there neither counts nor gets a gradient."""
     columns_over: str | None = struct.field(pytree_node=False, default=None)
     """Inside `jax.shard_map`: the mesh's axis over which the columns of the table are split."""
 
@@ -47,9 +54,40 @@ class Tokens:
 
     def dense(self) -> jax.Array:
         """Build the vectors [B, T, D]; with `columns_over` this device's columns of them."""
-        if self.table is None:
-            return jax.nn.one_hot(self.ids, self.shape[-1], dtype=self.dtype)
-        return self.table[self.ids]
+        ids = self.inside()
+        vectors = jax.nn.one_hot(ids, self.shape[-1], dtype=self.dtype) if self.table is None else self.table[ids]
+        return hide(vectors, self.mask)
+
+    def inside(self) -> jax.Array:
+        """The ids [B, T] int32, all of them in [0, V)."""
+        return within(self.ids, self.shape[2] if self.table is None else len(self.table))
+
+
+def check_tokens(name: str, tokens: Tokens) -> Tokens:
+    """Ids [B, T] of integers, a table [V, D] of floats or V itself, at least 1. Raises UserError."""
+    ids, table = tokens.ids, tokens.table
+    array = as_array(f"{name}: ids of Tokens", ids, "int", ("batch", "time"))
+    ids = ids if isinstance(ids, np.ndarray) else array  # NumPy's own may be more than JAX's integers hold
+    if table is None:
+        check_count(f"{name}: vocabulary_size of Tokens without a table", tokens.vocabulary_size)
+    else:
+        table = as_array(f"{name}: table of Tokens", table, "float", ("vocabulary", "features"))
+        check_count(f"{name}: rows in the table of Tokens", len(table))
+    mask = check_mask(f"{name}: Tokens", tokens.mask, ids)
+    return tokens.replace(ids=ids, table=table, mask=mask)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def hide(inputs: Any, mask: jax.Array | None) -> Any:
+    """Inputs [B, T, ...] or Tokens whose masked steps hold zeros, or no token.
+
+    A step that holds the state still multiplies what it is fed by a gradient of 0, and 0 * NaN is NaN.
+    """
+    if mask is None:
+        return inputs
+    if isinstance(inputs, Tokens):
+        both = mask if inputs.mask is None else mask & inputs.mask
+        return inputs.replace(mask=both)  # pyright: ignore[reportAttributeAccessIssue]
+    return jnp.where(mask.reshape(*mask.shape, *[1] * (inputs.ndim - 2)), inputs, jnp.zeros((), inputs.dtype))
 
 
 def project(
@@ -69,7 +107,9 @@ def project(
     Returns:
       K arrays [T, B, R].
     """
-    if not isinstance(inputs, Tokens):
+    if isinstance(inputs, Tokens):
+        inputs = check_tokens("a product of tokens", inputs)
+    else:
         steps = jnp.swapaxes(inputs, 0, 1).astype(jnp.result_type(inputs, *kernels))
         rows = (_product(steps, kernel) + bias[None, None, :] for kernel, bias in zip(kernels, biases, strict=True))
         return tuple(jnp.flip(row, axis=0) if flip else row for row, flip in zip(rows, flips, strict=True))
@@ -89,11 +129,13 @@ def project_distinct(
     `rows[places]` is the product of every step. All places are among the first n rows; what the others hold, and what
     their gradient is, does not count. product: takes the place of XLA's, on one device.
     """
+    ids = inputs.inside()
     if inputs.table is None:
-        return kernel + bias[None, :], inputs.ids, len(kernel)
-    distinct = _distinct(inputs.ids, inputs.table.shape[0])
+        return kernel + bias[None, :], ids, len(kernel)
+    size = len(inputs.table)
+    distinct = _distinct(ids if inputs.mask is None else jnp.where(inputs.mask, ids, size), size)
     rows = _project(inputs.table, distinct, kernel, bias, inputs.columns_over, product)
-    return rows, distinct.rank[inputs.ids], distinct.chunks * CHUNK  # pyright: ignore[reportReturnType]
+    return rows, distinct.rank[ids], distinct.chunks * CHUNK  # pyright: ignore[reportReturnType]
 
 
 @jax.custom_vjp
@@ -118,7 +160,7 @@ class _Distinct(NamedTuple):
     """The N different tokens of a batch, in the order of the vocabulary."""
 
     rank: jax.Array
-    """[V]: the place of a token among the present ones."""
+    """[V]: the place of a token among the present ones; of another, some place that there is."""
     tokens: jax.Array
     """[chunks * CHUNK]: the present ones; then V, which is no token."""
     chunks: jax.Array
@@ -127,13 +169,13 @@ class _Distinct(NamedTuple):
 
 def _distinct(ids: jax.Array, vocabulary_size: int) -> _Distinct:
     """Found by a bitmap and a running sum: 0.4 ms at V = 20,000 and B*T = 19,200, where sorting takes 4.7."""
-    present = jnp.zeros(vocabulary_size, jnp.int32).at[ids.reshape(-1)].set(1)
-    rank = jnp.cumsum(present) - 1
-    room = -(-min(vocabulary_size, ids.size) // CHUNK) * CHUNK
+    present = jnp.zeros(vocabulary_size, jnp.int32).at[ids.reshape(-1)].set(1, mode="drop")
+    rank = jnp.maximum(jnp.cumsum(present) - 1, 0)
+    room = max(1, -(-min(vocabulary_size, ids.size) // CHUNK)) * CHUNK
     tokens = jnp.full(room, vocabulary_size, jnp.int32)
     places = jnp.where(present > 0, rank, room)
     tokens = tokens.at[places].set(jnp.arange(vocabulary_size, dtype=jnp.int32), mode="drop")
-    return _Distinct(rank, tokens, jnp.maximum(1, -(-(rank[-1] + 1) // CHUNK)))  # one, if all ids are wrong
+    return _Distinct(rank, tokens, rank[-1] // CHUNK + 1)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5))
@@ -161,8 +203,13 @@ def _project(
 
 def _vectors(table: jax.Array, tokens: jax.Array, over: str | None) -> list[jax.Array]:
     """The vectors of N tokens: one [N, D], or if the table's columns are split, those of every device."""
-    own = table.at[tokens].get(mode="clip")
+    own = _rows(table, tokens)
     return [own] if over is None else list(jax.lax.all_gather(own, over))
+
+
+def _rows(table: jax.Array, tokens: jax.Array) -> jax.Array:
+    """Those of the tokens; zeros for what is no token, as its gradient of 0 would make NaN of a row with NaN."""
+    return table.at[tokens].get(mode="fill", fill_value=0)
 
 
 def _parts(kernel: jax.Array, table: jax.Array) -> list[jax.Array]:
@@ -190,7 +237,7 @@ def _backward(
         everybodys = [own] if over is None else list(jax.lax.all_gather(own, over))
         dvectors = sum(jnp.matmul(dproducts, part.T) for dproducts, part in zip(everybodys, kernels, strict=True))
         dtable = dtable.at[tokens].set(dvectors, mode="drop")
-        vectors = table.at[tokens].get(mode="clip")
+        vectors = _rows(table, tokens)
         dkernels = [d + jnp.matmul(vectors.T, dproducts) for d, dproducts in zip(dkernels, everybodys, strict=True)]
         return dtable, dkernels, dbias + own.sum(axis=0)
 

@@ -71,14 +71,18 @@ def run_apart(
             result = run(cell, [Direction(parameters, state, drop, reverse)], inputs, mask, sequences)[0]
             return jax.lax.all_gather(result, DIRECTIONS)
         turn = functools.partial(jax.tree.map, lambda steps: jnp.where(reverse, jnp.flip(steps, axis=1), steps))
-        inputs = dataclasses.replace(inputs, ids=turn(inputs.ids)) if isinstance(inputs, Tokens) else turn(inputs)
+        if isinstance(inputs, Tokens):
+            inputs = dataclasses.replace(inputs, ids=turn(inputs.ids), mask=turn(inputs.mask))
+        else:
+            inputs = turn(inputs)
         ((outputs, state),) = run(cell, [Direction(parameters, state, drop, False)], inputs, turn(mask), sequences)
         return jax.lax.all_gather((turn(outputs), state), DIRECTIONS)
 
     whole = shares = PartitionSpec()
     if train and isinstance(inputs, Tokens) and inputs.table is not None and inputs.table.shape[1] % 2 == 0:
         inputs = dataclasses.replace(inputs, columns_over=DIRECTIONS)
-        shares = dataclasses.replace(inputs, ids=whole, table=PartitionSpec(None, DIRECTIONS))
+        masked = None if inputs.mask is None else whole
+        shares = dataclasses.replace(inputs, ids=whole, mask=masked, table=PartitionSpec(None, DIRECTIONS))
     pairs = [direction[:3] for direction in directions]
     outputs, states = over_devices(DIRECTIONS, own, (pairs, inputs, mask), (whole, shares, whole), whole)
     return [jax.tree.map(lambda leaf, k=k: leaf[k], (outputs, states)) for k in range(2)]
