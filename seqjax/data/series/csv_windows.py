@@ -147,8 +147,7 @@ class CsvWindows:
         facts = sources.read_facts(assets / ASSET, FACTS)
         span = windows.Span(facts["sampling_rate"], facts["sequence_length"], facts["delay"])
         form = csv_table.Form(**facts["form"])
-        data = sources.text_of(text, name).encode()
-        table, _ = _filled(csv_table.parse(data, name, form, facts["columns"]), name)
+        table, _ = _filled(csv_table.parse(csv_table.content(text), name, form, facts["columns"]), name)
         count, step = sources.count_requests(table, span, name), facts["step"]
         if len(table.times) > 1:
             sources.check_step(weather.time_step(table, name, form.time or "time"), step, name)
