@@ -121,8 +121,7 @@ def check_state(name: str, state: Any, parts: Sequence[str], shape: tuple[int, i
     else:
         state = (state,)
     arrays = [
-        as_array(f"{name}: {part} of initial_state", one, "real", shape)
-        for part, one in zip(parts, state, strict=True)
+        as_array(f"{name}: {part} of initial_state", one, "real", shape) for part, one in zip(parts, state, strict=True)
     ]
     return tuple(array.astype(dtype) for array in arrays)
 

@@ -211,9 +211,7 @@ class RecurrentLayer(Recurrent):
         if choice.backend in ONE_CALL:
             ((outputs, state),) = ONE_CALL[choice.backend](self.fused_cell, [direction], inputs, mask, sequences)
         elif choice.backend == "cudnn":
-            outputs, state = cudnn.run(
-                direction.parameters, dense(inputs), mask, direction.state, reverse=self.reverse
-            )
+            outputs, state = cudnn.run(direction.parameters, dense(inputs), mask, direction.state, reverse=self.reverse)
         else:
             outputs, state = self._scan(dense(inputs), mask, direction, train)
         return self.finish(inputs, outputs, state)

@@ -14,7 +14,7 @@ def of_run(folder: Path) -> Any | None:
     """The best checkpoint's parameters of a run's folder, as a nested dict; None where there is none."""
     import orbax.checkpoint as ocp
 
-    from seqjax.training.fit import restore_best
+    from seqjax.training.best import restore_best
     from seqjax.training.workdir import Workdir
 
     best = folder / "checkpoints" / "best"

@@ -9,6 +9,7 @@ Legend: N rows in time, F columns.
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from seqjax.data.series.rows import Rows, table
 from seqjax.data.series.table import Table
 from seqjax.errors import UserError
 
-__all__ = ["Form", "as_options", "parse", "read", "split_names"]
+__all__ = ["Form", "as_options", "content", "parse", "read", "split_names"]
 
 
 def read(path: Path, form: Form, columns: Sequence[str] = ()) -> Table:
@@ -61,6 +62,12 @@ def parse(data: bytes, name: str, form: Form, columns: Sequence[str] = ()) -> Ta
     if not columns:
         rows = _without_row_numbers(rows)
     return table(rows, form, name)
+
+
+def content(stream: TextIO) -> bytes:
+    """The bytes behind a stream of text, for `parse`; of one that has none, its text as UTF-8."""
+    buffer = getattr(stream, "buffer", None)
+    return stream.read().encode() if buffer is None else buffer.read()
 
 
 def _csv(text: Text, columns: Sequence[str]) -> Rows:

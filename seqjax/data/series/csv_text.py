@@ -259,7 +259,7 @@ def _check_quotes(text: Text, number: int, lines: list[str]) -> None:
 
 
 def _is_row(text: Text, line: str, start: int, end: int) -> bool:
-    """Whether a line of which this part is inside a quoted cell looks like a row: as many cells, a date where dates are."""
+    """Whether a line, so much of it in a quoted cell, looks like a row: as many cells, a date where dates are."""
     cells = line.split(text.delimiter)
     before, inside = line[:start].count(text.delimiter), line[:end].count(text.delimiter)
     if len(cells) != len(text.header) or min(text.times) < before + (start > 0) or max(text.times) > inside:

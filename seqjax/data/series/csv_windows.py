@@ -79,7 +79,7 @@ class CsvWindows(TableWindows):
         facts = sources.read_facts(assets / ASSET, FACTS)
         span = windows.Span(facts["sampling_rate"], facts["sequence_length"], facts["delay"])
         form = csv_table.Form(**facts["form"])
-        table, _ = _filled(csv_table.parse(sources.bytes_of(text), name, form, facts["columns"]), name)
+        table, _ = _filled(csv_table.parse(csv_table.content(text), name, form, facts["columns"]), name)
         count, step = sources.count_requests(table, span, name), facts["step"]
         if len(table.times) > 1:
             sources.check_step(weather.time_step(table, name, form.time or "time"), step, name)

@@ -43,6 +43,8 @@ def read(data: bytes, name: str, form: Form, columns: Sequence[str]) -> Rows:
         file = parquet.ParquetFile(pa.BufferReader(data))
         times, series, asked = _places(file.schema_arrow, name, form, columns)
         table = file.read(columns=list(dict.fromkeys([*times, *series, *asked])) if asked else None)
+    except UserError:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         said = (str(error).splitlines() or ["?"])[0][:200]
         raise UserError(f"{name}: the Parquet file is damaged, truncated or encrypted ({said})") from error

@@ -62,12 +62,6 @@ def text_of(stream: TextIO, name: str) -> str:
         raise UserError(f"{name}: not UTF-8 text: {error.reason} at byte {error.start}") from error
 
 
-def bytes_of(stream: TextIO) -> bytes:
-    """All of a stream, as its file had it."""
-    buffer = getattr(stream, "buffer", None)
-    return stream.read().encode() if buffer is None else buffer.read()
-
-
 def read_facts(path: Path, keys: Sequence[str]) -> dict[str, Any]:
     """The named entries of a JSON file that `Dataset.assets` has left in a workdir.
 

@@ -159,7 +159,7 @@ class TableWindows:
         facts = sources.read_facts(assets / ASSET, FACTS)
         span = windows.Span(facts["sampling_rate"], facts["sequence_length"], facts["delay"])
         form = csv_table.Form(**facts["form"])
-        table = csv_table.parse(sources.bytes_of(text), name, form, facts["columns"])
+        table = csv_table.parse(csv_table.content(text), name, form, facts["columns"])
         bounds, step = windows.pieces(table), steps.of_facts(facts["step"])
         ids = windows.starts(bounds, span)
         if not len(ids):

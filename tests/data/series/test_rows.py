@@ -75,7 +75,8 @@ def test_many_different_rows_of_one_time_are_refused():
     lines = [line for k, first in enumerate(SORTED) for line in (first, first + "1")[: 1 + (k > 20)]]
     assert refused(lines) == (
         "f: row 24, column 't': 2020-01-01 10:30:00 is in row 23, too, with other values, and there are many such "
-        "rows. Several series? --set=series=COLUMN tells them apart. Which one to keep: --set=doubled=first, last or mean"
+        "rows. Several series? --set=series=COLUMN tells them apart. Which one to keep: --set=doubled=first, last or "
+        "mean"
     )
 
 
