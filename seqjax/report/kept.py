@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from seqjax.report.runs import Group
 
 KIND = "kept row"
-SHARED = ("parameters", "lecture", "optimum")
+SHARED = ("parameters", "lecture", "optimum", "baselines")
 """Of the results: not the seeds' own."""
 REPEATED = ("experiment", "data", "options")
 """What results.json repeats of config.json."""

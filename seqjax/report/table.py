@@ -10,6 +10,7 @@ from seqjax.report.run import Run
 from seqjax.report.runs import Group
 from seqjax.report.verdicts import Verdict
 from seqjax.runs import statistics
+from seqjax.runs.lines import skill
 
 PARTS = ("test", "validation")
 Row = dict[str, Any]
@@ -48,6 +49,8 @@ def _row(group: Group, keras: Mapping[str, Any] | None) -> Row:
         # Said of the row as it stands: with other knobs it is another model, or other data.
         "lecture": first.get("lecture", {}) if group.plain else {},
         "optimum": first.get("optimum", {}),
+        "baselines": first.get("baselines", {}),
+        "skill": skill({part: {group.metric: _mean(ours[part])} for part in PARTS}, first.get("baselines", {})),
         "seeds": [run.seed for run in group.runs],
         "ours": {part: {**vars(statistics.mean(values)), "values": values} for part, values in ours.items()},
         "best_epochs": [result["best_epoch"] for result in results],
@@ -57,6 +60,10 @@ def _row(group: Group, keras: Mapping[str, Any] | None) -> Row:
         "devices": sorted({run.config.get("device", "unknown") for run in group.runs}),
         "paths": list(dict.fromkeys(str(run.path) for run in group.runs)),
     }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return statistics.mean(values).mean
 
 
 def _keras_of(group: Group, keras: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -97,7 +104,16 @@ def unfinished(runs: Sequence[Run]) -> list[Row]:
     ]
 
 
-HEADER = ("experiment", "part", "lecture", "ours (mean ± 95 %, N)", "Keras here", "parameters", "time")
+HEADER = (
+    "experiment",
+    "part",
+    "lecture",
+    "ours (mean ± 95 %, N)",
+    "without a model (ours as a share)",
+    "Keras here",
+    "parameters",
+    "time",
+)
 
 
 def cells(row: Row) -> list[list[str]]:
@@ -113,6 +129,7 @@ def cells(row: Row) -> list[list[str]]:
             f"{part} {metric}",
             "-" if lecture is None else number(lecture, metric),
             score(row["ours"][part], metric),
+            beside(row, part),
             keras or "-",
             f"{row['parameters']:,}" if first else "",
             duration(row["seconds"]) if first else "",
@@ -120,8 +137,18 @@ def cells(row: Row) -> list[list[str]]:
     return lines
 
 
+def beside(row: Row, part: str) -> str:
+    """`naive 2.620, seasonal naive 2.702 (0.95)`: what needs no model, and ours as a share of the better."""
+    scores = {name: own[part][row["metric"]] for name, own in row["baselines"].items()}
+    said = ", ".join(f"{name.replace('_', ' ')} {number(value, row['metric'], 3)}" for name, value in scores.items())
+    share = row["skill"].get(part)
+    return said + (f" ({share:.3f})" if share is not None else "") or "-"
+
+
 def number(value: float, metric: str, digits: int = 2) -> str:
-    """`87.2 %` for an accuracy; `2.62` otherwise."""
+    """`87.2 %` for an accuracy; `2.62` otherwise, or as many digits as it takes to see some."""
+    if metric != "accuracy" and (0 < abs(value) < 10.0 ** (1 - digits) or abs(value) >= 1e6):
+        return f"{value:.{digits + 1}g}"
     return f"{100 * value:.{max(digits - 1, 1)}f} %" if metric == "accuracy" else f"{value:.{digits}f}"
 
 

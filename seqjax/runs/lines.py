@@ -24,8 +24,8 @@ def skill(scores: Results, baselines: Results) -> dict[str, float]:
       baselines: name -> part -> metric -> score. Parts without a baseline, or with a perfect one, are left out.
     """
     found = {}
+    metric = quoted(scores)
     for part in ("validation", "test"):
-        metric = quoted(scores)
         least = min((own[part][metric] for own in baselines.values() if metric in own.get(part, {})), default=0.0)
         if least > 0 and scores[part][metric] is not None:
             found[part] = scores[part][metric] / least

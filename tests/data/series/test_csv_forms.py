@@ -51,7 +51,7 @@ def assert_plain(table):
         PLAIN.encode("utf-16"),
         codecs.BOM_UTF16_BE + PLAIN.encode("utf-16-be"),
         PLAIN.encode("utf-32"),
-        gzip.compress(PLAIN.encode()),
+        gzip.compress(PLAIN.encode(), mtime=0),
         bz2.compress(PLAIN.encode()),
         lzma.compress(PLAIN.encode()),
         PLAIN + ",\n,\n",
