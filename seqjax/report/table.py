@@ -1,6 +1,7 @@
 """The table "lecture | ours | Keras here | parameters | time", as data and as Markdown."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -145,17 +146,25 @@ def beside(row: Row, part: str) -> str:
     return said + (f" ({share:.3f})" if share is not None else "") or "-"
 
 
-def number(value: float, metric: str, digits: int = 2) -> str:
-    """`87.2 %` for an accuracy; `2.62` otherwise, or as many digits as it takes to see some."""
-    if metric != "accuracy" and (0 < abs(value) < 10.0 ** (1 - digits) or abs(value) >= 1e6):
-        return f"{value:.{digits + 1}g}"
+def number(value: float, metric: str, digits: int = 2, beside: float | None = None) -> str:
+    """`87.2 %` for an accuracy; `2.62` otherwise, of a small one as many digits as it takes to see two.
+
+    Args:
+      value: the number.
+      metric: what it is of.
+      digits: behind the point.
+      beside: the number whose size decides; by default the value itself.
+    """
+    size = abs(value if beside is None else beside)
+    if metric != "accuracy" and 0 < size < 10.0 ** (1 - digits):
+        digits = max(digits, 1 - math.floor(math.log10(size)) + (digits > 2))
     return f"{100 * value:.{max(digits - 1, 1)}f} %" if metric == "accuracy" else f"{value:.{digits}f}"
 
 
 def score(found: Mapping[str, Any], metric: str) -> str:
     """`2.615 ± 0.129 (5)`."""
     mean = number(found["mean"], metric, 3)
-    half = "" if found["half"] is None else f" ± {number(found['half'], metric, 3)}"
+    half = "" if found["half"] is None else f" ± {number(found['half'], metric, 3, found['mean'])}"
     return f"{mean.removesuffix(' %') if half and metric == 'accuracy' else mean}{half} ({found['count']})"
 
 
