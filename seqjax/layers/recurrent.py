@@ -3,9 +3,9 @@
 Legend: B batch, T time, D features, U units, G gates. Inputs are [B, T, D], a mask is [B, T] bool (True: a real step).
 
 **A mask holds the state still**: `h = where(valid, new, h)`, and what stands at a masked step, be it NaN, reaches
-neither outputs nor gradients. So right, left and scattered padding are all correct, in both directions and without flipping
-sequences; the output at a masked step is the held output (as in Keras), and a row that is masked everywhere returns its
-initial state.
+neither outputs nor gradients. So right, left and scattered padding are all correct, in both directions and without
+flipping sequences; the output at a masked step is the held output (as in Keras), and a row that is masked everywhere
+returns its initial state.
 
 Randomness comes from the collection "dropout", once a call, and does not depend on the backend.
 """

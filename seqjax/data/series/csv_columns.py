@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqjax.data.series import date_columns
+from seqjax.data.series import arrays, date_columns
 from seqjax.data.series.cells import EMPTY, Numbers, is_missing
 from seqjax.data.series.csv_text import Text
 from seqjax.data.series.rows import Rows
@@ -17,6 +17,8 @@ from seqjax.data.series.rows import Rows
 NUMBER, TEXT, NOTHING, UNKNOWN = "number", "text", "empty", "unknown"
 """What a column holds; unknown where the first rows have no value."""
 NULLS = sorted({w for word in EMPTY for w in (word, word.upper(), word.capitalize())} | {"NaN", "N/a", "NaT", "-NaN"})
+"""What pyarrow is told of `EMPTY`; the rest of the ways to write it, such as nUlL, is for the slow road."""
+MISSING = f"^(?i:{'|'.join(map(re.escape, EMPTY))})$"
 
 
 def read(text: Text, times: Sequence[int], series: Sequence[int], asked: Sequence[int]) -> Rows | None:
@@ -165,11 +167,11 @@ def _line_ends(data: bytes) -> int:
 
 def joined(columns: list[Any]) -> Any:
     """Columns of text as one, a space between."""
-    import pyarrow.compute as pc
-
-    compute: Any = pc
     if len(columns) == 1:
         return columns[0]
+    import pyarrow.compute as pc  # 50 ms
+
+    compute: Any = pc
     return compute.binary_join_element_wise(*[compute.utf8_trim_whitespace(column) for column in columns], " ")
 
 
@@ -196,8 +198,8 @@ def numeric(column: Any, found: str, numbers: Numbers) -> tuple[str, np.ndarray 
         return found, np.nan
     if not pa.types.is_floating(column.type):
         column = parsed(column, numbers)
-        return found, None if column is None else column.to_numpy(zero_copy_only=False)
-    values = column.to_numpy(zero_copy_only=False)
+        return found, None if column is None else arrays.numbers(column)
+    values = arrays.numbers(column)
     if np.count_nonzero(np.isnan(values)) > column.null_count:
         return found, None  # `nAn`, or `nan(1)`, which pyarrow takes for one
     return found, values
@@ -210,15 +212,14 @@ def parsed(column: Any, numbers: Numbers) -> Any:
 
     compute: Any = pc  # its functions are made when it is imported: pyright sees none
     text = compute.utf8_trim_whitespace(column)
-    missing = compute.is_in(compute.utf8_lower(text), value_set=pa.array(EMPTY))
-    number = compute.match_substring_regex(text, f"^(?:{numbers.pattern})$")
-    if not compute.all(compute.or_(missing, number)).as_py():
+    text = compute.replace_substring_regex(text, MISSING, "nan")
+    if not compute.all(compute.match_substring_regex(text, f"^(?:{numbers.pattern}|nan)$")).as_py():
         return None
     if numbers.thousands:
         text = compute.replace_substring_regex(text, numbers.grouping, "")
     if numbers.decimal != ".":
         text = compute.replace_substring(text, numbers.decimal, ".")
-    return compute.cast(compute.if_else(missing, None, text), pa.float64())
+    return compute.cast(text, pa.float64())
 
 
 def number_names(column: Any, codes: np.ndarray, names: dict[str, int]) -> bool:
@@ -234,5 +235,5 @@ def number_names(column: Any, codes: np.ndarray, names: dict[str, int]) -> bool:
     """
     encoded = column.dictionary_encode()
     own = [names.setdefault(name.strip(), len(names)) for name in encoded.dictionary.to_pylist()]
-    codes[:] = np.array(own, np.int32)[encoded.indices.to_numpy(zero_copy_only=False)]
+    codes[:] = np.array(own, np.int32)[arrays.numbers(encoded.indices)]
     return "" not in names

@@ -75,7 +75,7 @@ def _csv(text: Text, columns: Sequence[str]) -> Rows:
     asked = [place for column in columns for place in resolve(column, text.header, text.name)]
     asked = list(dict.fromkeys(asked))
     rows = csv_columns.read(text, times, series, asked) or csv_cells.read(text, times, series, asked)
-    return dataclasses.replace(rows, texts=csv_columns.texts(text, {*times, *series}))
+    return dataclasses.replace(rows, texts=lambda: csv_columns.texts(text, {*times, *series}))
 
 
 def _without_row_numbers(rows: Rows) -> Rows:

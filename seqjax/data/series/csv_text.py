@@ -29,7 +29,7 @@ EDGES = re.compile(rb"(?:\A|(?<=[\r\n]))[ \t]+|[ \t]+(?=[\r\n]|\Z)")
 SEPARATOR = re.compile(rb"sep=(.)(\r\n|\r|\n)")
 """A first line for Excel."""
 HEADER_LINES = 100
-HEAD = 1 << 16
+HEAD = 1 << 14
 """Bytes from which columns are told: the first rows."""
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqjax.data.series import arrays
 from seqjax.data.series.dates import UNIX
 
 CLOCK = r"(?P<H>\d\d?):(?P<M>\d\d?)(?::(?P<S>\d\d?))?"
@@ -66,7 +67,7 @@ def _unix(chunk: Any, power: int) -> Moments | None:
         exact = compute.cast(chunk, pa.decimal128(38, digits))
         whole = np.frombuffer(exact.buffers()[1], "<i8").reshape(-1, 2)[exact.offset : exact.offset + len(exact), 0]
     else:
-        whole = compute.cast(chunk, pa.int64()).to_numpy(zero_copy_only=False)
+        whole = arrays.numbers(compute.cast(chunk, pa.int64()))
     cut = False
     if power < 0:
         cut = bool((whole % 10**-power).any())

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from seqjax.data.series import date_columns, dates
+from seqjax.data.series import arrays, date_columns, dates
 from seqjax.data.series.cells import Numbers, is_missing
 from seqjax.data.series.csv_columns import NOTHING, NUMBER, TEXT, joined, kind, number_names, parsed
 from seqjax.data.series.form import Form, resolve
@@ -104,7 +104,7 @@ class _Reader:
             raise UserError(f"{self.name}: no column besides {'+'.join(times)!r} holds numbers; columns: {listed}")
         values = np.stack([self.number(column) for column in kept], axis=1)
         dated = self.dated(times)
-        here = ~(np.isnan(values).all(axis=1) & dated.is_null().to_numpy(zero_copy_only=False))
+        here = ~(np.isnan(values).all(axis=1) & arrays.nulls(dated))
         lines = np.flatnonzero(here) + 1
         if not len(lines):
             raise UserError(f"{self.name}: too few rows: all {len(here)} are empty")
@@ -157,7 +157,7 @@ class _Reader:
             values = np.empty(0)
             odd = np.array([not (is_missing(cell) or self.numbers.is_number(cell)) for cell in cells.to_pylist()])
         else:
-            values = values.to_numpy(zero_copy_only=False)
+            values = arrays.numbers(values)
             odd = np.isinf(values)
         if odd.any():
             row = int(odd.argmax())
@@ -191,15 +191,15 @@ class _Reader:
         import pyarrow as pa
 
         if cells.null_count:
-            row = int(np.flatnonzero(cells.is_null().to_numpy(zero_copy_only=False))[0])
+            row = int(np.flatnonzero(arrays.nulls(cells))[0])
             self.fail(lines[row], column, "null", "is not a date")
         if pa.types.is_timestamp(cells.type):
             try:
                 whole = cells.cast(pa.timestamp("us", cells.type.tz), safe=cells.type.unit != "ns")
             except pa.ArrowInvalid as error:
                 raise UserError(f"{self.name}: column {column!r}: a date is beyond all years ({error})") from error
-            finer = cells.type.unit == "ns" and bool((cells.cast(pa.int64()).to_numpy() % 1000).any())
-            times = whole.cast(pa.int64()).to_numpy().view("datetime64[us]")
+            finer = cells.type.unit == "ns" and bool((arrays.numbers(cells.cast(pa.int64())) % 1000).any())
+            times = arrays.numbers(whole.cast(pa.int64())).view("datetime64[us]")
             return date_columns.Moments(times, bool(cells.type.tz), finer)
         found = date_columns.read(cells, self.form.format)
         if found is not None:

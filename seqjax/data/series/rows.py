@@ -38,7 +38,7 @@ class Rows:
     names: list[str] = dataclasses.field(default_factory=list)
     left_out: Sequence[tuple[str, str]] = ()
     """Columns that were not read, and what they hold."""
-    texts: Sequence[str] = ()
+    texts: Callable[[], list[str]] = list
     """Columns of text, read or not: one may tell series apart."""
     zoned: bool = False
     cut: bool = False
@@ -126,7 +126,8 @@ def _unsorted(rows: Rows, place: Place, name: str) -> UserError:
 
 
 def _series_knob(rows: Rows) -> str:
-    return f"--set=series={rows.texts[0]}" if rows.texts else "--set=series=COLUMN tells them apart"
+    texts = rows.texts()
+    return f"--set=series={texts[0]}" if texts else "--set=series=COLUMN tells them apart"
 
 
 def _undoubled(

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from seqjax.data.series import date_columns
+from seqjax.data.series import arrays, date_columns
 from seqjax.errors import UserError
 
 DATE = "Date Time"
@@ -164,7 +164,8 @@ def _table(rows: str, places: list[int]) -> tuple[np.ndarray, np.ndarray] | None
     if not compute.all(compute.match_substring_regex(dates, f"^(?:{GERMAN.pattern}|{ISO.pattern})$")).as_py():
         return None
     moments = date_columns.read(dates, None)
-    values = np.stack([table.column(str(place)).to_numpy() for place in places]).T  # sums follow the order in memory
+    columns = [arrays.numbers(table.column(str(place)).combine_chunks()) for place in places]
+    values = np.stack(columns).T  # column by column in memory: sums follow its order
     if moments is None or not np.isfinite(values).all():
         return None
     return moments.times.astype("datetime64[s]"), values
