@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from seqjax.errors import RunStoppedError, UserError
-from seqjax.training.checkpoint import Checkpoints
 from seqjax.training.best import restore_best
+from seqjax.training.checkpoint import Checkpoints
 from seqjax.training.fit import Training, fit
 from seqjax.training.interrupt import Interrupt
 from seqjax.training.program import Program, Settings, create_state
