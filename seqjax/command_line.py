@@ -10,6 +10,7 @@ from typing import NoReturn
 from absl import flags, logging
 
 from seqjax.errors import RunStoppedError, UserError
+from seqjax.files import shown
 
 
 def complain(message: str) -> None:
@@ -38,6 +39,7 @@ def run_tool(
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
+    code = None
     with failing():
         code = main(list(tool_flags(sys.argv))[1:])
         sys.stdout.flush()
@@ -56,13 +58,22 @@ def failing() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
     except (flags.Error, UserError, RunStoppedError) as error:
         fail(str(error), getattr(error, "exit_code", 2))
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        if error.filename:
+            fail(f"{shown(error.filename)}: {error.strerror}")
+        _forget_output()  # it may be what cannot be written
+        fail(str(error.strerror or error))
     finally:
         sys.excepthook = hook
+
+
+def _forget_output() -> None:
+    """So that Python's own last flush of it does not fail too."""
+    with contextlib.suppress(OSError, ValueError):  # a stdout that is no file has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_echo(error: BaseException) -> bool:

@@ -14,6 +14,7 @@ import dataclasses
 import difflib
 import inspect
 import math
+import os
 import runpy
 import types
 import typing
@@ -85,7 +86,7 @@ def find(name: str) -> Path:
       UserError: no such experiment, or not a bare name.
     """
     if name in names():
-        return next(folder / f"{name}.py" for folder in folders() if (folder / f"{name}.py").is_file())
+        return next(folder / f"{name}.py" for folder in folders() if os.path.lexists(folder / f"{name}.py"))
     raise UserError(f"there is no experiment {name!r}{_choices(name, names())}")
 
 

@@ -29,6 +29,18 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
+def check_writable(path: Path, flag: str) -> None:
+    """Raise UserError unless a file could be written there, its folder made if need be: asked before hours of work."""
+    try:
+        if path.is_dir():
+            raise UserError(f"{flag}={shown(path)} is a folder, not a file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UserError(f"{flag}={shown(path)} cannot be written: {error.strerror}") from error
+
+
 def unwritten(path: Path, error: BaseException) -> UserError:
     """What to raise where a run's folder could not be written: the reason, what is safe, how to go on."""
     kept = "what was saved before is whole, and the same command resumes"

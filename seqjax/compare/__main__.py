@@ -9,6 +9,7 @@ import seqjax.compare
 from seqjax import experiment as experiments
 from seqjax.command_line import run_tool
 from seqjax.errors import UserError
+from seqjax.files import check_writable
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one.", flag_values=FLAGS)
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     from seqjax import folders
     from seqjax.interop.keras_models import import_keras
 
+    if OUTPUT.value:
+        check_writable(Path(OUTPUT.value), "--output")
     keras = import_keras()  # before anything slow
     if FLOAT64.value:
         if FREE.value:

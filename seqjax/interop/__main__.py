@@ -6,12 +6,14 @@
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
 from seqjax import experiment as experiments
 from seqjax.command_line import run_tool
 from seqjax.errors import UserError
+from seqjax.files import check_writable
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one.", flag_values=FLAGS)
@@ -33,6 +35,8 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"--experiment=NAME is missing; choices: {', '.join(experiments.names())}")
     if OUTPUT.value is None and DATA.value is None:
         raise UserError("nothing to do: give --output=FILE.safetensors, --data=real or --data=sample")
+    if OUTPUT.value is not None:
+        check_writable(Path(OUTPUT.value), "--output")
     function = experiments.load(experiments.find(EXPERIMENT.value))
     experiment = function(**experiments.options(function, SET.value))
     from seqjax.interop import from_keras_file, save_safetensors

@@ -8,6 +8,7 @@ from absl import flags
 import seqjax.report
 from seqjax.command_line import run_tool
 from seqjax.errors import UserError
+from seqjax.files import shown
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
 RUNS = flags.DEFINE_string("runs", "runs", "The folder below which the runs are.", flag_values=FLAGS)
@@ -35,8 +36,11 @@ def main(arguments: Sequence[str]) -> None:
     from seqjax.report import comparisons, kept, page, runs, table, verdicts
 
     output = Path(OUTPUT.value)
-    if output.exists() and not output.is_dir():
-        raise UserError(f"--output={output} is not a folder")
+    try:
+        if output.exists() and not output.is_dir():
+            raise UserError(f"--output={output} is not a folder")
+    except OSError as error:  # a name that is too long
+        raise UserError(f"--output={shown(output)} cannot be written: {error.strerror}") from error
     found = runs.find(Path(RUNS.value))
     groups = runs.group(found.runs)
     if KEEP.value:

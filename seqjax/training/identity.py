@@ -76,6 +76,8 @@ def _other_data(before: Any, now: Any, path: str) -> str:
     more = ""
     if None not in rows and rows[1] > rows[0]:
         more = f" (the data have grown by {rows[1] - rows[0]:,} rows: {rows[0]:,} then, {rows[1]:,} now)"
+    if before == now:
+        now = "these with another content"
     anew = "choose another --workdir to start anew, or the same data to resume it"
     return f"workdir {path} holds a run with data={before}, not {now}{more}; {anew}"
 

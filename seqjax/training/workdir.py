@@ -137,16 +137,25 @@ class Workdir:
         import filelock
 
         self._is_folder()
+        held = filelock.FileLock(self.path / ".lock", timeout=0)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(self.path / ".lock", timeout=0):
-                yield
+            held.acquire()
         except filelock.Timeout as error:
             raise UserError(f"another process is training in workdir {self.path}; choose another --workdir") from error
+        except OSError as error:
+            reason = f"{error.strerror or error}" + (f": {shown(error.filename)}" if error.filename else "")
+            raise UserError(
+                f"workdir {shown(self.path)} cannot be written: {reason}; choose another --workdir"
+            ) from error
+        try:
+            yield
         except BrokenPipeError:  # of our own lines, not of the folder
             raise
         except OSError as error:
             raise unwritten(Path(error.filename or self.path), error) from error
+        finally:
+            held.release()
 
     def rows(self) -> list[Row]:
         """The complete rows of metrics.jsonl, in order of epoch, up to the first that is damaged.
