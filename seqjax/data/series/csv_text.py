@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from seqjax.data.series import dates
-from seqjax.data.series.form import Form, resolve
+from seqjax.data.series.form import NAMELESS, Form, resolve
 from seqjax.errors import UserError
 
 MARKS = {
@@ -189,7 +189,7 @@ def _most(header: str, decimal: str) -> str:
 def _named(header: list[str]) -> list[str]:
     """Those without a name are called `unnamed`, `unnamed 2`, ..."""
     nameless = [k for k, column in enumerate(header) if not column]
-    made = {k: "unnamed" if place == 1 else f"unnamed {place}" for place, k in enumerate(nameless, 1)}
+    made = {k: NAMELESS if place == 1 else f"{NAMELESS} {place}" for place, k in enumerate(nameless, 1)}
     return [made.get(k, column) for k, column in enumerate(header)]
 
 

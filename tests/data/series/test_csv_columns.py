@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from seqjax.data.series import csv_cells, csv_columns, date_columns, dates
+from seqjax.data.series import arrays, csv_cells, csv_columns, date_columns, dates
 from seqjax.data.series.cells import Numbers
 from seqjax.data.series.csv_table import Form
 from seqjax.data.series.csv_text import text_of
@@ -186,9 +186,32 @@ def test_these_dates_are_read_a_column_at_once(cells, form, first):
         ("99999999999999", "unix"),
         ("0x10", "unix_us"),
         ("２０２１-01-01", None),
+        ("３１/01/2021", "%d/%m/%Y"),
     ],
 )
 def test_what_is_no_date_is_none_for_both(cell, form):
     assert date_columns.read(pa.array(["2020-01-01", cell] if form is None else [cell]), form) is None
     with pytest.raises(UserError, match="not a date"):
         dates.read(cell, form)
+
+
+def test_a_zone_that_comes_late_is_found():
+    rows = [
+        f"{1000 + k // 12:04}-{1 + k % 12:02}-01T00:00,{k}.123456789012345678" for k in range(40_000)
+    ]  # two batches
+    rows[-1] = rows[-1].replace("T00:00", "T00:00Z")
+    assert len("\n".join(rows)) > 1 << 20
+    quick, slow = both(("t,y\n" + "\n".join(rows)).encode(), Form())
+    assert quick is None
+    assert isinstance(slow, str)
+    assert slow.startswith("x: row 40001, column 't': '4333-04-01T00:00Z' has a zone, unlike the rows before")
+
+
+def test_arrays_of_pyarrow_are_those_of_numpy():
+    for cells in ([1.5, None, 3.0, None, 5.0] * 5, [1.5, 2.0], [None, None]):
+        for start in (0, 1, len(cells) - 1):
+            column = pa.array(cells, pa.float64()).slice(start)
+            np.testing.assert_array_equal(arrays.numbers(column), column.to_numpy(zero_copy_only=False))
+            np.testing.assert_array_equal(arrays.nulls(column), [cell is None for cell in cells[start:]])
+    assert arrays.nulls(pa.nulls(3)).all()
+    np.testing.assert_array_equal(arrays.numbers(pa.array([7, 8, 9]).slice(1)), [8, 9])
