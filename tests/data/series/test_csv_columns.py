@@ -186,7 +186,7 @@ def test_these_dates_are_read_a_column_at_once(cells, form, first):
         ("99999999999999", "unix"),
         ("0x10", "unix_us"),
         ("２０２１-01-01", None),
-        ("３１/01/2021", "%d/%m/%Y"),
+        ("31/01/２０２１", "%d/%m/%Y"),
     ],
 )
 def test_what_is_no_date_is_none_for_both(cell, form):
@@ -195,16 +195,12 @@ def test_what_is_no_date_is_none_for_both(cell, form):
         dates.read(cell, form)
 
 
-def test_a_zone_that_comes_late_is_found():
-    rows = [
-        f"{1000 + k // 12:04}-{1 + k % 12:02}-01T00:00,{k}.123456789012345678" for k in range(40_000)
-    ]  # two batches
-    rows[-1] = rows[-1].replace("T00:00", "T00:00Z")
-    assert len("\n".join(rows)) > 1 << 20
-    quick, slow = both(("t,y\n" + "\n".join(rows)).encode(), Form())
+def test_a_zone_that_comes_late_is_found(monkeypatch):
+    batches = [pa.record_batch({"0": [f"2020-01-0{day}T00:00{zone}"], "1": [1.0]}) for day, zone in ((1, ""), (2, "Z"))]
+    monkeypatch.setattr(csv_columns, "_batches", lambda *_: batches)
+    quick, slow = both(b"t,y\n2020-01-01T00:00,1\n2020-01-02T00:00Z,1\n", Form())
     assert quick is None
-    assert isinstance(slow, str)
-    assert slow.startswith("x: row 40001, column 't': '4333-04-01T00:00Z' has a zone, unlike the rows before")
+    assert slow == "x: row 3, column 't': '2020-01-02T00:00Z' has a zone, unlike the rows before"
 
 
 def test_arrays_of_pyarrow_are_those_of_numpy():
