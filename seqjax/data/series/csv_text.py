@@ -139,7 +139,7 @@ def _utf8(data: bytes, name: str, form: Form) -> bytes:
         advice = "" if form.encoding else ": --set=encoding=latin-1 (or cp1252, utf-16, ...) reads others"
         raise UserError(f"{name}: row {row} is not {said} text (byte 0x{byte:02x}){advice}") from error
     except UnicodeError as error:  # UTF-16 with half a character, or surrogates
-        raise UserError(f"{name}: not {encoding} text ({error})") from error
+        raise UserError(f"{name}: not {encoding} text ({str(error).splitlines()[0]})") from error
     except LookupError as error:
         raise UserError(f"encoding={encoding} is not known; choices: utf-8, utf-16, latin-1, cp1252, ...") from error
 
