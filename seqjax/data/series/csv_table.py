@@ -15,7 +15,7 @@ import numpy as np
 
 from seqjax.data.series import csv_cells, csv_columns, packed, parquet_table
 from seqjax.data.series.csv_text import Text, text_of
-from seqjax.data.series.form import Form, as_options, resolve, split_names
+from seqjax.data.series.form import NAMELESS, Form, as_options, resolve, split_names
 from seqjax.data.series.rows import Rows, table
 from seqjax.data.series.table import Table
 from seqjax.errors import UserError
@@ -80,7 +80,7 @@ def _csv(text: Text, columns: Sequence[str]) -> Rows:
 
 def _without_row_numbers(rows: Rows) -> Rows:
     """Without the first column if it has no name and counts the rows, as pandas writes its index."""
-    if len(rows.columns) < 2 or rows.columns[0] not in ("unnamed", ""):
+    if len(rows.columns) < 2 or rows.columns[0] != NAMELESS:
         return rows
     numbers = rows.values[:, 0] - rows.values[0, 0]
     if rows.values[0, 0] not in (0, 1) or not np.array_equal(numbers, np.arange(len(numbers))):

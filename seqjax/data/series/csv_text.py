@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from seqjax.data.series import dates
-from seqjax.data.series.form import Form, resolve
+from seqjax.data.series.form import NAMELESS, Form, resolve
 from seqjax.errors import UserError
 
 MARKS = {
@@ -139,7 +139,7 @@ def _utf8(data: bytes, name: str, form: Form) -> bytes:
         advice = "" if form.encoding else ": --set=encoding=latin-1 (or cp1252, utf-16, ...) reads others"
         raise UserError(f"{name}: row {row} is not {said} text (byte 0x{byte:02x}){advice}") from error
     except UnicodeError as error:  # UTF-16 with half a character, or surrogates
-        raise UserError(f"{name}: not {encoding} text ({error})") from error
+        raise UserError(f"{name}: not {encoding} text ({str(error).splitlines()[0]})") from error
     except LookupError as error:
         raise UserError(f"encoding={encoding} is not known; choices: utf-8, utf-16, latin-1, cp1252, ...") from error
 
@@ -189,7 +189,7 @@ def _most(header: str, decimal: str) -> str:
 def _named(header: list[str]) -> list[str]:
     """Those without a name are called `unnamed`, `unnamed 2`, ..."""
     nameless = [k for k, column in enumerate(header) if not column]
-    made = {k: "unnamed" if place == 1 else f"unnamed {place}" for place, k in enumerate(nameless, 1)}
+    made = {k: NAMELESS if place == 1 else f"{NAMELESS} {place}" for place, k in enumerate(nameless, 1)}
     return [made.get(k, column) for k, column in enumerate(header)]
 
 

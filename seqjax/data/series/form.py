@@ -10,6 +10,8 @@ from seqjax.errors import UserError
 WORDS = {"space": " ", "tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "none": ""}
 """What a character may be called."""
 CHOICES = {"decimal": (".", ","), "thousands": ("", ",", ".", "'", " "), "doubled": ("", "first", "last", "mean")}
+NAMELESS = "unnamed"
+"""What a column without a name is called."""
 OLD = ("time", "format", "missing")
 """The fields that have always been written."""
 
@@ -86,6 +88,7 @@ def resolve(asked: str, header: Sequence[str], name: str, marks: str = ",", plac
     Raises:
       UserError: there is none.
     """
+    asked = asked or NAMELESS  # what runs have written before it had a name
     names = [asked] if asked in header else split_names(asked, marks) or [asked]
     absent = [column for column in names if column not in header]
     if absent:

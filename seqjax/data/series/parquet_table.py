@@ -43,6 +43,7 @@ def read(data: bytes, name: str, form: Form, columns: Sequence[str]) -> Rows:
         file = parquet.ParquetFile(pa.BufferReader(data))
         times, series, asked = _places(file.schema_arrow, name, form, columns)
         table = file.read(columns=list(dict.fromkeys([*times, *series, *asked])) if asked else None)
+        table.validate(full=True)
     except UserError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqjax.data.series.form import Form
+from seqjax.data.series.form import NAMELESS, Form
 from seqjax.data.series.table import Table
 from seqjax.errors import UserError
 
@@ -92,7 +92,7 @@ def _place(order: np.ndarray | None, row: int, before: int) -> Place:
 
 def _notes(rows: Rows) -> list[str]:
     notes = []
-    left_out = [(column, why) for column, why in rows.left_out if not column.startswith("unnamed") or why != "empty"]
+    left_out = [(column, why) for column, why in rows.left_out if not column.startswith(NAMELESS) or why != "empty"]
     if left_out:  # empty ones without a name are what delimiters at the ends of rows make
         shown = [f"{column} ({why})" for column, why in left_out[:SHOWN]]
         more = len(left_out) - len(shown)

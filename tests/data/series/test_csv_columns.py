@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from seqjax.data.series import csv_cells, csv_columns, date_columns, dates
+from seqjax.data.series import arrays, csv_cells, csv_columns, date_columns, dates
 from seqjax.data.series.cells import Numbers
 from seqjax.data.series.csv_table import Form
 from seqjax.data.series.csv_text import text_of
@@ -186,9 +186,28 @@ def test_these_dates_are_read_a_column_at_once(cells, form, first):
         ("99999999999999", "unix"),
         ("0x10", "unix_us"),
         ("２０２１-01-01", None),
+        ("31/01/２０２１", "%d/%m/%Y"),
     ],
 )
 def test_what_is_no_date_is_none_for_both(cell, form):
     assert date_columns.read(pa.array(["2020-01-01", cell] if form is None else [cell]), form) is None
     with pytest.raises(UserError, match="not a date"):
         dates.read(cell, form)
+
+
+def test_a_zone_that_comes_late_is_found(monkeypatch):
+    batches = [pa.record_batch({"0": [f"2020-01-0{day}T00:00{zone}"], "1": [1.0]}) for day, zone in ((1, ""), (2, "Z"))]
+    monkeypatch.setattr(csv_columns, "_batches", lambda *_: batches)
+    quick, slow = both(b"t,y\n2020-01-01T00:00,1\n2020-01-02T00:00Z,1\n", Form())
+    assert quick is None
+    assert slow == "x: row 3, column 't': '2020-01-02T00:00Z' has a zone, unlike the rows before"
+
+
+def test_arrays_of_pyarrow_are_those_of_numpy():
+    for cells in ([1.5, None, 3.0, None, 5.0] * 5, [1.5, 2.0], [None, None]):
+        for start in (0, 1, len(cells) - 1):
+            column = pa.array(cells, pa.float64()).slice(start)
+            np.testing.assert_array_equal(arrays.numbers(column), column.to_numpy(zero_copy_only=False))
+            np.testing.assert_array_equal(arrays.nulls(column), [cell is None for cell in cells[start:]])
+    assert arrays.nulls(pa.nulls(3)).all()
+    np.testing.assert_array_equal(arrays.numbers(pa.array([7, 8, 9]).slice(1)), [8, 9])

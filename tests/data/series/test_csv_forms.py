@@ -253,6 +253,7 @@ def test_the_index_that_pandas_writes():
     assert read(text.replace("\n1,", "\n7,"), time="t").columns == ("unnamed", "y")
     assert refused(text).endswith("are the dates in another column? --set=time=COLUMN")
     assert read(",y\n2020-01-01,1\n").columns == ("y",)
+    assert read(text, ["", "y"], time="t").columns[0] == "unnamed"
 
 
 def test_a_column_whose_first_rows_are_empty():

@@ -127,6 +127,8 @@ def test_malformed_values_are_named():
     assert refused({"t": pa.array([None], pa.timestamp("us")), "y": pa.array([None], pa.int8())}, ["y"]) == (
         "f: too few rows: all 1 are empty"
     )
+    text = packed({"t": ["2020-01-01", "2020-01-02"], "y": [1, 2]})
+    assert "damaged" in parse_error(text.replace(b"2020-01-02", b"2020-01-\xff2"))
     assert "damaged" in parse_error(packed({"t": TIMES, "y": [1, 2, 3]})[:-9])
 
 
