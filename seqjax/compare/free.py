@@ -17,8 +17,8 @@ from seqjax.compare.mirror import Mirror, check_initial_values, mirror
 from seqjax.data.dataset import Dataset
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
+from seqjax.files import to_json, write_atomically
 from seqjax.interop.keras_models import import_keras
-from seqjax.training.workdir import write_atomically
 
 IDENTITY = ("experiment", "options", "data", "fingerprint")
 Say = Callable[[str], None]
@@ -70,7 +70,7 @@ def run(
         row = _train(experiment, mirror(experiment, options, dataset.example()), dataset, seed, say)
         found["seeds"] = sorted([*found["seeds"], row], key=lambda done: done["seed"])
         output.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(output, json.dumps(found, indent=1) + "\n")
+        write_atomically(output, to_json(found, indent=1) + "\n")
     return found
 
 

@@ -112,7 +112,10 @@ def _run(path: Path) -> Iterator[Run]:
     except (OSError, ValueError, RecursionError) as error:
         logging.warning("%s is damaged (%s): the run is left out", path / "metrics.jsonl", error)
         return
-    finished = results is not None and "test" in results and identity.is_finished(results, config)
+    if results is not None and not _is_whole(results):
+        logging.warning("%s is damaged: the run counts as unfinished", path / "results.json")
+        results = None
+    finished = results is not None and identity.is_finished(results, config)
     yield Run(path, config, with_numbers(results, "validation", "test") if results and finished else None, rows)
 
 
@@ -124,10 +127,19 @@ def _kept(found: Mapping[str, Any], path: Path) -> list[Run]:
         return []
 
 
+def _is_whole(results: Mapping[str, Any]) -> bool:
+    """Whether there are scores of both parts, of a metric besides the loss."""
+    return all(isinstance(results.get(part), dict) and set(results[part]) - {"loss"} for part in ("validation", "test"))
+
+
 def _read(path: Path) -> dict[str, Any] | None:
     """A JSON object; None for anything else."""
     found = _json(path)
-    return found if isinstance(found, dict) else None
+    if isinstance(found, dict):
+        return found
+    if found is not None:
+        logging.warning("%s holds no object", path)
+    return None
 
 
 def _json(path: Path) -> Any:

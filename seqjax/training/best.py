@@ -1,6 +1,7 @@
 """The best epoch of a run: which it is, its parameters, and what they predict."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,10 @@ def restore_best(workdir: Workdir, params: Any) -> tuple[int, Any]:
       UserError: there is none yet, or it is damaged or missing.
     """
     folder = workdir.path / "checkpoints" / "best"
-    none = UserError(f"workdir {workdir.path} has no best checkpoint yet; train it first (--mode=train)")
     finished, wanted = best_step(workdir)
+    none = UserError(f"workdir {workdir.path} has no best checkpoint yet; train it first (--mode=train)")
     if not folder.is_dir():
-        raise none
+        raise _lost(workdir, folder, "missing", finished) if finished else none
     checkpoints = Checkpoints(folder, read_only=True)
     try:
         found = [step for step in checkpoints.steps() if wanted is None or step <= wanted]
@@ -45,13 +46,14 @@ def restore_best(workdir: Workdir, params: Any) -> tuple[int, Any]:
     finally:
         checkpoints.close()
     if restored is None:
-        said = "damaged" if step in found else "missing"
-        choice = "restore it from a copy, or train anew in another --workdir"
-        raise UserError(
-            f"the best checkpoint of workdir {workdir.path}, {folder / str(step)}, is {said}: {choice}"
-            + ("" if finished else ", or train this run on (--mode=train)")
-        )
+        raise _lost(workdir, folder / str(step), "damaged" if step in found else "missing", finished)
     return step, restored
+
+
+def _lost(workdir: Workdir, path: Path, said: str, finished: bool) -> UserError:
+    choice = "restore it from a copy, or train anew in another --workdir"
+    choice += "" if finished else ", or train this run on (--mode=train)"
+    return UserError(f"the best checkpoint of workdir {workdir.path}, {path}, is {said}: {choice}")
 
 
 def best_step(workdir: Workdir) -> tuple[bool, int | None]:

@@ -61,6 +61,12 @@ def test_a_finished_run_gives_its_best_epoch_or_nothing(run, params, harm, said)
     assert "train this run on" not in str(error.value)
 
 
+def test_a_finished_run_without_any_best_checkpoint_is_not_told_to_train(run, params):
+    remove(run.path / "checkpoints")
+    with pytest.raises(UserError, match="checkpoints/best, is missing: restore it from a copy"):
+        restore_best(run, params)
+
+
 def test_an_unfinished_run_gives_its_best_so_far(run, params):
     (run.path / "results.json").unlink()
     assert best_step(run) == (False, 21)

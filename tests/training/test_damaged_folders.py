@@ -158,3 +158,24 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     workdir = Workdir(tmp_path / "run")
     said = f"^workdir {re.escape(str(tmp_path))}/run cannot be written: Read-only file system"
     one_line(lambda: workdir.lock().__enter__(), said)
+
+
+def test_a_process_that_is_killed_between_the_first_files_leaves_a_folder_that_can_be_claimed(tmp_path, monkeypatch):
+    from seqjax.training import workdir as module
+
+    written = []
+
+    def killed(path, text):
+        if written:
+            raise KeyboardInterrupt
+        written.append(path.name)
+        path.write_text(text)
+
+    workdir = Workdir(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_atomically", killed)
+        with pytest.raises(KeyboardInterrupt):
+            workdir.claim(CONFIG, {"experiment.py": "x = 1\n", "vocabulary.txt": "a\n"})
+    workdir.claim(CONFIG, {"experiment.py": "x = 1\n", "vocabulary.txt": "a\n"})
+    assert sorted(os.listdir(workdir.path)) == ["config.json", "experiment.py", "vocabulary.txt"]
+    assert workdir.run()["options"] == CONFIG["options"]

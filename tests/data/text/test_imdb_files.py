@@ -122,8 +122,8 @@ def test_a_flipped_bit_in_an_archive_is_found(tmp_path):
 
 def test_an_incomplete_or_foreign_folder_is_named(tmp_path):
     folder = unpack(tmp_path)
-    (folder / "train" / "pos" / "0_1.txt").write_bytes(b"\xff")
-    with pytest.raises(UserError, match=f"^{folder}/train/pos/0_1.txt: byte 0xff at 0 is not UTF-8.*convert a copy"):
+    (folder / "train" / "pos" / "0_1.txt").write_bytes(b"  \xff")
+    with pytest.raises(UserError, match=f"^{folder}/train/pos/0_1.txt: byte 0xff at 2 is not UTF-8.*convert a copy"):
         imdb_files.read(folder)
     shutil.rmtree(folder / "train" / "pos")
     with pytest.raises(UserError, match=f"^{folder} is incomplete: .*0 in train/pos"):
