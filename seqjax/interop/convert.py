@@ -1,6 +1,6 @@
 """Import from a peer, export to a peer, and the proof that both models then compute the same.
 
-Legend: B batch, T time, V vocabulary.
+Legend: B batch, T time.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ from flax import linen as nn
 
 from seqjax.errors import UserError
 from seqjax.interop.layers import Peer, export_parameters, import_parameters, shapes
+from seqjax.interop.trials import Trial, trials
 
 ROUNDING = 1e-6
 """An absolute difference that always passes: of outputs near 0."""
@@ -52,7 +53,7 @@ def import_from(peer: Peer, module: nn.Module, example_inputs: Any, adapter: Ada
     Args:
       peer: where from.
       module: where to.
-      example_inputs: of the module, [B, ...]: they are tried, and random ones of the same form.
+      example_inputs: of the module, [B, ...]: they are tried, and random, padded and large ones of the same form.
       adapter: how the two differ on the outside.
 
     Raises:
@@ -67,52 +68,61 @@ def import_from(peer: Peer, module: nn.Module, example_inputs: Any, adapter: Ada
 def export_to(peer: Peer, params: Any, module: nn.Module, example_inputs: Any, adapter: Adapter) -> float:
     """Overwrite the peer's parameters; arguments and errors as in `import_from`. Returns the largest difference.
 
-    If layers or parameters do not match, nothing is written.
+    If layers, parameters or outputs do not match, the peer is left as it was.
     """
     peer.build(adapter.inputs(example_inputs))
     like = shapes(module, example_inputs)
+    restore = peer.snapshot()
     export_parameters(params, like, peer)
-    return largest_difference(peer, module, params, like, example_inputs, adapter)
+    try:
+        return largest_difference(peer, module, params, like, example_inputs, adapter)
+    except UserError:
+        restore()
+        raise
 
 
 def largest_difference(
     peer: Peer, module: nn.Module, params: Any, like: dict[str, Any], example_inputs: Any, adapter: Adapter
 ) -> float:
-    """The largest absolute difference between the outputs.
+    """The largest absolute difference between the outputs on all inputs of `trials.trials` but the large ones.
 
     Raises:
-      UserError: it is above the tolerance, or the outputs have other shapes.
+      UserError: it is above the tolerance, the outputs have other shapes, or the peer masks what cannot be tried.
     """
-    vocabulary_size = next((want.shape[0] for want in like.values()), 1)
-    both = (example_inputs, random_inputs(example_inputs, vocabulary_size))
-    inputs = jax.tree.map(lambda *arrays: np.concatenate(arrays), *both)  # [2 B, ...]: one run of each
-    with jax.default_matmul_precision("highest"):
-        ours = jax.jit(module.apply)({"params": params}, inputs)
-        theirs = peer.run(adapter.inputs(inputs))
-    ours, theirs = jax.tree.leaves(adapter.outputs(ours)), jax.tree.leaves(theirs)
-    difference = _largest(ours, theirs, adapter.tolerance, peer.title)
-    logging.info("the outputs of the module and of the %s differ by at most %.3g", peer.title, difference)
-    return difference
+    apply = jax.jit(module.apply)
+    fed, largest, restore = [], 0.0, peer.snapshot()
+    try:
+        for trial in trials(example_inputs, like, peer.padding()):
+            fed.append(adapter.inputs(trial.inputs))
+            with jax.default_matmul_precision("highest"):
+                ours = jax.tree.leaves(adapter.outputs(apply({"params": params}, trial.inputs)))
+                theirs = jax.tree.leaves(_run(peer, fed[-1], trial))
+            difference = _largest(ours, theirs, adapter.tolerance * trial.tolerance, peer, trial)
+            largest = max(largest, difference if trial.counts else 0.0)
+        untried = peer.untried(fed)
+    finally:
+        restore()
+    if untried:
+        raise UserError(
+            f"{untried}, but no step of the inputs that were tried, so that it is not known whether the module does "
+            "the same: give example inputs that it masks"
+        )
+    logging.info("the outputs of the module and of the %s differ by at most %.3g", peer.title, largest)
+    return largest
 
 
-def random_inputs(example: Any, vocabulary_size: int) -> Any:
-    """Random arrays of the same form: normal numbers or, for integers, ids below V, no two equal in a row if V >= T.
-
-    (No two equal, because a multi-hot vector holds a word once.)
-    """
-    rng = np.random.default_rng(0)
-
-    def draw(array: Any) -> np.ndarray:
-        if not np.issubdtype(array.dtype, np.integer):
-            return rng.normal(size=array.shape).astype(array.dtype)
-        *rows, length = array.shape
-        ids = [rng.choice(vocabulary_size, length, replace=length > vocabulary_size) for _ in range(int(np.prod(rows)))]
-        return np.reshape(ids, array.shape).astype(array.dtype)
-
-    return jax.tree.map(draw, example)
+def _run(peer: Peer, inputs: Any, trial: Trial) -> Any:
+    try:
+        return peer.run(inputs)
+    except UserError:
+        raise
+    except Exception as error:  # of whatever kind the other library has for it
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(f"the {peer.title} cannot be run on {trial.title}: {reason}") from error
 
 
-def _largest(ours: list[Any], theirs: list[Any], tolerance: float, title: str) -> float:
+def _largest(ours: list[Any], theirs: list[Any], tolerance: float, peer: Peer, trial: Trial) -> float:
+    title = peer.title
     if len(theirs) < len(ours):
         raise UserError(f"the module gives {len(ours)} arrays, but the {title} {len(theirs)}")
     largest = 0.0
@@ -126,8 +136,16 @@ def _largest(ours: list[Any], theirs: list[Any], tolerance: float, title: str) -
         bound = tolerance * float(np.max(np.abs(b), initial=0)) + ROUNDING
         if not difference <= bound:  # so it is refused also if it is not a number
             raise UserError(
-                f"all parameters fit, but the outputs of the module and of the {title} differ by {difference:.3g}: "
-                "activation, mask, direction or the order of equal layers must differ"
+                f"all parameters fit, but the outputs of the module and of the {title} differ by {difference:.3g} "
+                f"on {trial.title}: {_reason(peer, trial)}"
             )
         largest = max(largest, difference)
     return largest
+
+
+def _reason(peer: Peer, trial: Trial) -> str:
+    known = "; ".join(peer.padding().said)
+    if trial.padded:
+        return "one of them masks such steps and the other does not" + (f": {known}" if known else "")
+    usual = "activation, mask, direction or the order of equal layers must differ"
+    return f"{usual} ({known})" if known else usual

@@ -4,7 +4,7 @@ import dataclasses
 import importlib
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ from flax import linen as nn
 
 from seqjax.errors import UserError
 from seqjax.interop.convert import Adapter, Converted, export_to, import_from
+from seqjax.interop.trials import Padding
 
 NAMES = {"embeddings": "embedding"}
 """Keras's name of a parameter -> ours, where they differ."""
@@ -107,6 +108,65 @@ class KerasModel:
             warnings.filterwarnings("ignore", message="Explicitly requested dtype")
             outputs = self.model(inputs, training=False)
         return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
+
+    def padding(self) -> Padding:
+        """See `Peer`; with every number that an operation of the model is given, as it may be compared with inputs."""
+        masking = self._masking()
+        values = [layer.mask_value for layer in masking if hasattr(layer, "mask_value")]
+        nodes = [node for part in getattr(self.model, "operations", []) for node in part._inbound_nodes]
+        given = jax.tree.leaves([(node.arguments.args, node.arguments.kwargs) for node in nodes])
+        values += [value for value in given if isinstance(value, int | float) and not isinstance(value, bool)]
+        said = [f"layer {layer.name} of the Keras model masks {_masked(layer)}" for layer in masking]
+        said += [f"layer {part.name} of the Keras model is stateful" for part in self._parts() if _stateful(part)]
+        return Padding((0, *map(float, values)), True, tuple(said))
+
+    def untried(self, inputs: Sequence[Any]) -> str | None:
+        """See `Peer`; of layers inside of others it is not known."""
+        keras = import_keras()
+        for layer in self._masking():
+            if layer not in getattr(self.model, "layers", []):
+                continue
+            with warnings.catch_warnings(), jax.numpy_rank_promotion("allow"):
+                warnings.filterwarnings("ignore", message="Explicitly requested dtype")
+                entry = self.model.inputs
+                before = keras.Model(entry[0] if len(entry) == 1 else entry, layer.input)
+                masks = [keras.ops.convert_to_numpy(layer.compute_mask(before(one, training=False))) for one in inputs]
+            if all(mask.all() for mask in masks):
+                return f"layer {layer.name} of the Keras model masks {_masked(layer)}"
+        return None
+
+    def snapshot(self) -> Callable[[], None]:
+        """See `Peer`."""
+        to_numpy = import_keras().ops.convert_to_numpy
+        held = [(variable, np.array(to_numpy(variable.value))) for variable in self.model.variables]
+
+        def restore() -> None:
+            for variable, value in held:
+                variable.assign(value)
+
+        return restore
+
+    def _parts(self) -> list[Any]:
+        return list(self.model._flatten_layers())
+
+    def _masking(self) -> list[Any]:
+        """The layers that make a mask."""
+        layers = import_keras().layers
+        return [
+            part
+            for part in self._parts()
+            if isinstance(part, layers.Masking) or (isinstance(part, layers.Embedding) and part.mask_zero)
+        ]
+
+
+def _masked(layer: Any) -> str:
+    if hasattr(layer, "mask_value"):
+        return f"steps of {layer.mask_value:g} (Masking)"
+    return "id 0 (Embedding with mask_zero)"
+
+
+def _stateful(layer: Any) -> bool:
+    return isinstance(layer, import_keras().layers.RNN) and layer.stateful
 
 
 def _leaves(layer: Any, name: str) -> Iterator[KerasLayer]:

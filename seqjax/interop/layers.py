@@ -6,7 +6,7 @@ are [D, U], convolution kernels [width, D, U], embeddings [V, E].
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import jax
@@ -16,6 +16,7 @@ from flax import linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from seqjax.errors import UserError
+from seqjax.interop.trials import Padding
 
 Parameters = Mapping[str, Any]
 
@@ -66,6 +67,18 @@ class Peer(Protocol):
 
     def run(self, inputs: Any) -> Any:
         """Its outputs as NumPy arrays, not in training."""
+        ...
+
+    def padding(self) -> Padding:
+        """What its masks look for."""
+        ...
+
+    def untried(self, inputs: Sequence[Any]) -> str | None:
+        """Which of its layers would mask steps, but none of any of these inputs, in words."""
+        ...
+
+    def snapshot(self) -> Callable[[], None]:
+        """Remember all that it holds; the function that is returned puts it back."""
         ...
 
 

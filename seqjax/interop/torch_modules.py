@@ -8,7 +8,7 @@ Source: torch/nn/modules/rnn.py (2.13).
 
 import dataclasses
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -17,6 +17,7 @@ from flax import linen as nn
 
 from seqjax.errors import UserError
 from seqjax.interop.convert import Adapter, Converted, export_to, import_from
+from seqjax.interop.trials import Padding
 
 
 def from_torch(
@@ -160,16 +161,40 @@ class TorchModule:
         """See `Peer`."""
         torch = import_torch()
         device = next((parameter.device for parameter in self.module.parameters()), None)
-        training = self.module.training
+        modes = [(part, part.training) for part in self.module.modules()]
         self.module.eval()
-        with torch.no_grad():
-            outputs = self.module(jax.tree.map(lambda x: torch.from_numpy(np.array(x)).to(device), inputs))
-        self.module.train(training)
+        try:
+            with torch.no_grad():
+                outputs = self.module(jax.tree.map(lambda x: torch.from_numpy(np.array(x)).to(device), inputs))
+        finally:
+            for part, training in modes:
+                part.training = training
         return jax.tree.map(_array, outputs)
+
+    def padding(self) -> Padding:
+        """See `Peer`; a module's own `forward` may pack its sequences, which cannot be seen from outside."""
+        torch = import_torch()
+        own = [part.padding_idx for part in self.module.modules() if isinstance(part, torch.nn.Embedding)]
+        return Padding((0, *(place for place in own if place is not None)))
+
+    def untried(self, inputs: Any) -> None:
+        """See `Peer`."""
+
+    def snapshot(self) -> Callable[[], None]:
+        """See `Peer`."""
+        held = {name: tensor.detach().clone() for name, tensor in self.module.state_dict().items()}
+
+        def restore() -> None:
+            for name, tensor in self.module.state_dict().items():
+                _assign(tensor, _array(held[name]))
+
+        return restore
 
 
 def _leaves(name: str, layer: Any) -> Iterator[PlainLayer | RecurrentLayer]:
     torch = import_torch()
+    if getattr(layer, "max_norm", None) is not None:
+        raise UserError(f"layer {name} of the PyTorch module has max_norm={layer.max_norm}: it changes its own weights")
     if isinstance(layer, torch.nn.Linear | torch.nn.Conv1d | torch.nn.Embedding):
         yield PlainLayer(name, layer)
     elif isinstance(layer, torch.nn.RNNBase):

@@ -45,11 +45,11 @@ def product(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> 
 
 def _check(tokens: Any, weights: Any, kernel: Any) -> tuple[jax.Array, jax.Array | None, jax.Array]:
     """The operands as arrays, every padding V and its weight 0, so that no NaN there reaches a sum or a gradient."""
-    kernel = as_array("bags: kernel", kernel, "real", ("columns", "units"))
-    shape = as_array("bags: tokens", tokens, "int", ("bags", "tokens")).shape
+    kernel = as_array("bags: kernel", kernel, "real numbers", ("columns", "units"))
+    shape = as_array("bags: tokens", tokens, "integers", ("bags", "tokens")).shape
     tokens = or_none(tokens, len(kernel))
     if weights is not None:
-        weights = as_array("bags: weights", weights, "real", shape)
+        weights = as_array("bags: weights", weights, "real numbers", shape)
         weights = jnp.where(tokens < len(kernel), weights, jnp.zeros((), weights.dtype))
     return tokens, weights, kernel
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from seqjax.errors import UserError
 
-KINDS = {"real": (jnp.floating, jnp.integer, jnp.bool_), "int": (jnp.integer,), "float": (jnp.floating,)}
+KINDS = {"real numbers": (jnp.floating, jnp.integer, jnp.bool_), "integers": (jnp.integer,), "floats": (jnp.floating,)}
 """In words -> what NumPy calls it."""
 
 
@@ -95,7 +95,7 @@ def check_sequences(name: str, inputs: Any) -> jax.Array:
         raise UserError(f"{name}: inputs must be [batch, time, features], not {said(inputs)}")
     if array.ndim < 3:
         raise UserError(f"{name}: inputs must be [batch, time, features], not of shape {array.shape}")
-    if not is_kind(array.dtype, "real"):
+    if not is_kind(array.dtype, "real numbers"):
         raise UserError(f"{name}: inputs must be real numbers, not {said(array)}")
     return array
 
@@ -121,7 +121,8 @@ def check_state(name: str, state: Any, parts: Sequence[str], shape: tuple[int, i
     else:
         state = (state,)
     arrays = [
-        as_array(f"{name}: {part} of initial_state", one, "real", shape) for part, one in zip(parts, state, strict=True)
+        as_array(f"{name}: {part} of initial_state", one, "real numbers", shape)
+        for part, one in zip(parts, state, strict=True)
     ]
     return tuple(array.astype(dtype) for array in arrays)
 
@@ -157,7 +158,7 @@ def check_carry(name: str, cell: Any, state: Any, shape: tuple[int, ...]) -> Any
 
 def _like(name: str, path: Any, wanted: Any, given: Any) -> jax.Array:
     array = _array(given)
-    kind = next((kind for kind in ("float", "int") if is_kind(wanted.dtype, kind)), None)
+    kind = next((kind for kind in ("floats", "integers") if is_kind(wanted.dtype, kind)), None)
     if array is None or array.shape != wanted.shape or (kind and not is_kind(array.dtype, kind)):
         place = jax.tree_util.keystr(path)
         raise UserError(f"{name}: initial_state{place} must be {said(wanted)}, not {said(given)}")
@@ -169,14 +170,14 @@ def check_recurrent_mask(name: str, mask: Any, gates: int, batch: int, units: in
     array = _array(mask)
     if array is not None and array.ndim == 3 and array.shape[0] == 1:
         gates = 1
-    return as_array(f"{name}: recurrent_mask", mask if array is None else array, "real", (gates, batch, units))
+    return as_array(f"{name}: recurrent_mask", mask if array is None else array, "real numbers", (gates, batch, units))
 
 
 def check_float_types(name: str, **types: Any) -> None:
     """Types of parameters or results must be of floats; None passes. Raises UserError."""
     for option, dtype in types.items():
         try:
-            fits = dtype is None or is_kind(jnp.dtype(dtype), "float")
+            fits = dtype is None or is_kind(jnp.dtype(dtype), "floats")
         except TypeError:
             fits = False
         if not fits:
@@ -186,7 +187,7 @@ def check_float_types(name: str, **types: Any) -> None:
 def check_ids(name: str, ids: Any) -> Any:
     """Integers of any shape. Raises UserError."""
     array = _array(ids)
-    if array is None or not is_kind(array.dtype, "int"):
+    if array is None or not is_kind(array.dtype, "integers"):
         raise UserError(f"{name}: token ids must be integers, not {said(ids)}")
     return ids if isinstance(ids, np.ndarray) else array
 

@@ -28,7 +28,7 @@ class Conv1D(nn.Module):
         """[T, D, B] -> [T - width + 1, filters, B]; kernel [width, D, filters], as Keras and Linen have it."""
         check_count("Conv1D: filters", self.filters)
         check_count("Conv1D: width", self.width)
-        inputs = as_array("Conv1D: inputs", inputs, "real", ("time", "features", "batch"))
+        inputs = as_array("Conv1D: inputs", inputs, "real numbers", ("time", "features", "batch"))
         kernel = self.param("kernel", glorot_uniform, (self.width, inputs.shape[1], self.filters))
         bias = self.param("bias", nn.initializers.zeros, (self.filters,))
         return convolve(inputs, kernel) + bias[None, :, None]
@@ -46,8 +46,8 @@ def convolve(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
     Raises:
       UserError: other shapes, or numbers that are not real.
     """
-    kernel = as_array("a convolution: kernel", kernel, "real", ("width", "features", "filters"))
-    inputs = as_array("a convolution: inputs", inputs, "real", ("time", kernel.shape[1], "batch"))
+    kernel = as_array("a convolution: kernel", kernel, "real numbers", ("width", "features", "filters"))
+    inputs = as_array("a convolution: inputs", inputs, "real numbers", ("time", kernel.shape[1], "batch"))
     if not 1 <= kernel.shape[0] <= inputs.shape[0]:
         raise UserError(f"a convolution: a kernel {kernel.shape[0]} steps wide over {inputs.shape[0]} steps")
     dtype = jnp.result_type(inputs, kernel)
@@ -83,7 +83,7 @@ def _forward(inputs: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax
     stretches = _Stretches(inputs.shape, kernel.shape)
     padded, band = stretches.pad(inputs), stretches.band(kernel)
     _, blocks = jax.lax.scan(lambda _, k: (None, band @ stretches.take(padded, k)), None, jnp.arange(stretches.count))
-    outputs = blocks.reshape(-1, kernel.shape[2], inputs.shape[2])
+    outputs = blocks.reshape(stretches.count * stretches.steps, kernel.shape[2], inputs.shape[2])
     return outputs[: inputs.shape[0] - kernel.shape[0] + 1], (inputs, kernel)
 
 
@@ -92,7 +92,8 @@ def _backward(saved: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[
     stretches = _Stretches(inputs.shape, kernel.shape)
     padded, band = stretches.pad(inputs), stretches.band(kernel)
     missing = stretches.count * stretches.steps - gradient.shape[0]
-    blocks = jnp.pad(gradient, ((0, missing), (0, 0), (0, 0))).reshape(stretches.count, -1, inputs.shape[2])
+    blocks = jnp.pad(gradient, ((0, missing), (0, 0), (0, 0)))
+    blocks = blocks.reshape(stretches.count, stretches.steps * kernel.shape[2], inputs.shape[2])
 
     def step(sums: tuple[jax.Array, jax.Array], xs: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
         dinputs, dband = sums
@@ -159,7 +160,7 @@ class _Stretches:
         """[W, D, F] -> [S * F, (W + S - 1) * D]."""
         taps = jnp.transpose(kernel, (2, 0, 1))
         rows = [jnp.pad(taps, ((0, 0), (s, self.steps - 1 - s), (0, 0))) for s in range(self.steps)]
-        return jnp.concatenate(rows).reshape(self.steps * self.filters, -1)
+        return jnp.concatenate(rows).reshape(self.steps * self.filters, self.width * self.features)
 
     def kernel(self, band: jax.Array) -> jax.Array:
         """The transpose of `band`: sums what belongs to one entry of the kernel."""
@@ -169,7 +170,7 @@ class _Stretches:
 
     def take(self, padded: jax.Array, k: jax.Array) -> jax.Array:
         """Stretch k: [(W + S - 1) * D, B]."""
-        return jax.lax.dynamic_slice_in_dim(padded, k * self.steps, self.width).reshape(-1, padded.shape[2])
+        return jax.lax.dynamic_slice_in_dim(padded, k * self.steps, self.width).reshape(self.width * self.features, padded.shape[2])
 
     def add(self, sums: jax.Array, stretch: jax.Array, k: jax.Array) -> jax.Array:
         """The transpose of `take`, added to sums."""

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from seqjax.errors import UserError
+from seqjax.layers.orthogonal import orthogonal
 
 Initializer = Callable[..., jax.Array]
 """(key, shape, dtype) -> array."""
@@ -47,7 +48,7 @@ def preset(name: str, gates: int, units: int, forget_gate: int | None = None) ->
       UserError: an unknown name.
     """
     if name == "keras":
-        return Preset(nn.initializers.glorot_uniform(), nn.initializers.orthogonal(), _forget_one(units, forget_gate))
+        return Preset(nn.initializers.glorot_uniform(), orthogonal, _forget_one(units, forget_gate))
     if name == "flax":
         return Preset(nn.initializers.lecun_normal(), _orthogonal_per_gate(gates, units), nn.initializers.zeros)
     if name == "torch":
@@ -68,10 +69,8 @@ def _forget_one(units: int, forget_gate: int | None) -> Initializer:
 
 
 def _orthogonal_per_gate(gates: int, units: int) -> Initializer:
-    one = nn.initializers.orthogonal()
-
     def initialize(key: Any, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
-        matrices = [one(k, (units, units), dtype) for k in jax.random.split(key, gates)]
+        matrices = [orthogonal(k, (units, units), dtype) for k in jax.random.split(key, gates)]
         return jnp.concatenate(matrices, axis=1).reshape(shape)
 
     return initialize

@@ -178,7 +178,7 @@ class RecurrentLayer(Recurrent):
         """Check, draw the masks, pick the backend: all that comes before the first step."""
         name = type(self).__name__
         inputs, mask = check_inputs(name, inputs, mask)
-        if inputs.ndim != 3:
+        if inputs.ndim != 3 or inputs.shape[2] == 0:
             raise UserError(f"{name}: inputs must be [batch, time, features], not of shape {inputs.shape}")
         batch, _, features = inputs.shape
         parameters = self.cell.parameters(features)  # declared here: they start alike in every backend

@@ -31,6 +31,8 @@ def devices_along(axis: str) -> int:
 def over_devices(axis: str, function: Callable[[Any], Any], operands: Any, shares: Any, result_shares: Any) -> Any:
     """function(operands), run on each device along an axis of the mesh in context, if there are several.
 
+    What cannot be split evenly, such as three rows over two devices, is left to XLA.
+
     Args:
       axis: DATA or DIRECTIONS.
       function: of one tree of arrays.
@@ -39,7 +41,20 @@ def over_devices(axis: str, function: Callable[[Any], Any], operands: Any, share
         of what is whole (weights) are summed over the devices.
       result_shares: the same of what the function returns.
     """
-    if devices_along(axis) == 1:
+    if devices_along(axis) == 1 or not _even(axis, operands, shares):
         return function(operands)
     shared = jax.shard_map(function, in_specs=(shares,), out_specs=result_shares, check_vma=False)
     return jax.jit(shared)(operands)  # outside a program too, where shard_map lacks what native's gradient needs
+
+
+def _even(axis: str, operands: Any, shares: Any) -> bool:
+    """Whether every axis of the operands that is split has a multiple of the devices' number of entries."""
+    count, arrays = devices_along(axis), jax.tree.leaves(operands)
+    specs = jax.tree.leaves(jax.tree.broadcast(shares, operands))
+    sizes = [
+        size
+        for spec, array in zip(specs, arrays, strict=True)
+        for name, size in zip(spec, array.shape, strict=False)
+        if name == axis
+    ]
+    return all(size % count == 0 for size in sizes)

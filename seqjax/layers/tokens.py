@@ -66,12 +66,12 @@ class Tokens:
 def check_tokens(name: str, tokens: Tokens) -> Tokens:
     """Ids [B, T] of integers, a table [V, D] of floats or V itself, at least 1. Raises UserError."""
     ids, table = tokens.ids, tokens.table
-    array = as_array(f"{name}: ids of Tokens", ids, "int", ("batch", "time"))
+    array = as_array(f"{name}: ids of Tokens", ids, "integers", ("batch", "time"))
     ids = ids if isinstance(ids, np.ndarray) else array  # NumPy's own may be more than JAX's integers hold
     if table is None:
         check_count(f"{name}: vocabulary_size of Tokens without a table", tokens.vocabulary_size)
     else:
-        table = as_array(f"{name}: table of Tokens", table, "float", ("vocabulary", "features"))
+        table = as_array(f"{name}: table of Tokens", table, "floats", ("vocabulary", "features"))
         check_count(f"{name}: rows in the table of Tokens", len(table))
     mask = check_mask(f"{name}: Tokens", tokens.mask, ids)
     return tokens.replace(ids=ids, table=table, mask=mask)  # pyright: ignore[reportAttributeAccessIssue]

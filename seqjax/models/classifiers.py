@@ -11,7 +11,7 @@ from seqjax.errors import check_least
 from seqjax.layers import bags
 from seqjax.layers.dense import Dense, Dropout, glorot_uniform
 from seqjax.layers.embeddings import Embedding
-from seqjax.layers.tokens import Tokens, project
+from seqjax.layers.tokens import Tokens, hide, project
 
 
 class BagOfWordsClassifier(nn.Module):
@@ -84,14 +84,16 @@ class ConvClassifier(nn.Module):
         check_least("filters", self.filters, 1)
         check_least("width", self.width, 1)
         check_least("sequence_length", tokens.shape[1], self.width)
-        x = Embedding(self.vocabulary_size, self.embedding_size).tokens(tokens)  # stands for [B, T, E]
+        length = jnp.sum(tokens != 0, axis=1)[:, None]  # [B, 1]
+        seen = jnp.arange(tokens.shape[1])[None, :] < jnp.maximum(length, self.width)  # by a window that counts
+        x = hide(Embedding(self.vocabulary_size, self.embedding_size).tokens(tokens), seen)  # stands for [B, T, E]
         kernel = self.param("kernel", glorot_uniform, (self.width, self.embedding_size, self.filters))
         bias = self.param("bias", nn.initializers.zeros, (self.filters,))
         biases = [bias, *[jnp.zeros_like(bias)] * (self.width - 1)]
         taps = project(x, list(kernel), biases, [False] * self.width)  # W of [T, B, F]
         starts = tokens.shape[1] - self.width + 1
         windows = nn.relu(sum(tap[k : k + starts] for k, tap in enumerate(taps)))
-        last = jnp.sum(tokens != 0, axis=1) - self.width  # [B]: start of the last window inside the text
+        last = length[:, 0] - self.width  # [B]: start of the last window inside the text
         inside = jnp.arange(starts)[:, None] <= jnp.maximum(last, 0)[None, :]
         x = jnp.max(jnp.where(inside[:, :, None], windows, 0), axis=0)  # [B, F]: relu leaves nothing below 0
         x = Dropout(self.dropout)(x, deterministic=not train)

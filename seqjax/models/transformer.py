@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from seqjax.errors import check_least
 from seqjax.layers.dense import Dense, Dropout, glorot_uniform
 from seqjax.layers.embeddings import Embedding, uniform
+from seqjax.layers.tokens import hide
 
 
 class SelfAttention(nn.Module):
@@ -23,6 +24,7 @@ class SelfAttention(nn.Module):
         """Vectors [B, T, E], real ones [B, T] bool -> [B, T, E]; nothing attends to what is not real."""
         check_least("heads", self.heads, 1)
         check_least("head_size", self.head_size, 1)
+        x = hide(x, mask)  # a weight of 0 times NaN is NaN
         size = x.shape[-1]
 
         def heads(name: str) -> jax.Array:
@@ -47,6 +49,7 @@ class EncoderBlock(nn.Module):
     def __call__(self, x: jax.Array, mask: jax.Array) -> jax.Array:
         """Vectors [B, T, E], real ones [B, T] bool -> [B, T, E]."""
         check_least("units", self.units, 1)
+        x = hide(x, mask)
         x = nn.LayerNorm(epsilon=1e-3)(x + SelfAttention(self.heads, self.head_size)(x, mask))
         y = nn.relu(Dense(self.units)(x))
         y = Dense(x.shape[-1])(y)

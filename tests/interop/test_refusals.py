@@ -28,7 +28,7 @@ def test_what_does_not_compute_the_same_is_refused():
     torch.nn.init.constant_(broken.bias, float("nan"))
     with pytest.raises(UserError, match="differ by nan"):
         from_torch(broken, nn.Dense(4), VECTORS)
-    with pytest.raises(UserError, match=r"output of shape \(4, 4\), but the PyTorch module \(4, 6, 4\)"):
+    with pytest.raises(UserError, match=r"output of shape \(2, 4\), but the PyTorch module \(2, 6, 4\)"):
         from_torch(torch.nn.LSTM(3, 4, batch_first=True), LSTM(4), VECTORS)
 
 

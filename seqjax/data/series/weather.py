@@ -152,7 +152,7 @@ def _table(rows: str, places: list[int]) -> tuple[np.ndarray, np.ndarray] | None
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(rows.encode()),
-            read_options=arrow_csv.ReadOptions(column_names=names),
+            read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False),
             parse_options=arrow_csv.ParseOptions(quote_char=False, ignore_empty_lines=False),
             convert_options=arrow_csv.ConvertOptions(
                 null_values=[], column_types=dict.fromkeys(names, pa.float64()) | {"0": pa.string()}

@@ -153,7 +153,6 @@ def _operands(cell: FusedCell, direction: Direction, inputs: Any, mask: Any) -> 
     ids, used = None, 0
     if isinstance(inputs, Tokens):
         (x, ids, used), kernel, bias = project_distinct(inputs, kernel, bias, _project), None, None
-        ids = jnp.clip(ids, 0, len(x) - 1).astype(jnp.int32)  # nothing outside may be read or written
     else:
         x = inputs.astype(dtype)
     inner = inner_bias(parameters["bias"])

@@ -85,8 +85,9 @@ def _call(kernel: Callable[..., None], arrays: Arrays, wanted: Mapping[str, Any]
     array = functools.partial(jax.ShapeDtypeStruct, dtype=arrays["recurrent"].dtype)
     results: Arrays = {name: array((time, batch, directions * units, *shape)) for name, shape in wanted.items()}
     results |= {"state": tuple(array(leaf.shape) for leaf in arrays["state"])}
-    if batch == 0:  # Pallas has no grid without programs
-        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), results)
+    if batch == 0 or time == 0:  # Pallas has no grid without programs, and a program no step to read ahead
+        nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), results)
+        return {**nothing, "state": tuple(arrays["state"])}
     call = pl.pallas_call(
         kernel,
         out_shape=results,

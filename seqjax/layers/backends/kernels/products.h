@@ -6,7 +6,9 @@
 
 namespace seqjax {
 
-// rows [n, N] = table [V, D] of the n tokens, times kernel [D, N], plus bias.
+inline bool present(int32_t token, int64_t V) { return token >= 0 && token < V; }
+
+// rows [n, N] = table [V, D] of the n tokens, times kernel [D, N], plus bias; what is outside [0, V) is no token: zeros.
 template <class S>
 void run_project(int64_t V, int64_t D, int64_t N, int64_t n, const S* table, const int32_t* tokens, const S* kernel,
                  const S* bias, S* rows) {
@@ -17,7 +19,10 @@ void run_project(int64_t V, int64_t D, int64_t N, int64_t n, const S* table, con
   for (int64_t from = 0; from < n; from += kTogether) {
     const int64_t count = std::min(kTogether, n - from);
     for (int64_t m = 0; m < count; ++m) {
-      std::copy_n(table + std::min<int64_t>(tokens[from + m], V - 1) * D, D, &left[m * D]);
+      if (present(tokens[from + m], V))
+        std::copy_n(table + tokens[from + m] * D, D, &left[m * D]);
+      else
+        std::fill_n(&left[m * D], D, S(0));
       std::copy_n(bias, N, &sums[m * padded]);
     }
     multiply_add<S>(count, padded, D, left.data(), D, 1, right.data(), 0, sums.data(), padded);
@@ -25,13 +30,13 @@ void run_project(int64_t V, int64_t D, int64_t N, int64_t n, const S* table, con
   }
 }
 
-// sum [N vectors] of the weighted rows of kernel [V, U], from a column on, whose tokens [T] a bag has; V or more: none.
+// sum [N vectors] of the weighted rows of kernel [V, U], from a column on, whose tokens [T] a bag has; outside [0, V): none.
 template <class S, int N>
 void sum_rows(int64_t T, int64_t V, int64_t U, const int32_t* tokens, const S* weights, const S* kernel, S* sum) {
   constexpr int64_t w = Vector<S>::width;
   typename Vector<S>::type sums[N] = {};
   for (int64_t t = 0; t < T; ++t) {
-    if (tokens[t] >= V) continue;
+    if (!present(tokens[t], V)) continue;
     const S* row = kernel + tokens[t] * U;
     const S weight = weights ? weights[t] : S(1);
 #pragma GCC unroll 4
@@ -52,7 +57,7 @@ void run_bags(int64_t B, int64_t T, int64_t V, int64_t U, const int32_t* tokens,
     for (; u < U; ++u) {
       sums[u] = 0;
       for (int64_t t = 0; t < T; ++t)
-        if (tokens[t] < V) sums[u] += (weights ? weights[t] : S(1)) * kernel[tokens[t] * U + u];
+        if (present(tokens[t], V)) sums[u] += (weights ? weights[t] : S(1)) * kernel[tokens[t] * U + u];
     }
   }
 }
@@ -65,7 +70,7 @@ void run_bags_backward(int64_t B, int64_t T, int64_t V, int64_t U, const int32_t
   std::fill_n(dkernel, V * U, S(0));
   for (int64_t b = 0; b < B; ++b, tokens += T, weights += weights ? T : 0, gradient += U)
     for (int64_t t = 0; t < T; ++t) {
-      if (tokens[t] >= V) continue;
+      if (!present(tokens[t], V)) continue;
       S* row = dkernel + tokens[t] * U;
       const S weight = weights ? weights[t] : S(1);
       int64_t u = 0;
