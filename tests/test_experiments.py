@@ -54,11 +54,9 @@ def test_every_row_of_the_table_is_here():
 def test_parameters_are_those_of_the_lecture(name):
     experiment = experiments.load(experiments.find(name))()
     windows, tokens = np.zeros((1, 120, 14), np.float32), np.zeros((1, 600), np.int32)
-    inputs = windows if name.startswith("jena") else tokens
+    inputs = windows if name.startswith(("jena", "csv")) else tokens
     if hasattr(experiment.model, "example"):  # its inputs are of another kind
         inputs = experiment.model.example()
-    if name.startswith("csv"):
-        inputs = (windows, np.ones((1, 2), np.float32))  # with the target's scale
     state = jax.eval_shape(lambda x: create_state(experiment, x), inputs)
     assert count_parameters(state.params) == PARAMETERS[name]
     said = re.search(r"([\d,]+|No) parameters", experiments.listing(name).description)
@@ -74,7 +72,7 @@ def test_what_the_list_reads_is_what_runs(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_row_is_a_short_file_that_imports_no_other(name):
     text = experiments.find(name).read_text()
-    assert len(text.splitlines()) <= (65 if name == "jena_recurrent" else 51)  # the one that has all the knobs
+    assert len(text.splitlines()) <= (65 if name in ("jena_recurrent", "csv_lstm") else 51)  # those that have all the knobs
     imported = [node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
     assert not any(module.startswith("experiments") for module in imported if module)
     assert f"--experiment={name}" in text
@@ -105,8 +103,11 @@ def test_purge_and_repair_are_knobs_of_every_learned_forecast(name):
 
 
 @pytest.mark.parametrize("name", ["csv_lstm", "csv_naive"])
-def test_purge_is_a_knob_of_the_rows_of_any_csv(name):
-    assert experiments.load(experiments.find(name))(purge=True).source.purge
+def test_how_a_table_is_written_are_knobs_of_the_rows_of_any_table(name):
+    knobs = {"encoding": "latin-1", "decimal": ",", "thousands": ".", "comment": "#", "delimiter": ";", "sort": True}
+    knobs |= {"series": "shop", "doubled": "mean", "missing": -1.0, "format": "unix", "time": "t"}
+    form = experiments.load(experiments.find(name))(**knobs).source.form
+    assert {knob: getattr(form, knob) for knob in knobs} == knobs
 
 
 KEPT = ROOT / "experiments" / "results"

@@ -170,7 +170,9 @@ class _Stretches:
 
     def take(self, padded: jax.Array, k: jax.Array) -> jax.Array:
         """Stretch k: [(W + S - 1) * D, B]."""
-        return jax.lax.dynamic_slice_in_dim(padded, k * self.steps, self.width).reshape(self.width * self.features, padded.shape[2])
+        return jax.lax.dynamic_slice_in_dim(padded, k * self.steps, self.width).reshape(
+            self.width * self.features, padded.shape[2]
+        )
 
     def add(self, sums: jax.Array, stretch: jax.Array, k: jax.Array) -> jax.Array:
         """The transpose of `take`, added to sums."""

@@ -71,7 +71,9 @@ def test_a_mask_of_ids_is_imported_or_refused():
     assert difference < 1e-5
     unmasked = sequential(FULL, L.Embedding(20, 5), *tail())
     before = weights(unmasked)
-    with pytest.raises(UserError, match="padded with 0 at the end: one of them masks such steps and the other does not"):
+    with pytest.raises(
+        UserError, match="padded with 0 at the end: one of them masks such steps and the other does not"
+    ):
         to_keras(params, masked, unmasked, FULL)
     jax.tree.map(np.testing.assert_array_equal, weights(unmasked), before)
 

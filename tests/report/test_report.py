@@ -58,7 +58,7 @@ def test_the_page_is_whole_and_needs_nothing_else(folder, tmp_path):
     assert len(written["claims"]) == len(CLAIMS)
     assert [row["epochs_done"] for row in written["unfinished"]] == [3]
     markdown = (tmp_path / "out/report.md").read_text()
-    assert "| jena_lstm | test mae | 2.53 | 2.450 ± 0.051 (5) | - | 2,001 | 6 s |" in markdown
+    assert "| jena_lstm | test mae | 2.53 | 2.450 ± 0.051 (5) | - | - | 2,001 | 6 s |" in markdown
     assert "| Finally beat the naïve forecaster. | jena_lstm better than jena_naive, test mae | **held** |" in markdown
     assert "The Jena file is not in" in markdown
 

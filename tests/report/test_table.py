@@ -57,7 +57,7 @@ def test_the_table_has_mean_interval_and_what_is_unfinished(folder):
     assert lstm["ours"]["test"]["mean"] == pytest.approx(values.mean())
     # 2.776: Student's t, 4 degrees of freedom, 97.5 %, from any printed table
     assert lstm["ours"]["test"]["half"] == pytest.approx(2.776 * values.std(ddof=1) / np.sqrt(5), rel=1e-3)
-    assert table.cells(lstm)[0] == ["jena_lstm", "test mae", "2.53", "2.450 ± 0.051 (5)", "-", "2,001", "6 s"]
+    assert table.cells(lstm)[0] == ["jena_lstm", "test mae", "2.53", "2.450 ± 0.051 (5)", "-", "-", "2,001", "6 s"]
     assert [table.progress(row) for row in table.unfinished(found)] == [
         f"{folder / 'begun'} (jena_dense, seed 0): 3 of 10 epochs"
     ]

@@ -42,8 +42,8 @@ def read(data: bytes, name: str, form: Form, columns: Sequence[str]) -> Rows:
     try:
         file = parquet.ParquetFile(pa.BufferReader(data))
         times, series, asked = _places(file.schema_arrow, name, form, columns)
-        columns = list(dict.fromkeys([*times, *series, *asked])) if asked else None
-        table = file.read(columns=columns, use_threads=False)
+        wanted = list(dict.fromkeys([*times, *series, *asked])) if asked else None
+        table = file.read(columns=wanted, use_threads=False)
         table.validate(full=True)
     except UserError:
         raise
