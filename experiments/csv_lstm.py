@@ -39,7 +39,7 @@ def experiment(
     sequence_length: int = 120,
     horizon: int = 24,
     season: int | None = None,
-    normalize: Literal["series", "window", "last"] = "last",
+    normalize: Literal["series", "window", "last"] = "window",
     units: int = 32,
     dropout: float = 0.3,
     learning_rate: float = 3e-3,

@@ -9,7 +9,15 @@ import pytest
 from seqjax import experiment as experiments
 from seqjax.errors import UserError
 from seqjax.layers.recurrent import LSTM
-from seqjax.models.forecasters import Drift, InputBatchNorm, LastValue, RecurrentForecaster, Rescaled, SeasonalNaive
+from seqjax.models.forecasters import (
+    Drift,
+    InputBatchNorm,
+    LastValue,
+    Normalized,
+    RecurrentForecaster,
+    Rescaled,
+    SeasonalNaive,
+)
 from seqjax.training.state import count_parameters, create_state
 
 WINDOWS = np.random.default_rng(0).normal(size=(5, 6, 3)).astype(np.float32)
@@ -40,6 +48,25 @@ def test_seasonal_naive_is_seasons_before_the_target(ahead, season, seasons, pos
     assert (5 + ahead - position) % season == 0  # the target's row is 5 + ahead
     found = SeasonalNaive(2, ahead, season, seasons).apply({}, WINDOWS)
     np.testing.assert_array_equal(found, WINDOWS[:, position, 2])
+
+
+@pytest.mark.parametrize("how", ["window", "last"])
+def test_a_normalized_forecast_follows_its_window(how):
+    model = Normalized(RecurrentForecaster(LSTM(4)), how, epsilon=0.0)
+    params = model.init(jax.random.key(0), WINDOWS)
+    found = model.apply(params, WINDOWS)
+    np.testing.assert_allclose(model.apply(params, WINDOWS + 7), found + 7, rtol=1e-4)  # wherever the window is
+    scaled = model.apply(params, 3 * WINDOWS - 5)
+    if how == "window":
+        np.testing.assert_allclose(scaled, 3 * found - 5, rtol=1e-4)  # however large it is
+        seen = (WINDOWS - WINDOWS.mean(1, keepdims=True)) / WINDOWS.std(1, keepdims=True)
+        inner = RecurrentForecaster(LSTM(4)).apply({"params": params["params"]["forecaster"]}, seen)
+        np.testing.assert_allclose(found, WINDOWS[:, -1, 0] + WINDOWS[:, :, 0].std(1) * inner, rtol=1e-4)
+    naive = Normalized(RecurrentForecaster(LSTM(4), start_at_zero=True), how)
+    start = naive.apply(naive.init(jax.random.key(0), WINDOWS), WINDOWS)
+    np.testing.assert_array_equal(start, WINDOWS[:, -1, 0])
+    with pytest.raises(UserError, match="normalize=median is unknown; choices: series, window, last"):
+        Normalized(RecurrentForecaster(LSTM(4)), "median").init(jax.random.key(0), WINDOWS)
 
 
 def test_baselines_refuse_windows_that_are_too_short():
