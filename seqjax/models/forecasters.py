@@ -99,8 +99,8 @@ class Normalized(nn.Module):
 
     forecaster: nn.Module
     how: str
-    """`series`: nothing is done, and the target itself is forecast. `window`: each column by its mean and deviation over
-    the window. `last`: differences from each column's last value."""
+    """`series`: nothing is done, and the target itself is forecast. `window`: each column by its mean and deviation
+    over the window. `last`: differences from each column's last value."""
     epsilon: float = 1e-2
     """Beside the variance of a window of standardised columns: a tenth of a deviation, so that no quiet window is blown
     up. RevIN's 1e-5 made forecasts of NAB's machine temperature 5 % worse."""
