@@ -144,4 +144,4 @@ def _split(kernel: jax.Array, tokens: jax.Array, *others: jax.Array | None) -> t
 
 def _join(pieces: jax.Array, tokens: jax.Array) -> jax.Array:
     """[pieces, C, U] -> [B, U]."""
-    return pieces.reshape(-1, pieces.shape[-1])[: len(tokens)]
+    return pieces.reshape(pieces.shape[0] * pieces.shape[1], pieces.shape[2])[: len(tokens)]

@@ -1,0 +1,94 @@
+"""Shapes at which a kernel might step past an end, each against `scan`: python odd_shapes.py, a process of its own.
+
+Made for a library that is compiled with sanitizers, which end the process at the first fault.
+
+Legend: B batch, T time, D features, U units.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seqjax.layers import bags, convolution
+from seqjax.layers.backends import native_library
+from seqjax.layers.composite import Bidirectional
+from seqjax.layers.recurrent import GRU, LSTM, SimpleRNN
+from seqjax.layers.tokens import Tokens
+
+UNITS = [1, 3, 16, 17, 130]
+FORMS = [(1, 1, 1), (1, 5, 3), (7, 3, 20), (0, 2, 3), (3, 0, 2), (70, 2, 130)]  # B, T, D
+RNG = np.random.default_rng(0)
+
+
+def draw(*shape, dtype=np.float32):
+    return jnp.asarray(RNG.normal(size=shape), dtype)
+
+
+def same(found, expected, what):
+    scale = lambda e: max(1.0, float(jnp.abs(e).max(initial=0)))
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * scale(b), err_msg=str(what))
+
+
+def check(make, inputs, mask, drop, train_inputs, what):
+    shapes = jax.eval_shape(make("scan").init, jax.random.key(0), inputs(jnp.float32(0)))
+    params = jax.tree.map(lambda s: draw(*s.shape, dtype=s.dtype) / (2 + 10 * (s.shape[0] > 20)), shapes)
+
+    def loss(backend, params, x):
+        options = {} if drop is None else {"recurrent_mask": drop}
+        outputs, last, state = make(backend).apply(params, inputs(x), mask, method="run", **options)
+        return sum((jnp.sin(leaf) ** 2).sum() for leaf in jax.tree.leaves((outputs, last, state)))
+
+    numbers = (0, 1) if train_inputs else (0,)
+    steps = [jax.value_and_grad(lambda p, x, b=b: loss(b, p, x), numbers) for b in ("native", "scan")]
+    same(*(step(params, jnp.float32(0.1)) for step in steps), what)
+
+
+def recurrent():
+    for (kind, units), (k, (batch, time, features)) in itertools.product(
+        itertools.product((SimpleRNN, LSTM, GRU), UNITS), enumerate(FORMS)
+    ):
+        mask = None if k % 2 else jnp.asarray(RNG.random((batch, time)) < 0.6)
+        gates = {"LSTM": 4, "GRU": 3}.get(kind.__name__, 1)
+        drop = [None, draw(1, batch, units), draw(gates, batch, units)][(k + units) % 3]
+        make = lambda b, kind=kind, units=units, k=k: kind(units, reverse=k % 3 == 0, return_sequences=True, backend=b)
+        x = draw(batch, time, features)
+        check(make, lambda s, x=x: x + s, mask, drop, k % 2 == 0, (kind, units, x.shape))
+        ids, table = jnp.asarray(RNG.integers(-3, 9, (batch, time))), draw(7, features)
+        check(make, lambda s, i=ids, t=table: Tokens(i, t + s), mask, drop, True, (kind, units, x.shape, "tokens"))
+        if k > 1:
+            continue
+        one_hot = lambda s, i=ids: Tokens(i, vocabulary_size=7)
+        check(make, one_hot, mask, None, False, (kind, units, x.shape, "one-hot"))
+
+
+def many_tokens():
+    ids = jnp.asarray(RNG.integers(0, 3000, (9, 300)))
+    table = draw(2500, 5)
+    make = lambda b: Bidirectional(LSTM(9, backend=b))
+    check(make, lambda s: Tokens(ids, table + s), ids % 5 > 0, None, True, "many tokens")
+
+
+def products():
+    for batch, width, columns, units in [(1, 1, 1, 1), (3, 5, 7, 3), (2, 0, 4, 3), (4, 6, 30, 16), (2, 3, 9, 70)]:
+        tokens = jnp.asarray(RNG.integers(-columns, 2 * columns, (batch, width)))
+        for weights in (None, draw(batch, width)):
+            step = lambda f, w=weights, t=tokens: jax.value_and_grad(lambda k: jnp.sin(f(t, w, k)).sum())
+            kernel = draw(columns, units)
+            plain = lambda *operands: bags.plain(*bags._check(*operands))
+            same(step(bags.product)(kernel), step(plain)(kernel), ("bags", tokens.shape, units))
+    for steps, width, features, filters, batch in itertools.product((5, 24), (1, 5), (1, 3, 14), (1, 8, 33), (0, 1, 17)):
+        x, kernel = draw(steps, features, batch), draw(width, features, filters)
+        step = lambda f: jax.value_and_grad(lambda x, k: jnp.sin(f(x, k)).sum(), (0, 1))
+        same(step(convolution.convolve)(x, kernel), step(convolution.plain)(x, kernel), (x.shape, kernel.shape))
+
+
+if __name__ == "__main__":
+    assert native_library.refusal() is None, native_library.refusal()
+    jax.config.update("jax_disable_most_optimizations", True)
+    recurrent()
+    many_tokens()
+    products()
+    print("every shape equals scan")
