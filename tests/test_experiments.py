@@ -72,7 +72,9 @@ def test_what_the_list_reads_is_what_runs(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_row_is_a_short_file_that_imports_no_other(name):
     text = experiments.find(name).read_text()
-    assert len(text.splitlines()) <= (65 if name in ("jena_recurrent", "csv_lstm") else 51)  # those that have all the knobs
+    assert len(text.splitlines()) <= (
+        65 if name in ("jena_recurrent", "csv_lstm") else 51
+    )  # those that have all the knobs
     imported = [node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
     assert not any(module.startswith("experiments") for module in imported if module)
     assert f"--experiment={name}" in text

@@ -1,4 +1,4 @@
-"""What one model has and the other lacks is found, although it shows on few inputs: masks, bounds, a state of its own."""
+"""What one model has and the other lacks is found, though it shows on few inputs: masks, bounds, a state of its own."""
 
 from typing import Any
 
@@ -165,7 +165,7 @@ def test_what_pytorch_changes_or_cannot_run_is_refused():
         def forward(self, x):
             raise RuntimeError(f"no\nway {self.dense(x).shape}")
 
-    with pytest.raises(UserError, match="^the PyTorch module cannot be run on the example inputs: no$"):
+    with pytest.raises(UserError, match=r"^the PyTorch module cannot be run on the example inputs: no$"):
         from_torch(Broken(), nn.Dense(4), VECTORS)
 
 

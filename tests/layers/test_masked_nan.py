@@ -1,4 +1,4 @@
-"""What stands at a masked step, NaN or infinity, reaches neither outputs nor gradients: of any layer, by any backend."""
+"""What stands at a masked step, NaN or infinity, reaches neither outputs nor gradients of any layer, by any backend."""
 
 import functools
 
@@ -139,10 +139,8 @@ def test_of_a_bags_padding(function):
     weights = jnp.where(tokens < 5, 0.5, jnp.array([0, 0]).reshape(2, 1))
     kernel = jnp.asarray(np.random.default_rng(0).normal(size=(5, 3)), jnp.float32)
     dirty = jnp.where(tokens < 5, weights, jnp.nan)
-    if function is not bags.product:
-        checked = lambda t, w, k: function(*bags._check(t, w, k))
-    else:
-        checked = function
+    alone = function is bags.product
+    checked = function if alone else lambda t, w, k: function(*bags._check(t, w, k))
     dweights = same_gradients(lambda k, w: checked(tokens, w, k), (kernel, weights), (kernel, dirty))
     np.testing.assert_array_equal(dweights[tokens >= 5], 0)
 

@@ -137,8 +137,10 @@ def test_ids_outside_count_as_the_nearest_inside(backend):
             step(params, table, far),
             jax.value_and_grad(
                 lambda p, t, tokens=tokens: (
-                    LSTM(5, backend="scan").apply(p, tokens(near, t).dense()) ** 2  # pyright: ignore
-                ).sum(),
+                    (
+                        LSTM(5, backend="scan").apply(p, tokens(near, t).dense()) ** 2  # pyright: ignore
+                    ).sum()
+                ),
                 (0, 1),
             )(params, table),
         )

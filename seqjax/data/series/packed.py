@@ -33,7 +33,9 @@ def unpacked(data: bytes, name: str) -> bytes:
         raise UserError(f"{name}: {error}") from None
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, RuntimeError) as error:
         # RuntimeError: an encrypted archive, or (NotImplementedError) an unknown kind of compression
-        raise UserError(f"{name}: the archive is damaged or truncated ({error}): put a whole one in its place") from error
+        raise UserError(
+            f"{name}: the archive is damaged or truncated ({error}): put a whole one in its place"
+        ) from error
 
 
 def _unpacker(data: bytes) -> Callable[[bytes], bytes] | None:

@@ -71,7 +71,9 @@ def decoded(path: Path, parse: Callable[[str], Weather]) -> Weather:
         raw = _unpacked(path)
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError) as error:
         # RuntimeError: an encrypted archive, or (NotImplementedError) an unknown kind of compression
-        raise UserError(f"{path}: the archive is damaged or truncated ({error}): put a whole one in its place") from error
+        raise UserError(
+            f"{path}: the archive is damaged or truncated ({error}): put a whole one in its place"
+        ) from error
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
     try:

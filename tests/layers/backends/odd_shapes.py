@@ -79,7 +79,9 @@ def products():
             kernel = draw(columns, units)
             plain = lambda *operands: bags.plain(*bags._check(*operands))
             same(step(bags.product)(kernel), step(plain)(kernel), ("bags", tokens.shape, units))
-    for steps, width, features, filters, batch in itertools.product((5, 24), (1, 5), (1, 3, 14), (1, 8, 33), (0, 1, 17)):
+    for steps, width, features, filters, batch in itertools.product(
+        (5, 24), (1, 5), (1, 3, 14), (1, 8, 33), (0, 1, 17)
+    ):
         x, kernel = draw(steps, features, batch), draw(width, features, filters)
         step = lambda f: jax.value_and_grad(lambda x, k: jnp.sin(f(x, k)).sum(), (0, 1))
         same(step(convolution.convolve)(x, kernel), step(convolution.plain)(x, kernel), (x.shape, kernel.shape))
