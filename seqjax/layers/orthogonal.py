@@ -7,7 +7,7 @@ Up to 128 rows and columns it was found to give the same bits on 1 to 8 threads,
 Beyond, no matrix is factored. The reflections that the QR of normal numbers consists of are themselves made of
 independent normal numbers (Stewart 1980, "The efficient generation of random orthogonal matrices"), so they are drawn,
 and multiplied out some at a time (Schreiber and Van Loan 1989: H_1 ... H_b = I - V T V^T). No product there has more
-than `TERMS` terms, which no library splits; and longer sums are made by halves, since XLA:CPU shares out its own as well.
+than `TERMS` terms, which no library splits; longer sums are made by halves, since XLA:CPU shares out its own as well.
 
 Legend: M rows, N columns, M >= N; P panels of b columns.
 """

@@ -83,7 +83,7 @@ def products():
         (5, 24), (1, 5), (1, 3, 14), (1, 8, 33), (0, 1, 17)
     ):
         x, kernel = draw(steps, features, batch), draw(width, features, filters)
-        step = lambda f: jax.value_and_grad(lambda x, k: jnp.sin(f(x, k)).sum(), (0, 1))
+        step = lambda f: jax.value_and_grad(lambda inputs, k: jnp.sin(f(inputs, k)).sum(), (0, 1))
         same(step(convolution.convolve)(x, kernel), step(convolution.plain)(x, kernel), (x.shape, kernel.shape))
 
 
