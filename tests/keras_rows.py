@@ -7,6 +7,7 @@ keras_lecture = pytest.importorskip("keras_lecture", reason="keras is not instal
 from seqjax import experiment as experiments  # noqa: E402
 from seqjax.data.dataset import Dataset  # noqa: E402
 from seqjax.data.series import weather  # noqa: E402
+from seqjax.data.series.table import Table  # noqa: E402
 
 ROWS = 600
 SMALL = ["sequence_length=8", "batch_size=64"]
@@ -19,8 +20,9 @@ def load(source):
         walk = np.cumsum(rng.normal(size=(ROWS, 14)), axis=0) * 0.1
         times = np.datetime64("2009-01-01T00:00:00") + np.arange(ROWS) * np.timedelta64(1, "h")
         columns = weather.COLUMNS
-        made = weather.Weather(columns, times, walk)
-        return source.dataset(made, "walk", 0) if hasattr(source, "file") else source.dataset(made, "walk")
+        if hasattr(source, "file"):
+            return source.dataset(Table(columns, times.astype("datetime64[us]"), walk), "walk")
+        return source.dataset(weather.Weather(columns, times, walk), "walk")
     ids = np.stack([1 + rng.permutation(48)[:10] for _ in range(96)])
     lengths = rng.integers(1, 11, (96, 1))
     bags = source.encoding in ("multi_hot", "tf_idf")

@@ -105,7 +105,7 @@ def feeder(found: Mirror, dataset: Dataset, part: str, batch_size: int) -> Any:
         def __getitem__(self, position: int) -> tuple[Any, np.ndarray]:
             chosen = ids[self.order[position * batch_size : (position + 1) * batch_size]]
             inputs, targets = dataset.gather(dataset.arrays, chosen)
-            return found.inputs(inputs), np.asarray(targets)
+            return found.inputs(inputs), found.targets(targets)
 
         def shuffle(self, seed: int, epoch: int) -> None:
             self.order = np.random.default_rng((seed, epoch)).permutation(len(ids))

@@ -61,8 +61,9 @@ def test_classifiers_follow_keras(name):
 
 
 @pytest.mark.slow
-def test_a_rescaled_forecaster_follows_keras():
-    found = followed("csv_lstm", [*SMALL, "units=4", "horizon=2"])
+@pytest.mark.parametrize("how", ["series", "window", "last"])
+def test_a_normalized_forecaster_follows_keras(how):
+    found = followed("csv_lstm", [*SMALL, "units=4", "horizon=2", f"normalize={how}"])
     assert found.differences.max() < 1e-4
 
 
