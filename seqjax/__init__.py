@@ -2,6 +2,6 @@
 
 from seqjax import old_names
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 old_names.install()
