@@ -2,10 +2,10 @@
 
 Legend: B batch, T time, D features, U units, G gates. Inputs are [B, T, D], a mask is [B, T] bool (True: a real step).
 
-**A mask holds the state still**: `h = where(valid, new, h)`, and what stands at a masked step, be it NaN, reaches
-neither outputs nor gradients. So right, left and scattered padding are all correct, in both directions and without
-flipping sequences; the output at a masked step is the held output (as in Keras), and a row that is masked everywhere
-returns its initial state.
+**A mask holds the state still**: `h = where(valid, new, h)`. So right, left and scattered padding are all correct, in
+both directions and without flipping sequences; the output at a masked step is the held output (as in Keras), and a
+row that is masked everywhere returns its initial state. What stands at a masked step, be it NaN, reaches neither
+outputs nor gradients.
 
 Randomness comes from the collection "dropout", once a call, and does not depend on the backend.
 """

@@ -12,7 +12,8 @@ from seqjax.training import checkpoint
 from seqjax.training.best import best_step, restore_best
 from seqjax.training.checkpoint import Checkpoints
 from seqjax.training.fit import fit
-from seqjax.training.program import Settings, create_state
+from seqjax.training.program import Settings
+from seqjax.training.state import create_state
 from seqjax.training.workdir import Workdir
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # orbax leaves coroutines

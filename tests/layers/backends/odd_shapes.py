@@ -5,6 +5,7 @@ Made for a library that is compiled with sanitizers, which end the process at th
 Legend: B batch, T time, D features, U units.
 """
 
+import functools
 import itertools
 
 import jax
@@ -47,21 +48,29 @@ def check(make, inputs, mask, drop, train_inputs, what):
 
 
 def recurrent():
-    for (kind, units), (k, (batch, time, features)) in itertools.product(
-        itertools.product((SimpleRNN, LSTM, GRU), UNITS), enumerate(FORMS)
-    ):
-        mask = None if k % 2 else jnp.asarray(RNG.random((batch, time)) < 0.6)
-        gates = {"LSTM": 4, "GRU": 3}.get(kind.__name__, 1)
-        drop = [None, draw(1, batch, units), draw(gates, batch, units)][(k + units) % 3]
-        make = lambda b, kind=kind, units=units, k=k: kind(units, reverse=k % 3 == 0, return_sequences=True, backend=b)
-        x = draw(batch, time, features)
-        check(make, lambda s, x=x: x + s, mask, drop, k % 2 == 0, (kind, units, x.shape))
-        ids, table = jnp.asarray(RNG.integers(-3, 9, (batch, time))), draw(7, features)
-        check(make, lambda s, i=ids, t=table: Tokens(i, t + s), mask, drop, True, (kind, units, x.shape, "tokens"))
-        if k > 1:
-            continue
-        one_hot = lambda s, i=ids: Tokens(i, vocabulary_size=7)
-        check(make, one_hot, mask, None, False, (kind, units, x.shape, "one-hot"))
+    for n, (kind, units) in enumerate(itertools.product((SimpleRNN, LSTM, GRU), UNITS)):
+        for k, (batch, time, features) in enumerate(FORMS):
+            if (n + k) % 3:
+                continue
+            mask = None if n % 2 else jnp.asarray(RNG.random((batch, time)) < 0.6)
+            gates = {"LSTM": 4, "GRU": 3}.get(kind.__name__, 1)
+            drop = [None, draw(1, batch, units), draw(gates, batch, units)][(k + units) % 3]
+            make = functools.partial(_make, kind, units, n % 2 == 1)
+            x, table = draw(batch, time, features), draw(7, features)
+            ids = jnp.asarray(RNG.integers(-3, 9, (batch, time)))
+            what = (kind.__name__, units, x.shape)
+            check(make, functools.partial(jnp.add, x), mask, drop, k % 2 == 0, what)
+            check(make, functools.partial(_tokens, ids, table), mask, drop, True, (*what, "tokens"))
+            if k < 2:
+                check(make, functools.partial(_tokens, ids, None), mask, None, False, (*what, "one-hot"))
+
+
+def _make(kind, units, reverse, backend):
+    return kind(units, reverse=reverse, return_sequences=True, backend=backend)
+
+
+def _tokens(ids, table, added):
+    return Tokens(ids, vocabulary_size=7) if table is None else Tokens(ids, table + added)
 
 
 def many_tokens():
@@ -83,8 +92,9 @@ def products():
         (5, 24), (1, 5), (1, 3, 14), (1, 8, 33), (0, 1, 17)
     ):
         x, kernel = draw(steps, features, batch), draw(width, features, filters)
-        step = lambda f: jax.value_and_grad(lambda inputs, k: jnp.sin(f(inputs, k)).sum(), (0, 1))
-        same(step(convolution.convolve)(x, kernel), step(convolution.plain)(x, kernel), (x.shape, kernel.shape))
+        step = lambda f: jax.value_and_grad(lambda operands: jnp.sin(f(*operands)).sum())
+        found, expected = (step(f)((x, kernel)) for f in (convolution.convolve, convolution.plain))
+        same(found, expected, (x.shape, kernel.shape))
 
 
 if __name__ == "__main__":

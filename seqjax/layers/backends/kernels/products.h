@@ -20,13 +20,13 @@ void run_project(int64_t V, int64_t D, int64_t N, int64_t n, const S* table, con
     const int64_t count = std::min(kTogether, n - from);
     for (int64_t m = 0; m < count; ++m) {
       if (present(tokens[from + m], V))
-        std::copy_n(table + tokens[from + m] * D, D, &left[m * D]);
+        std::copy_n(table + tokens[from + m] * D, D, left.data() + m * D);
       else
-        std::fill_n(&left[m * D], D, S(0));
-      std::copy_n(bias, N, &sums[m * padded]);
+        std::fill_n(left.data() + m * D, D, S(0));
+      std::copy_n(bias, N, sums.data() + m * padded);
     }
     multiply_add<S>(count, padded, D, left.data(), D, 1, right.data(), 0, sums.data(), padded);
-    for (int64_t m = 0; m < count; ++m) std::copy_n(&sums[m * padded], N, rows + (from + m) * N);
+    for (int64_t m = 0; m < count; ++m) std::copy_n(sums.data() + m * padded, N, rows + (from + m) * N);
   }
 }
 
@@ -105,7 +105,7 @@ void run_convolve_kernel(int64_t T, int64_t D, int64_t B, int64_t W, int64_t F, 
   Room<S> rows(B * stride), sums(F * width);
   turned<S>(T * D, B, [&](int64_t k) { return inputs + k * B; }, rows.data(), stride);
   for (int64_t t = 0; t + W <= T; ++t)
-    multiply_add<S>(F, width, B, gradient + t * F * B, B, 1, &rows[t * D], stride, sums.data(), width);
+    multiply_add<S>(F, width, B, gradient + t * F * B, B, 1, rows.data() + t * D, stride, sums.data(), width);
   for (int64_t n = 0; n < W * D; ++n)
     for (int64_t f = 0; f < F; ++f) dkernel[n * F + f] = sums[f * width + n];
 }
