@@ -1,4 +1,4 @@
-"""The baseline for csv_lstm: the value `season` samples before the target, or the last one. No parameters.
+"""The baseline for csv_lstm: the value `season` rows before the target, or the last one. No parameters.
 
 python -m seqjax.main --experiment=csv_naive --set=file=PATH.csv --set=time=timestamp --set=target=value
 """
@@ -8,9 +8,9 @@ from typing import Literal
 import optax
 
 from seqjax.data.series.csv_table import Form
-from seqjax.data.series.table_windows import TableWindows
+from seqjax.data.series.table_windows import TableWindows, samples
 from seqjax.experiment import Experiment
-from seqjax.models.forecasters import LastValue, SeasonalNaive
+from seqjax.models.forecasters import LastValue, Normalized, SeasonalNaive
 from seqjax.training import metrics
 
 
@@ -37,10 +37,10 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     form = Form(time, format or None, missing, encoding, decimal, thousands, comment, delimiter, sort, series, doubled)
-    seasonal = season and SeasonalNaive(0, ahead=-(-horizon // sampling), season=season)
+    seasonal = season and SeasonalNaive(0, samples("horizon", horizon, sampling), samples("season", season, sampling))
     return Experiment(
-        source=TableWindows(file, target, "", form, sampling, sequence_length, horizon),
-        model=seasonal or LastValue(column=0),
+        source=TableWindows(file, target, "", form, sampling, sequence_length, horizon, season=season),
+        model=Normalized(seasonal or LastValue(column=0), "last"),
         loss=metrics.standardised_absolute_error,
         metrics={"mae": metrics.unit_absolute_error},
         optimizer=optax.identity(),

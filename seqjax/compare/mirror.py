@@ -99,12 +99,12 @@ def _model(model: Any, example: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
         return vector, _head(hidden, model.dropout), lambda bags: vectors(bags, model.vocabulary_size)
     if isinstance(model, RecurrentClassifier):
         return *_recurrent_classifier(model), np.asarray
-    window = layers.Input(example.shape[1:])
     if isinstance(model, Normalized):
-        seen, last, size = _normalized(window, model)
-        inner, outputs, _ = _model(model.forecaster, example)
-        outputs = import_keras().Model(inner, outputs)(seen)
-        return window, layers.Add()([last, layers.Multiply()([size, outputs])]), np.asarray
+        changes, level = (layers.Input(array.shape[1:]) for array in example)
+        inner, outputs, _ = _model(model.forecaster, example[0])
+        outputs = _normalized(model, changes, level, import_keras().Model(inner, outputs))
+        return [changes, level], outputs, lambda inputs: [np.asarray(array) for array in inputs]
+    window = layers.Input(example.shape[1:])
     if isinstance(model, DenseForecaster):
         hidden = layers.Dense(model.units, activation="relu")(layers.Flatten()(window))
         return window, _head(hidden), np.asarray
@@ -123,17 +123,16 @@ def _model(model: Any, example: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
     raise UserError(f"{unnamed} has no counterpart in Keras here, or nothing to train")
 
 
-def _normalized(window: Any, model: Normalized) -> tuple[Any, Any, Any]:
-    """-> (the window as the forecaster sees it, the target's last value [B, 1], the size of its change [B, 1])."""
+def _normalized(model: Normalized, changes: Any, level: Any, forecaster: Any) -> Any:
+    """What the forecaster makes of windows as `model.how` says."""
     ops = import_keras().ops
-    last = window[:, -1:]
-    level, size = last, ops.ones_like(last)
     if model.how == "series":
-        return window, 0 * last[:, :, 0], size[:, :, 0]
-    if model.how == "window":
-        level = ops.mean(window, axis=1, keepdims=True)
-        size = ops.sqrt(ops.mean(ops.square(window - level), axis=1, keepdims=True) + model.epsilon)
-    return (window - level) / size, last[:, :, 0], size[:, :, 0]
+        return forecaster(changes + level[:, None]) - level[:, :1]
+    if model.how == "last":
+        return forecaster(changes)
+    mean = ops.mean(changes, axis=1, keepdims=True)
+    size = ops.sqrt(ops.mean(ops.square(changes - mean), axis=1, keepdims=True) + model.epsilon)
+    return size[:, :, 0] * forecaster((changes - mean) / size)
 
 
 def _head(x: Any, dropout: float = 0.0, kernel: str = "glorot_uniform") -> Any:

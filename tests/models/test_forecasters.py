@@ -50,23 +50,29 @@ def test_seasonal_naive_is_seasons_before_the_target(ahead, season, seasons, pos
     np.testing.assert_array_equal(found, WINDOWS[:, position, 2])
 
 
-@pytest.mark.parametrize("how", ["window", "last"])
-def test_a_normalized_forecast_follows_its_window(how):
-    model = Normalized(RecurrentForecaster(LSTM(4)), how, epsilon=0.0)
-    params = model.init(jax.random.key(0), WINDOWS)
-    found = model.apply(params, WINDOWS)
-    np.testing.assert_allclose(model.apply(params, WINDOWS + 7), found + 7, rtol=1e-4)  # wherever the window is
-    scaled = model.apply(params, 3 * WINDOWS - 5)
-    if how == "window":
-        np.testing.assert_allclose(scaled, 3 * found - 5, rtol=1e-4)  # however large it is
-        seen = (WINDOWS - WINDOWS.mean(1, keepdims=True)) / WINDOWS.std(1, keepdims=True)
-        inner = RecurrentForecaster(LSTM(4)).apply({"params": params["params"]["forecaster"]}, seen)
-        np.testing.assert_allclose(found, WINDOWS[:, -1, 0] + WINDOWS[:, :, 0].std(1) * inner, rtol=1e-4)
-    naive = Normalized(RecurrentForecaster(LSTM(4), start_at_zero=True), how)
-    start = naive.apply(naive.init(jax.random.key(0), WINDOWS), WINDOWS)
-    np.testing.assert_array_equal(start, WINDOWS[:, -1, 0])
+def test_a_normalized_forecast_is_a_change_from_the_windows_last_row():
+    inner = RecurrentForecaster(LSTM(4))
+    changes, level = WINDOWS - WINDOWS[:, -1:], WINDOWS[:, -1]
+    forecast = {}
+    for how in ("series", "window", "last"):
+        model = Normalized(inner, how, epsilon=0.25)
+        params = model.init(jax.random.key(0), (changes, level))
+        forecast[how] = lambda windows, model=model, params=params: model.apply(params, windows)
+        own = lambda seen, params=params: inner.apply({"params": params["params"]["forecaster"]}, seen)
+        size = np.sqrt(WINDOWS.var(1, keepdims=True) + 0.25)
+        expected = {
+            "series": lambda own=own: own(WINDOWS) - WINDOWS[:, -1, 0],
+            "window": lambda own=own, size=size: size[:, 0, 0] * own((WINDOWS - WINDOWS.mean(1, keepdims=True)) / size),
+            "last": lambda own=own: own(changes),
+        }[how]()
+        np.testing.assert_allclose(forecast[how]((changes, level)), expected, rtol=1e-4, atol=1e-5)
+    for how in ("window", "last"):  # wherever the window is
+        np.testing.assert_array_equal(forecast[how]((changes, level + 7)), forecast[how]((changes, level)))
+        naive = Normalized(RecurrentForecaster(LSTM(4), start_at_zero=True), how)
+        start = naive.apply(naive.init(jax.random.key(0), (changes, level)), (changes, level))
+        np.testing.assert_array_equal(start, 0)
     with pytest.raises(UserError, match="normalize=median is unknown; choices: series, window, last"):
-        Normalized(RecurrentForecaster(LSTM(4)), "median").init(jax.random.key(0), WINDOWS)
+        Normalized(inner, "median").init(jax.random.key(0), (changes, level))
 
 
 def test_baselines_refuse_windows_that_are_too_short():

@@ -42,7 +42,7 @@ def counted(count: int, noun: str, what: str) -> list[str]:
 def number(value: float, deviation: float) -> str:
     """A forecast with the digits that tell a hundredth of the column's deviation, two decimals at the least."""
     decimals = max(2, 2 - math.floor(math.log10(deviation))) if math.isfinite(deviation) and deviation > 0 else 2
-    return f"{value:.{decimals}f}" if decimals <= 12 and abs(value) < 1e15 else f"{value:.10g}"
+    return f"{value:.{decimals}f}" if decimals <= 12 and abs(value) < 1e15 else f"{value:.17g}"
 
 
 def fingerprint(values: np.ndarray, options: Mapping[str, Any], times: np.ndarray | None = None) -> str:

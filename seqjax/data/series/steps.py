@@ -31,8 +31,11 @@ class Step:
     count: int
     """Of the unit."""
     unit: str = MICROSECONDS
-    at_end: bool = False
-    """Months: on the last day of each."""
+    day: int = 0
+    """Months: of the month, or the last where there is none; 31 is always the last."""
+    shift: int = 0
+    """Months and business days: hours after which a date counts as the next day. A midnight of Tokyo, in UTC, is in the
+    afternoon before."""
 
     @property
     def seconds(self) -> float:
@@ -52,56 +55,86 @@ class Step:
         """The dates [N] so many steps after `times` [N] datetime64[us]."""
         if self.unit == MICROSECONDS:
             return times + np.timedelta64(self.count * steps, "us")
-        days = times.astype("datetime64[D]")
+        days = _days(times, self.shift)
         clock = times - days
         if self.unit == BUSINESS_DAYS:
             return np.busday_offset(days, self.count * steps, roll="backward").astype("datetime64[us]") + clock
         months = days.astype("datetime64[M]") + self.count * steps
-        last = (months + 1).astype("datetime64[D]") - 1
-        same = months.astype("datetime64[D]") + (days - days.astype("datetime64[M]"))
-        return (last if self.at_end else np.minimum(same, last)).astype("datetime64[us]") + clock
+        first = months.astype("datetime64[D]")
+        return (first + np.minimum(self.day, _length(months)) - 1).astype("datetime64[us]") + clock
 
     def between(self, times: np.ndarray) -> np.ndarray:
         """[N - 1] float64: steps from each of the dates [N] to the next."""
         if self.unit == MICROSECONDS:
             return np.diff(times) / np.timedelta64(self.count, "us")
-        days = times.astype("datetime64[D]")
+        days = _days(times, self.shift)
         if self.unit == BUSINESS_DAYS:
             return np.busday_count(days[:-1], days[1:]) / self.count
+        return (np.diff(days.astype("datetime64[M]")).astype(np.int64) + np.diff(self._off(days))) / self.count
+
+    def _off(self, days: np.ndarray) -> np.ndarray:
+        """Months, about: how far dates [N] are behind their day of the month."""
         months = days.astype("datetime64[M]")
-        length = (months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")
-        within = (days - months.astype("datetime64[D]")) / length  # of the month, 0 to 1
-        if self.at_end or (days + 1 == (months + 1).astype("datetime64[D]")).all():
-            within = 0 * within
-        return (np.diff(months).astype(np.int64) + np.diff(within)) / self.count
+        return (_of_month(days) - np.minimum(self.day, _length(months))) / 30
 
     def missing(self, times: np.ndarray) -> int:
         """How many rows lack between dates [N] of one series."""
         apart = self.between(times)
         return int(np.maximum(np.rint(apart) - 1, 0).sum())
 
-    def check(self, times: Sequence[np.ndarray], name: str) -> None:
-        """Args: times: [N] of each series.
+    def uneven(self, times: np.ndarray) -> int:
+        """How many of the steps between dates [N] of one series are no whole number of these."""
+        apart = self.between(times)
+        return int((np.abs(apart - np.rint(apart)) > JITTER).sum())
+
+    def check(
+        self, times: Sequence[np.ndarray], name: str, names: Sequence[str] = (), whose: str = "the model's"
+    ) -> None:
+        """Whether rows are such a step apart.
+
+        Args:
+          times: [N] of each series.
+          name: of the data, for messages.
+          names: of the series, if there are several.
+          whose: this step is.
 
         Raises:
-          UserError: most of their rows are not one step apart, or there is a weekend among business days.
+          UserError: most rows of a series are not, or are on another day of the month or on a weekend.
         """
-        weekends = ~np.is_busday(np.concatenate(times).astype("datetime64[D]"))
-        if self.unit == BUSINESS_DAYS and weekends.any():
-            day = str(np.concatenate(times)[weekends][0])[:10]
-            raise UserError(f"{name}: {day} is on a Saturday or Sunday, but the model's rows are business days")
-        apart = np.concatenate([self.between(own) for own in times])
-        if len(apart) and abs(np.median(apart) - 1) > JITTER:
-            raise UserError(f"{name}: rows are {find(times)} apart, but the model's are {self} apart")
+        for k, own in enumerate(times):
+            where = f"{name}: the series {names[k]!r}" if names else name
+            if self.unit != MICROSECONDS:
+                days = _days(own, self.shift)
+                wrong = ~np.is_busday(days) if self.unit == BUSINESS_DAYS else np.abs(self._off(days)) > JITTER
+                if wrong.mean() > 0.5 or (wrong.any() and self.unit == BUSINESS_DAYS):
+                    on = "a Saturday or Sunday" if self.unit == BUSINESS_DAYS else "another day of the month"
+                    raise UserError(f"{where}: {str(own[wrong][0])[:10]} is on {on}, but {whose} rows are not")
+            apart = self.between(own)
+            if len(apart) and abs(np.median(apart) - 1) > JITTER:
+                raise UserError(f"{where}: rows are {find([own])} apart, but {whose} are {self} apart")
 
-    def facts(self) -> float | list[int | str | bool]:
+    def facts(self) -> float | list[int | str]:
         """For JSON, as `of_facts` reads it: seconds, or a list."""
-        return self.seconds if self.unit == MICROSECONDS else [self.count, self.unit, self.at_end]
+        return self.seconds if self.unit == MICROSECONDS else [self.count, self.unit, self.day, self.shift]
 
 
 def of_facts(facts: float | list) -> Step:
     """The reverse of `Step.facts`."""
     return Step(*facts) if isinstance(facts, list) else Step(round(facts * 1e6))
+
+
+def _days(times: np.ndarray, shift: int) -> np.ndarray:
+    return (times + np.timedelta64(shift, "h")).astype("datetime64[D]")
+
+
+def _length(months: np.ndarray) -> np.ndarray:
+    """In days."""
+    return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
+
+
+def _of_month(days: np.ndarray) -> np.ndarray:
+    """From 1."""
+    return (days - days.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1
 
 
 def find(times: Sequence[np.ndarray]) -> Step | None:
@@ -116,43 +149,36 @@ def find(times: Sequence[np.ndarray]) -> Step | None:
     apart = np.concatenate([np.diff(own) for own in times]).astype(np.int64)
     if not len(apart):
         return None
-    every = np.concatenate([own for own in times if len(own) > 1])
-    return _months(every, times) or _business_days(every, times) or _fixed(apart)
+    longer = [own for own in times if len(own) > 1]
+    for shift in (0, 12):
+        days = [_days(own, shift) for own in longer]
+        clocks = np.concatenate(longer) - np.concatenate(days)
+        if clocks.max() - clocks.min() <= np.timedelta64(1, "h"):  # which summer time may move
+            found = _months(days, shift) or _business_days(days, shift)
+            if found is not None:
+                return found
+    return _fixed(apart)
 
 
-def _months(every: np.ndarray, times: Sequence[np.ndarray]) -> Step | None:
-    """A step of months, if the dates are at one time of one day of their months."""
-    days = every.astype("datetime64[D]")
-    months = days.astype("datetime64[M]")
-    if len(np.unique(every - days)) > 1:
-        return None
-    at_end = bool((days + 1 == (months + 1).astype("datetime64[D]")).all())
-    of_month = np.unique((days - months.astype("datetime64[D]")).astype(np.int64))
-    if not at_end and (len(of_month) > 4 or (of_month[0] != of_month[-1] and of_month[-1] < 28)):
-        return None  # the 31st is the 28th, 29th or 30th where a month is shorter
-    if not at_end and len(of_month) > 1 and not _cut_short(days, months, of_month[-1]):
-        return None
-    apart = np.concatenate([np.diff(own.astype("datetime64[M]")) for own in times]).astype(np.int64)
+def _months(days: Sequence[np.ndarray], shift: int) -> Step | None:
+    """A step of months, if all dates are on one day of their months, or on the last where there is none."""
+    every = np.concatenate(days)
+    of_month, length = _of_month(every), _length(every.astype("datetime64[M]"))
+    day = 31 if (of_month == length).all() else int(of_month.max())
+    apart = np.concatenate([np.diff(own.astype("datetime64[M]")) for own in days]).astype(np.int64)
     count = int(np.median(apart))
-    return Step(count, MONTHS, at_end) if count >= 1 and (apart >= 1).all() else None
+    fits = (of_month == np.minimum(day, length)).all() and count >= 1 and (apart >= 1).all()
+    return Step(count, MONTHS, day, shift) if fits else None
 
 
-def _cut_short(days: np.ndarray, months: np.ndarray, most: int) -> bool:
-    """Whether every date is on the day `most` (from 0) of its month, or on the last where there is none."""
-    last = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64) - 1
-    return bool(((days - months.astype("datetime64[D]")).astype(np.int64) == np.minimum(most, last)).all())
-
-
-def _business_days(every: np.ndarray, times: Sequence[np.ndarray]) -> Step | None:
+def _business_days(days: Sequence[np.ndarray], shift: int) -> Step | None:
     """Steps of a day that pass over weekends, if there is one to pass over."""
-    days = every.astype("datetime64[D]")
-    if len(np.unique(every - days)) > 1 or not np.is_busday(days).all():
+    if not np.is_busday(np.concatenate(days)).all():
         return None
-    step = Step(1, BUSINESS_DAYS)
-    apart = np.concatenate([step.between(own) for own in times])
-    calendar = np.concatenate([np.diff(own.astype("datetime64[D]")) for own in times]).astype(np.int64)
+    apart = np.concatenate([np.busday_count(own[:-1], own[1:]) for own in days])
+    calendar = np.concatenate([np.diff(own) for own in days]).astype(np.int64)
     over_weekends = (apart == 1) & (calendar == 3)
-    return step if np.median(apart) == 1 and over_weekends.any() else None
+    return Step(1, BUSINESS_DAYS, shift=shift) if np.median(apart) == 1 and over_weekends.any() else None
 
 
 def _fixed(apart: np.ndarray) -> Step:

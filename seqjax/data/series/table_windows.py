@@ -1,8 +1,10 @@
 """Windows over a user's own table, and one column's value some rows after each window's end.
 
-The target is the first feature (its past helps to forecast it). Every series is standardised by its own training rows,
-in float64, and so is the target: what a model learns does not depend on the unit or the offset of a column. Losses are
-of the standardised target; metrics get the unit beside it, and forecasts are brought back in float64.
+The target is the first feature (its past helps to forecast it). Every series is standardised by its own training
+rows, in float64, and so is the target: what a model learns does not depend on the unit or the offset of a column.
+Windows, target and forecast are told as changes from the window's last row, of numbers kept in two parts, so that
+nothing is lost to float32 however far a series wanders. Losses are of the standardised target; metrics get the unit
+beside it, and forecasts are brought back in float64.
 
 A window belongs to the part that holds its target, and may begin before it. Missing values are filled with the last
 valid one for the inputs; a missing target is neither trained on nor scored.
@@ -11,6 +13,7 @@ Legend: N rows, F features, L samples in a window, B batch, S series.
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -28,13 +31,24 @@ ASSET = "series.json"
 SAMPLE_TARGET = "T (degC)"
 FACTS = ("columns", "form", "step", "sampling_rate", "sequence_length", "delay", "names", "mean", "std")
 """What `ASSET` holds."""
+LEAST = 1e-30
+"""Smaller deviations, and larger ones than one over it, are beyond float32 when they are squared or multiplied."""
+
+
+class Window(NamedTuple):
+    """Standardised."""
+
+    changes: Any
+    """[B, L, F] from the last row, which is 0."""
+    level: Any
+    """[B, F] of the last row."""
 
 
 class Target(NamedTuple):
     """What is to be forecast of each window."""
 
     value: Any
-    """[B] standardised."""
+    """[B] standardised: the change since the window's last row."""
     unit: Any
     """[B] of one standard deviation, in the column's own unit."""
 
@@ -121,17 +135,19 @@ class TableWindows:
         step = steps.find(times)
         if step is None:
             raise UserError(f"{name}: too few rows: {len(table.times)}, from which no time step can be told")
-        values, filled = windows.filled(table, bounds, name)
-        parts, short = windows.split_by_target(bounds, self.span, ~np.isnan(table.values[:, 0]), name)
+        step.check([own if len(own) > 3 else own[:1] for own in times], name, table.names, "those of most")
+        values, filled, known = windows.filled(table, bounds, name)
+        parts, short = windows.split_by_target(bounds, self.span, ~np.isnan(table.values[:, 0]), known, name)
         mean, std = windows.statistics_of(values, bounds)
         facts = {"columns": table.columns, "form": csv_table.as_options(self.form), "step": step.facts()}
         facts |= {**dataclasses.asdict(self.span), "names": table.names}
         scales = {"mean": mean.tolist(), "std": std.tolist()}
         said = [f"target {table.columns[0]!r}", f"{filled} missing values filled", *table.notes]
         said += sources.counted(sum(map(step.missing, times)), "row", "missing")
-        said += sources.counted(short, "series", "too short for a window")
+        said += sources.counted(sum(map(step.uneven, times)), "step", f"of no whole number of {step}")
+        said += sources.counted(short, "series", "without a window")
         return Dataset(
-            arrays=_arrays(values, mean, std, bounds),
+            arrays=_arrays(table, values, mean, std, bounds, name),
             gather=self._examples,
             parts=parts,
             description=sources.describe(table, name, step, parts, "; ".join(said)),
@@ -146,9 +162,10 @@ class TableWindows:
             ),
         )
 
-    def _examples(self, arrays: Arrays, ids: Any) -> tuple[Any, Target]:
-        rows = ids + self.span.delay
-        return self.span.inputs(arrays, ids), Target(arrays["series"][rows, 0], arrays["unit"][rows])
+    def _examples(self, arrays: Arrays, ids: Any) -> tuple[Window, Target]:
+        rows, last = ids + self.span.delay, ids + self.span.reach
+        change = _minus(arrays, (rows, 0), (last, 0))
+        return _inputs(self.span, arrays, ids), Target(change, arrays["unit"][rows])
 
     def requests(self, assets: Path, text: TextIO, name: str) -> Requests:
         """Every window of a table with the training data's columns, series and time step; other columns are ignored.
@@ -161,26 +178,33 @@ class TableWindows:
         form = csv_table.Form(**facts["form"])
         table = csv_table.parse(csv_table.content(text), name, form, facts["columns"])
         bounds, step = windows.pieces(table), steps.of_facts(facts["step"])
-        ids = windows.starts(bounds, span)
+        times = [table.times[start:stop] for start, stop in bounds]
+        step.check(times, name, table.names)
+        values, filled, known = windows.filled(table, bounds, name)
+        ids = windows.starts(bounds, span, known)
         if not len(ids):
             longest = max((stop - start for start, stop in bounds), default=0)
             raise UserError(f"{name}: too few rows: {longest}; a window takes {span.reach + 1}")
-        times = [table.times[start:stop] for start, stop in bounds]
-        step.check(times, name)
-        values, filled = windows.filled(table, bounds, name)
         for note in sources.counted(filled, "missing value", "filled with the last valid one"):
             logging.warning("%s: %s", name, note)
         for note in sources.counted(sum(map(step.missing, times)), "row", "missing"):
             logging.warning("%s: %s, and passed over", name, note)
-        known = [_place(facts["names"], own, name) for own in table.names] or [0]
-        mean, std = (np.array(facts[key])[known] for key in ("mean", "std"))
+        trained = [_place(facts["names"], own, name) for own in table.names] or [0]
+        mean, std = (np.array(facts[key])[trained] for key in ("mean", "std"))
         return Requests(
-            arrays=_arrays(values, mean, std, bounds),
-            gather=span.inputs,
+            arrays=_arrays(table, values, mean, std, bounds, name),
+            gather=functools.partial(_inputs, span),
             ids=ids,
-            line=_lines(table, ids, span, step, mean[:, 0], std[:, 0]),
+            line=_lines(table, ids, span, step, values[:, 0], std[:, 0]),
             header=("series," if table.names else "") + f"window_end,forecast_for,{quoted(facts['columns'][0])}",
         )
+
+
+def samples(option: str, rows: int, sampling: int) -> int:
+    """So many rows in samples. Raises UserError: they are no whole number."""
+    if rows % max(sampling, 1):
+        raise UserError(f"{option}={rows}: must be a multiple of sampling={sampling}, or no sample lies there")
+    return rows // max(sampling, 1)
 
 
 def _first(table: Table, target: str) -> Table:
@@ -190,26 +214,69 @@ def _first(table: Table, target: str) -> Table:
     return dataclasses.replace(table, columns=tuple(names), values=values)
 
 
-def _arrays(values: np.ndarray, mean: np.ndarray, std: np.ndarray, bounds: windows.Bounds) -> dict[str, np.ndarray]:
-    """What goes to the device: the series standardised [N, F], and the target's unit [N]."""
-    series, unit = np.empty(values.shape, np.float32), np.empty(len(values), np.float32)
+def _arrays(
+    table: Table, values: np.ndarray, mean: np.ndarray, std: np.ndarray, bounds: windows.Bounds, name: str
+) -> dict[str, np.ndarray]:
+    """What goes to the device: the series standardised and what float32 leaves of it [N, F], and the target's unit [N].
+
+    Raises:
+      UserError: numbers beyond float32.
+    """
+    whole, unit = np.empty(values.shape), np.empty(len(values), np.float32)
+    for column in np.flatnonzero(((std < LEAST) | (std > 1 / LEAST)).any(axis=0)):
+        size = std[:, column][np.argmax((std[:, column] < LEAST) | (std[:, column] > 1 / LEAST))]
+        raise UserError(
+            f"{name}: column {table.columns[column]!r} has the deviation {size:.3g}: give it in another unit, "
+            f"{LEAST:g} to {1 / LEAST:g} are computed with"
+        )
     for k, (start, stop) in enumerate(bounds):
-        series[start:stop] = windows.scaled(values[start:stop], mean[k], std[k])
+        whole[start:stop] = (values[start:stop] - mean[k][None]) / std[k][None]
         unit[start:stop] = std[k, 0]
-    return {"series": series, "unit": unit}
+    far = np.argwhere(~(np.abs(whole) < 1 / LEAST))
+    if len(far):
+        row, column = far[0]
+        value, date = values[row, column], steps.texts(table.times[[row]])[0]
+        raise UserError(
+            f"{name}: column {table.columns[column]!r}: {value:g} at {date} is too far from the training rows to be "
+            "computed with"
+        )
+    series = whole.astype(np.float32)
+    return {"series": series, "rest": (whole - series).astype(np.float32), "unit": unit}
+
+
+def _minus(arrays: Arrays, at: Any, before: Any) -> Any:
+    """The series at some places less those at others."""
+    series, rest = arrays["series"], arrays["rest"]
+    return (series[at] - series[before]) + (rest[at] - rest[before])
+
+
+def _inputs(span: windows.Span, arrays: Arrays, ids: Any) -> Window:
+    """The windows that start at the rows `ids` [B]."""
+    offsets = np.arange(span.sequence_length, dtype=np.int32) * np.int32(span.sampling_rate)
+    rows, last = ids[:, None] + offsets[None, :], ids + span.reach
+    return Window(_minus(arrays, rows, last[:, None]), arrays["series"][last])
 
 
 def _lines(
-    table: Table, ids: np.ndarray, span: windows.Span, step: steps.Step, mean: np.ndarray, std: np.ndarray
+    table: Table, ids: np.ndarray, span: windows.Span, step: steps.Step, values: np.ndarray, std: np.ndarray
 ) -> Callable[[int, Any], str]:
-    """(position, the model's standardised output) -> `[series,]window_end,forecast_for,value`."""
+    """(position, the model's standardised output) -> `[series,]window_end,forecast_for,value`.
+
+    Args:
+      table: of the requests.
+      ids: the first rows of the windows.
+      span: of a window.
+      step: of time.
+      values: [N] of the target, filled.
+      std: [S] of the target.
+    """
     ends = ids + span.reach
     dates = steps.texts(np.concatenate([table.times[ends], step.ahead(table.times[ends], span.delay - span.reach)]))
     of = np.zeros(len(ends), int) if table.series is None else table.series[ends]
 
     def line(position: int, output: Any) -> str:
         k = of[position]
-        value = float(mean[k] + std[k] * np.asarray(output).item())
+        value = float(values[ends[position]] + std[k] * np.asarray(output).item())
         names = [quoted(table.names[k])] if table.names else []
         number = sources.number(value, float(std[k]))
         return ",".join([*names, dates[position], dates[len(ends) + position], number])

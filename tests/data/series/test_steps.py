@@ -44,8 +44,9 @@ def test_steps_are_told_from_dates_and_go_ahead_as_pandas_does(frequency, first,
 def test_months_that_are_cut_short():
     on_the_30th = np.array(["2020-01-30", "2020-02-29", "2020-03-30", "2020-04-30", "2020-05-30"], "datetime64[us]")
     step = find([on_the_30th])
-    assert step == Step(1, MONTHS)
+    assert step == Step(1, MONTHS, 30)
     assert str(step.ahead(on_the_30th[:1], 1)[0])[:10] == "2020-02-29"
+    assert str(step.ahead(on_the_30th[1:2], 1)[0])[:10] == "2020-03-30"  # back to its day
     month_end = find([dates("2019-11-30", periods=20, freq="ME")])
     assert str(month_end.ahead(np.array(["2020-02-29"], "datetime64[us]"), 1)[0])[:10] == "2020-03-31"
 
@@ -66,7 +67,9 @@ def test_business_days_with_holidays_and_days_with_weekends():
     assert find([holidays]) == Step(1, BUSINESS_DAYS)
     assert Step(1, BUSINESS_DAYS).missing(holidays) == 2
     assert find([dates("2021-01-04", periods=5, freq="D")]) == Step(86_400_000_000)  # no weekend to pass over
-    with pytest.raises(UserError, match="on a Saturday or Sunday"):
+    with pytest.raises(
+        UserError, match=r"new\.csv: 2021-01-09 is on a Saturday or Sunday, but the model's rows are not"
+    ):
         Step(1, BUSINESS_DAYS).check([dates("2021-01-04", periods=30, freq="D")], "new.csv")
 
 
@@ -75,12 +78,40 @@ def test_business_days_with_holidays_and_days_with_weekends():
 )
 def test_rows_of_another_step_are_refused(model, other):
     step = find([dates("2001-01-01", periods=30, freq=model)])
-    with pytest.raises(UserError, match=r"new.csv: rows are .* apart, but the model's are"):
+    with pytest.raises(UserError, match=r"new.csv: .* but the model's (are .* apart|rows are not)"):
         step.check([dates("2001-01-01", periods=30, freq=other)], "new.csv")
 
 
+def test_a_months_last_days_are_no_first_days():
+    step = find([dates("2001-01-31", periods=30, freq="ME")])
+    with pytest.raises(UserError, match="2021-02-01 is on another day of the month"):
+        step.check([dates("2021-02-01", periods=3, freq="MS")], "new.csv")
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Europe/London", "Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize(("frequency", "said", "season"), [("MS", "1 month", 12), ("B", "1 business day", 5)])
+def test_calendars_of_a_zone_are_told_in_utc(zone, frequency, said, season):
+    local = pd.date_range("2017-01-02", periods=300, freq=frequency, tz=zone)
+    whole = local.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[us]")
+    step = find([whole])
+    assert str(step) == said
+    assert steps.season_lengths(step) == [season]
+    apart = np.abs(step.ahead(whole[:-12], 12) - whole[12:])
+    assert apart.max() <= np.timedelta64(1, "h")  # summer time is not in UTC
+    assert step.missing(whole) == 0
+
+
+def test_uneven_steps_are_counted_and_other_series_named():
+    every_third_friday = dates("2001-01-01", periods=40, freq="WOM-3FRI")
+    assert find([every_third_friday]).uneven(every_third_friday) > 10
+    hours, days = dates("2021-01-01", periods=50, freq="h"), dates("2021-01-01", periods=30, freq="D")
+    step = find([hours, days])
+    with pytest.raises(UserError, match="x: the series 'b': rows are 1440 min apart, but those of most are 60 min"):
+        step.check([hours, days], "x", ["a", "b"], "those of most")
+
+
 def test_several_series_share_a_step():
-    assert find([dates("2001-01-01", periods=1), dates("2005-01-01", periods=5, freq="MS")]) == Step(1, MONTHS)
+    assert find([dates("2001-01-01", periods=1), dates("2005-01-01", periods=5, freq="MS")]) == Step(1, MONTHS, 1)
     assert find([dates("2001-01-01", periods=1), dates("2005-01-01", periods=1)]) is None
 
 

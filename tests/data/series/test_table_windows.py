@@ -44,12 +44,13 @@ def train(name, tmp_path, *knobs, folder="run"):
 
 def test_windows_by_hand(file):
     dataset = TableWindows(str(file), "b", **SMALL).load("real", file.parent)
-    windows, (targets, unit) = dataset.gather(dataset.arrays, dataset.parts["validation"])
+    (changes, level), (targets, unit) = dataset.gather(dataset.arrays, dataset.parts["validation"])
     table = values()[:, [1, 0, 2]]  # the target first
     mean, std = table[:48].mean(0), table[:48].std(0)
     rows = 48 - 11 + np.array([0, 2, 4, 6, 8])  # the target is row 48, the first of its part
-    np.testing.assert_allclose(windows[0], (table[rows] - mean) / std, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(targets * std[0] + mean[0], table[48:72, 0], rtol=1e-6)
+    np.testing.assert_allclose(changes[0], (table[rows] - table[rows[-1]]) / std, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(level[0], (table[rows[-1]] - mean) / std, rtol=1e-5)
+    np.testing.assert_allclose(targets * std[0], table[48:72, 0] - table[45:69, 0], rtol=1e-5, atol=1e-3)
     np.testing.assert_allclose(unit, np.full(24, std[0]), rtol=1e-6)
     assert {part: len(ids) for part, ids in dataset.parts.items()} == {"train": 37, "validation": 24, "test": 25}
     assert "97 rows 7 min apart" in dataset.description
@@ -81,6 +82,58 @@ def test_a_score_does_not_depend_on_unit_or_offset(tmp_path, plain, scale, offse
     assert naive / scale == pytest.approx(expected, rel=1e-5)
     assert lstm / scale == pytest.approx(plain[1], rel=0.01)
     assert (last - offset) / scale == pytest.approx(plain[2], abs=0.02)
+
+
+def test_no_digit_is_lost_however_far_a_series_wanders(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 1e-3, 200)
+    jump = np.where(np.arange(200) < 100, 0.0, 1e6) + noise
+    file = write(tmp_path / "jump.csv", jump[:, None], float_format="%.17g")
+    workdir, results = train("csv_naive", tmp_path, f"file={file}", "sequence_length=4", "horizon=1")
+    expected = np.abs(np.diff(jump)[149:]).mean()
+    assert results["test"]["mae"] == pytest.approx(expected, rel=1e-3)
+    assert results["skill"]["test"] == pytest.approx(1, rel=1e-3)
+    last = list(commands.predict(workdir, io.StringIO(file.read_text()), "new.csv"))[-1]
+    assert float(last.split(",")[2]) == pytest.approx(jump[-1], abs=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1, 1e12])
+def test_a_flat_training_part_has_no_unit_either(tmp_path, scale):
+    flat = scale * np.where(np.arange(160) < 90, 1, 1 + 0.1 * np.sin(np.arange(160)))
+    file = write(tmp_path / "flat.csv", flat[:, None], float_format="%.17g")
+    dataset = TableWindows(str(file), "", sequence_length=4, horizon=1).load("real", tmp_path)
+    _, (target, unit) = dataset.gather(dataset.arrays, dataset.parts["test"])
+    np.testing.assert_allclose(target, np.diff(flat)[119:] / flat.std(), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(unit / scale, np.full(40, flat.std() / scale), rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e40, 1e-40, 1e200])
+def test_what_float32_cannot_hold_is_refused(tmp_path, scale):
+    file = write(tmp_path / "vast.csv", WAVE * scale, float_format="%.17g")
+    with pytest.raises(UserError, match=r"column 'a' has the deviation .*: give it in another unit"):
+        TableWindows(str(file), "", sequence_length=4, horizon=1).load("real", tmp_path)
+    file = write(tmp_path / "plain.csv", WAVE)
+    source = TableWindows(str(file), "", sequence_length=4, horizon=1)
+    (tmp_path / ASSET).write_text(source.load("real", tmp_path).assets[ASSET])
+    far = "when,a\n2014-07-01 00:00,1\n2014-07-01 00:07,1e300\n2014-07-01 00:14,1\n2014-07-01 00:21,1\n"
+    with pytest.raises(UserError, match=r"new\.csv: column 'a': 1e\+300 at 2014-07-01 00:07:00 is too far"):
+        source.requests(tmp_path, io.StringIO(far), "new.csv")
+
+
+def test_what_was_not_yet_known_is_not_forecast_from(tmp_path):
+    table = values()[:, :1]
+    table[:30] = np.nan
+    file = write(tmp_path / "late.csv", table)
+    source = TableWindows(str(file), "", sequence_length=4, horizon=5)
+    dataset = source.load("real", tmp_path)
+    assert dataset.parts["train"][0] + 3 == 30  # the first window ends on the first value
+    (tmp_path / ASSET).write_text(dataset.assets[ASSET])
+    assert source.requests(tmp_path, io.StringIO(file.read_text()), "new.csv").ids[0] + 3 == 30
+    late = panel("AB")
+    late.loc[late["shop"] == "B", "y"] = np.nan
+    late.to_csv(tmp_path / "dead.csv", index=False)
+    alive = TableWindows("dead.csv", "y", form=Form("day", series="shop"), sequence_length=4).load("real", tmp_path)
+    assert "1 series without a window" in alive.description
+    assert max(map(max, alive.parts.values())) < 60
 
 
 def test_missing_targets_are_neither_trained_on_nor_scored(tmp_path, caplog):
@@ -164,7 +217,11 @@ def test_windows_do_not_cross_from_one_series_into_another(tmp_path):
         ["A", "2021-03-01 00:00:00", "2021-03-03 00:00:00"],
         ["C", "2021-03-03 00:00:00", "2021-03-05 00:00:00"],
     ]
-    assert [float(requests.line(k, np.float32(0)).split(",")[3]) for k in (0, 1)] == pytest.approx([5, 500], rel=0.1)
+    last = [table[table["shop"] == shop]["y"].iloc[-1] for shop in "AC"]
+    assert [float(requests.line(k, np.float32(0)).split(",")[3]) for k in (0, 1)] == pytest.approx(last, abs=0.01)
+    assert [float(requests.line(k, np.float32(1)).split(",")[3]) for k in (0, 1)] == pytest.approx(
+        [last[0] + unit[0], last[1] + unit[-1]], rel=1e-3
+    )
     with pytest.raises(UserError, match="the series 'D' was not trained on; choices: A, B, C"):
         source.requests(tmp_path, io.StringIO(new.replace("C,", "D,")), "new.csv")
 
@@ -189,9 +246,9 @@ def test_baselines_are_those_of_their_rows(tmp_path):
 
 
 def test_train_evaluate_and_predict_through_knobs_alone(file, tmp_path):
-    knobs = [f"file={file}", "time=when", "target=b", "sampling=2", "sequence_length=5", "horizon=3"]
+    knobs = [f"file={file}", "time=when", "target=b", "sampling=2", "sequence_length=5", "horizon=4"]
     scores = {}
-    for name, more in (("csv_naive", ["season=4"]), ("csv_lstm", ["units=2", "epochs=1"])):
+    for name, more in (("csv_naive", ["season=8"]), ("csv_lstm", ["units=2", "epochs=1"])):
         workdir, trained = train(name, tmp_path, *knobs, *more, folder=name)
         again = commands.evaluate(workdir, data_dir=tmp_path)
         assert again["test"] == trained["test"]
@@ -199,9 +256,10 @@ def test_train_evaluate_and_predict_through_knobs_alone(file, tmp_path):
         lines = list(commands.predict(workdir, io.StringIO(file.read_text()), "new.csv"))
         assert len(lines) == 1 + ROWS - 8
         scores[name] = [float(line.split(",")[2]) for line in lines[1:]]
-    # Two samples ahead: four samples, eight rows, before the target, that is 2 samples before the last.
-    expected = values()[:, 1]
-    np.testing.assert_allclose(scores["csv_naive"], expected[8 - 4 : ROWS - 4], atol=0.02)
+    expected = values()[:, 1]  # eight rows before the target, which is four rows ahead
+    np.testing.assert_allclose(scores["csv_naive"], expected[8 - 4 : ROWS - 4], atol=0.006)
+    with pytest.raises(UserError, match="season=7: must be a multiple of sampling=2, or no sample lies there"):
+        train("csv_naive", tmp_path, *knobs, "season=7", folder="odd")
     assert 3000 < np.mean(scores["csv_lstm"]) < 7000  # in the target's units, whatever was learned
 
 
