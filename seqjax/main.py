@@ -86,6 +86,10 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError("--mode=predict needs --input=FILE, or --input=- for stdin")
     if MODE.value != "predict" and INPUT.value is not None:
         raise UserError(f"--input is for --mode=predict, not --mode={MODE.value}")
+    if MODE.value == "predict" and SET.value:
+        raise UserError(
+            "--set is for --mode=train and evaluate; a run predicts with the knobs that it was trained with"
+        )
     many = SEEDS.value is not None or SWEEP.value is not None
     if many and MODE.value != "train":
         raise UserError(f"--seeds and --sweep are for --mode=train, not --mode={MODE.value}")

@@ -38,6 +38,10 @@ __all__ = ["call"]
         (["--experimnt=jena_lstm"], "Unknown command line flag 'experimnt'. Did you mean: experiment"),
         (["jena_lstm"], "'jena_lstm' is not a flag"),
         (["--mode=predict", "--workdir=here"], "needs --input=FILE"),
+        (
+            ["--mode=predict", "--workdir=here", "--input=-", "--set=no"],
+            "--set is for --mode=train and evaluate; a run",
+        ),
         (["--mode=evaluate"], "needs --workdir=DIR"),
         (["--mode=evaluate", "--experiment=jena_lstm", "--seeds=2"], "--seeds and --sweep are for --mode=train"),
         (["--experiment=jena_lstm", "--seeds=0"], "seeds must be at least 1"),

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import math
 import re
+from collections.abc import Sequence
 
 EMPTY = ("", "na", "n/a", "nan", "-nan", "null", "none", "nat", "?", "-", "--", ".", "..", "#n/a", "#na", "<na>")
 """What files write, in any case of letters, where there is no value."""
@@ -19,6 +20,17 @@ WRITTEN = ((",", ""), (".", ""), (".", ","), (",", "."), (".", "'"), (",", "'"),
 def is_missing(cell: str) -> bool:
     """Whether a cell holds no value."""
     return cell.strip().lower() in EMPTY
+
+
+def series_name(parts: Sequence[str]) -> str:
+    """The name of a series by the cells of its key columns: a single one as it is, of several no two alike.
+
+    Between parts is a slash; slashes and backslashes within them have a backslash before. Empty if all are.
+    """
+    parts = [part.strip() for part in parts]
+    if len(parts) == 1 or not any(parts):
+        return parts[0]
+    return "/".join(re.sub(r"[\\/]", r"\\\g<0>", part) for part in parts)
 
 
 @dataclasses.dataclass(frozen=True)

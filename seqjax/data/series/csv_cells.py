@@ -9,7 +9,7 @@ from typing import NoReturn
 import numpy as np
 
 from seqjax.data.series import dates
-from seqjax.data.series.cells import Numbers, is_missing
+from seqjax.data.series.cells import Numbers, is_missing, series_name
 from seqjax.data.series.csv_columns import NUMBER, kind
 from seqjax.data.series.csv_text import Text
 from seqjax.data.series.rows import Rows
@@ -106,7 +106,7 @@ class _Reader:
             self.fail(number, self.text.header[place], cells[place], said)
 
     def series(self, number: int, cells: list[str], places: Sequence[int]) -> str:
-        name = " ".join(cells[k].strip() for k in places)
+        name = series_name([cells[k] for k in places])
         if not name:
             self.fail(number, "+".join(self.text.header[k] for k in places), name, "names no series")
         return name

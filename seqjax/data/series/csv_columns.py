@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqjax.data.series import arrays, date_columns
-from seqjax.data.series.cells import EMPTY, Numbers, is_missing
+from seqjax.data.series.cells import EMPTY, Numbers, is_missing, series_name
 from seqjax.data.series.csv_text import Text
 from seqjax.data.series.rows import Rows
 
@@ -139,7 +139,7 @@ def _rows(
             if column is None or np.isinf(column).any():
                 return None
             values[rows, place] = column
-        if series and not number_names(joined([batch.column(str(k)) for k in series]), codes[rows], names):
+        if series and not number_names([batch.column(str(k)) for k in series], codes[rows], names):
             return None
     kept = [k for k in places if found[k] == NUMBER]
     if not kept or not start or len(zoned) > 1:
@@ -225,18 +225,28 @@ def parsed(column: Any, numbers: Numbers) -> Any:
     return compute.cast(text, pa.float64())
 
 
-def number_names(column: Any, codes: np.ndarray, names: dict[str, int]) -> bool:
-    """Number the names of series in a column of text, in the order in which they come.
+def number_names(columns: list[Any], codes: np.ndarray, names: dict[str, int]) -> bool:
+    """Number the names of series in columns of text, in the order in which they come.
 
     Args:
-      column: of pyarrow.
+      columns: of pyarrow; of several, the parts are joined as by `series_name`.
       codes: [N], which is filled.
       names: their numbers, which grows.
 
     Returns:
       False if a row has no name.
     """
-    encoded = column.dictionary_encode()
-    own = [names.setdefault(name.strip(), len(names)) for name in encoded.dictionary.to_pylist()]
-    codes[:] = np.array(own, np.int32)[arrays.numbers(encoded.indices)]
+    import pyarrow as pa
+
+    encoded = columns[0].dictionary_encode()
+    parts = [(part,) for part in encoded.dictionary.to_pylist()]
+    for column in columns[1:]:
+        own = column.dictionary_encode()
+        words = own.dictionary.to_pylist()
+        pairs = arrays.numbers(encoded.indices).astype(np.int64) * len(words) + arrays.numbers(own.indices)
+        encoded = pa.array(pairs).dictionary_encode()
+        before = [divmod(pair, len(words)) for pair in encoded.dictionary.to_pylist()]
+        parts = [(*parts[first], words[second]) for first, second in before]
+    numbers = [names.setdefault(series_name(each), len(names)) for each in parts]
+    codes[:] = np.array(numbers, np.int32)[arrays.numbers(encoded.indices)]
     return "" not in names

@@ -36,7 +36,7 @@ def read(path: Path, form: Form, columns: Sequence[str] = ()) -> Table:
     return parse(data, str(path), form, columns)
 
 
-def parse(data: bytes, name: str, form: Form, columns: Sequence[str] = ()) -> Table:
+def parse(data: bytes, name: str, form: Form, columns: Sequence[str] = (), time: str = "") -> Table:
     """Read a table: text with a header, packed or not, or Parquet, whichever the content is.
 
     Args:
@@ -45,6 +45,8 @@ def parse(data: bytes, name: str, form: Form, columns: Sequence[str] = ()) -> Ta
       form: how it is written.
       columns: which to keep, in this order, each a name or several with commas between (a name that has a comma itself
         is found as it is, and in a list stands in quotes); by default all whose first cells are numbers.
+      time: the column of the dates in a table like this one, which is taken if there is one of exactly that name and
+        `form` names none.
 
     Returns:
       the table, NaN where a value is missing.
@@ -54,9 +56,9 @@ def parse(data: bytes, name: str, form: Form, columns: Sequence[str] = ()) -> Ta
     """
     data = packed.unpacked(data, name)
     if parquet_table.is_parquet(data):
-        rows = parquet_table.read(data, name, form, columns)
+        rows = parquet_table.read(data, name, form, columns, time)
     else:
-        rows = _csv(text_of(data, name, form), columns)
+        rows = _csv(text_of(data, name, form, time), columns)
     if form.missing is not None:
         rows.values[rows.values == form.missing] = np.nan
     if not columns:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from seqjax.data.series import dates
+from seqjax.data.series.cells import Numbers
 from seqjax.data.series.form import NAMELESS, Form, resolve
 from seqjax.errors import UserError
 
@@ -92,8 +93,14 @@ class Text:
         return next(line for k, (line, _) in enumerate(self.rows()) if k == row)
 
 
-def text_of(data: bytes, name: str, form: Form) -> Text:
+def text_of(data: bytes, name: str, form: Form, time: str = "") -> Text:
     """Decode a file and read its header.
+
+    Args:
+      data: of the file.
+      name: what messages call it.
+      form: how it is written.
+      time: the column of the dates if it is there and `form` names none.
 
     Raises:
       UserError: another encoding, nothing in it, no header, or a name that is there twice.
@@ -101,8 +108,7 @@ def text_of(data: bytes, name: str, form: Form) -> Text:
     data = _utf8(data, name, form)
     if not data or data.isspace():
         raise UserError(f"{name}: the file is empty")
-    place = data.find(b"\0")
-    if place >= 0:
+    if (place := data.find(b"\0")) >= 0:
         row = len(LINE_END.findall(data, 0, place)) + 1
         raise UserError(f"{name}: row {row} holds a NUL byte: no text, or in another encoding (--set=encoding=utf-16)")
     said = SEPARATOR.match(data)
@@ -118,10 +124,16 @@ def text_of(data: bytes, name: str, form: Form) -> Text:
     row = next((cells for cells in text.head_rows() if "".join(cells).strip()), [])
     longer = len(row) == len(header) + 1 and header[-1] != "" and not row[-1].strip()
     header = _named([*header, ""] if longer else header)
+    if time in header and not form.time:
+        form = dataclasses.replace(form, time=time)
+    text = dataclasses.replace(text, form=form, header=header, longer=longer)
+    if _is_data(text):
+        said = f"{_line(data, start)[0].strip()[:60]!r} looks like data, not like a header"
+        raise UserError(f"{name}: row {number}: {said}: put a row with the columns' names above it")
     if len(set(header)) < len(header):
         twice = next(column for k, column in enumerate(header) if column in header[:k])
         raise UserError(f"{name}: row {number}: column {twice!r} is there twice")
-    return dataclasses.replace(text, header=header, longer=longer)
+    return text
 
 
 def _utf8(data: bytes, name: str, form: Form) -> bytes:
@@ -179,6 +191,23 @@ def _header(data: bytes, start: int, number: int, delimiter: str, name: str) -> 
             raise UserError(f"{name}: row {number}: {error}") from error
         return [column.strip().replace("\n", " ") for column in cells], start, number + len(lines)
     raise UserError(f"{name}: row {number}: a quote is left open: {lines[0].strip()[:60]!r}")
+
+
+def _is_data(text: Text) -> bool:
+    """Whether the header is a row of data: a date where dates are, and a number besides."""
+    cells = text.header
+    try:
+        times = text.times
+    except UserError:
+        times = [0]  # no column has such a name: in a row of data none has
+    if cells in ([str(k) for k in range(start, start + len(cells))] for start in (0, 1)):
+        return False  # numbers in place of names, which might be seconds, too
+    try:
+        dates.read(" ".join(cells[place] for place in times), text.form.format)
+    except UserError:
+        return False
+    numbers = Numbers(text.form.decimal, text.form.thousands)
+    return any(numbers.is_number(cell) or numbers.advice(cell) for k, cell in enumerate(cells) if k not in times)
 
 
 def _most(header: str, decimal: str) -> str:

@@ -40,6 +40,23 @@ class Moment(NamedTuple):
     """There were parts below a microsecond."""
 
 
+def check(form: str | None) -> None:
+    """Raises UserError: no cell can be read by such a form, whatever is in it."""
+    if not form or form in UNIX:
+        return
+    said = "" if "%" in form else "it names no part of a date"
+    try:
+        datetime.datetime.strptime("", form)
+    except (ValueError, LookupError, re.error) as error:
+        if "does not match" not in str(error):  # as nothing does not match a right one
+            said = (str(error).splitlines() or ["?"])[0][:80]
+    if said:
+        choices = ", ".join(UNIX)
+        raise UserError(
+            f"format={form!r} is no form of dates ({said}); choose one such as '%d.%m.%Y %H:%M', or {choices}"
+        )
+
+
 def read(text: str, form: str | None) -> Moment:
     """One cell.
 

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from seqjax.data.series import dates
 from seqjax.errors import UserError
 
 WORDS = {"space": " ", "tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "none": ""}
@@ -40,7 +41,7 @@ class Form:
     sort: bool = False
     """Sort the rows by time; otherwise unsorted ones are refused."""
     series: str = ""
-    """The column that tells several series apart; two, such as `shop+item`, are joined."""
+    """The column that tells several series apart; two, such as `shop+item`, are joined (`cells.series_name`)."""
     doubled: str = ""
     """Which of several rows of one time is kept: `first`, `last` or their `mean`. By default equal ones are left out,
     and different ones kept and counted, if they are few: as at the end of summer time."""
@@ -56,6 +57,7 @@ class Form:
             raise UserError(f"decimal={self.decimal} and thousands={self.thousands} are the same")
         if len(self.delimiter) > 1 or self.delimiter in ('"', "\n", "\r") or not self.delimiter.isascii():
             raise UserError(f"delimiter={self.delimiter}: a single character is expected, or tab or space")
+        dates.check(self.format)
 
 
 def as_options(form: Form) -> dict[str, Any]:

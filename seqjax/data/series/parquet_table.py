@@ -3,6 +3,8 @@
 Legend: N rows, F columns.
 """
 
+import json
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -17,6 +19,8 @@ from seqjax.errors import UserError
 
 MARKS = (b"PAR1", b"PARE")
 """The second one begins an encrypted file."""
+LEVEL = re.compile(r"__index_level_\d+__")
+"""What pandas calls an index that has no name."""
 
 
 def is_parquet(data: bytes) -> bool:
@@ -24,7 +28,7 @@ def is_parquet(data: bytes) -> bool:
     return data.startswith(MARKS)
 
 
-def read(data: bytes, name: str, form: Form, columns: Sequence[str]) -> Rows:
+def read(data: bytes, name: str, form: Form, columns: Sequence[str], time: str = "") -> Rows:
     """The columns asked for, or all that hold numbers.
 
     Args:
@@ -32,6 +36,7 @@ def read(data: bytes, name: str, form: Form, columns: Sequence[str]) -> Rows:
       name: what messages call it.
       form: text in columns is read as a CSV's.
       columns: names, as for `csv_table.parse`.
+      time: as there.
 
     Raises:
       UserError: damaged, no such column, or a value that is none.
@@ -41,7 +46,7 @@ def read(data: bytes, name: str, form: Form, columns: Sequence[str]) -> Rows:
 
     try:
         file = parquet.ParquetFile(pa.BufferReader(data))
-        times, series, asked = _places(file.schema_arrow, name, form, columns)
+        times, series, asked = _places(file.schema_arrow, name, form, columns, time)
         wanted = list(dict.fromkeys([*times, *series, *asked])) if asked else None
         table = file.read(columns=wanted, use_threads=False)
         table.validate(full=True)
@@ -53,10 +58,12 @@ def read(data: bytes, name: str, form: Form, columns: Sequence[str]) -> Rows:
     if not table.num_rows:
         raise UserError(f"{name}: too few rows: the table has none")
     table = pa.table({column: _plain(table.column(column)) for column in table.column_names})
-    return _Reader(table, name, form).rows(times, series, asked)
+    return _Reader(table, name, form, _indexes(file.schema_arrow)).rows(times, series, asked)
 
 
-def _places(schema: Any, name: str, form: Form, columns: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+def _places(
+    schema: Any, name: str, form: Form, columns: Sequence[str], time: str
+) -> tuple[list[str], list[str], list[str]]:
     """-> the columns of the dates, of the names of series, and those asked for."""
     import pyarrow as pa
 
@@ -67,9 +74,21 @@ def _places(schema: Any, name: str, form: Form, columns: Sequence[str]) -> tuple
     found = lambda asked, marks: [header[place] for place in resolve(asked, header, name, marks, "")]
     dated = [field.name for field in schema if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type)]
     series = found(form.series, "+,") if form.series else []
-    others = [column for column in header if column not in series] or header
-    times = found(form.time, "+,") if form.time else (dated or others)[:1]
+    numbered = [field.name for field in schema if LEVEL.fullmatch(field.name) and pa.types.is_integer(field.type)]
+    others = [column for column in header if column not in (*series, *numbered)] or header
+    known = [time] if time in header else (dated or others)[:1]
+    times = found(form.time, "+,") if form.time else known
     return times, series, list(dict.fromkeys(column for asked in columns for column in found(asked, ",")))
+
+
+def _indexes(schema: Any) -> list[str]:
+    """The columns that pandas has made of an index."""
+    try:
+        said = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        named = [column for column in said["index_columns"] if isinstance(column, str)]
+    except (ValueError, LookupError, TypeError):
+        named = []
+    return [column for column in schema.names if column in named or LEVEL.fullmatch(column)]
 
 
 def _plain(column: Any) -> Any:
@@ -88,14 +107,16 @@ def _plain(column: Any) -> Any:
 class _Reader:
     """Reads columns, or says where one is malformed."""
 
-    def __init__(self, table: Any, name: str, form: Form):
-        self.table, self.name, self.form = table, name, form
+    def __init__(self, table: Any, name: str, form: Form, indexes: Sequence[str] = ()):
+        self.table, self.name, self.form, self.indexes = table, name, form, indexes
         self.numbers = Numbers(form.decimal, form.thousands)
 
     def rows(self, times: list[str], series: list[str], asked: list[str]) -> Rows:
         """The columns called so."""
         others = [column for column in self.table.column_names if column not in (*times, *series)]
-        kinds = {column: self.kind(column) for column in asked or others}
+        kinds = {column: self.kind(column) for column in asked} or {
+            column: self.index(column) or self.kind(column) for column in others
+        }
         kept, wrong = asked, next((column for column in asked if kinds[column] not in (NUMBER, NOTHING)), None)
         if wrong is not None:
             raise UserError(f"{self.name}: column {wrong!r} holds no numbers but {kinds[wrong]}")
@@ -125,6 +146,17 @@ class _Reader:
             cut=moments.cut,
             empty=int((~here).sum()),
         )
+
+    def index(self, column: str) -> str:
+        """What pandas's index that a column was made of counts; empty if it is none, or may be a feature."""
+        if column not in self.indexes:
+            return ""
+        import pyarrow as pa
+
+        cells = self.table.column(column).combine_chunks()
+        if pa.types.is_integer(cells.type) and not cells.null_count and (np.diff(arrays.numbers(cells)) == 1).all():
+            return "the number of the row"
+        return "the index of pandas" if LEVEL.fullmatch(column) else ""
 
     def kind(self, column: str) -> str:
         """What a column holds."""
@@ -226,9 +258,9 @@ class _Reader:
         """-> (each row's series, their names)."""
         if not columns:
             return None, []
-        cells = joined([self.text(self.table.column(column).combine_chunks()).fill_null("") for column in columns])
+        cells = [self.text(self.table.column(column).combine_chunks()).fill_null("") for column in columns]
         codes, names = np.empty(len(lines), np.int32), {}
-        if not number_names(cells.filter(here), codes, names):
+        if not number_names([column.filter(here) for column in cells], codes, names):
             row = int((codes == names[""]).argmax())
             self.fail(lines[row], "+".join(columns), "null", "names no series")
         return codes, list(names)

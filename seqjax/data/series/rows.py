@@ -83,7 +83,7 @@ def table(rows: Rows, form: Form, name: str) -> Table:
         times, values = times[keep], values[keep]
         series = None if series is None else series[keep]
         notes += more
-    return Table(tuple(rows.columns), times, values, series, tuple(rows.names), tuple(notes))
+    return Table(tuple(rows.columns), times, values, series, tuple(rows.names), tuple(notes), rows.time)
 
 
 def _place(order: np.ndarray | None, row: int, before: int) -> Place:

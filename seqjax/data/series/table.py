@@ -24,3 +24,5 @@ class Table:
     """Of the series, in the order in which the file first has them."""
     notes: tuple[str, ...] = ()
     """What the user must know, each a short phrase: `2 doubled rows left out`."""
+    time: str = ""
+    """The column of the dates; of two, `date+clock`."""

@@ -150,7 +150,7 @@ def test_one_time_in_two_series_is_not_doubled_but_in_one_it_is():
 def test_names_of_series():
     lines = ["7,NA,2020-01-01,1", "7, b ,2020-01-01,2", "8,NA,2020-01-01,3", "7,b,2020-01-02,4"]
     table = read(lines, "shop,land,t,y", time="t", series="shop+land")
-    assert (table.names, ys(table)) == (("7 NA", "7 b", "8 NA"), [1, 2, 4, 3])
+    assert (table.names, ys(table)) == (("7/NA", "7/b", "8/NA"), [1, 2, 4, 3])
     assert read(lines, "shop,land,t,y", time="t", series="shop", doubled="last").names == ("7", "8")
     assert refused(["A,2020-01-01,1", ",2020-01-01,2"], "shop,t,y", series="shop") == (
         "f: row 3, column 'shop': '' names no series"
