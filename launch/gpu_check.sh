@@ -30,6 +30,6 @@ out=${OUT:-$PWD}
 cd "$root"
 "$ready" -c 'import jax; print(jax.devices())'
 failed=0
-"$ready" -m pytest -q tests/layers/backends/test_accelerator.py tests/layers/test_cells.py tests/layers/test_recurrent.py tests/layers/backends/test_fused.py || failed=$?
+"$ready" -m pytest -q tests/layers/backends/test_accelerator.py tests/layers/test_cells.py tests/layers/test_recurrent.py tests/layers/test_composite.py tests/layers/backends/test_fused.py tests/layers/backends/test_choice.py || failed=$?
 "$ready" -m seqjax.benchmark --peers=torch,flax,jax-rnn,seqjax-pallas --output="$out/gpu_check.json" "$@" || failed=$?
 exit "$failed"

@@ -10,6 +10,9 @@
 # keras         three seeds of Keras beside the rows that it can train, which the report then compares
 #
 # SEQJAX_RUNS   where the runs land, a folder a row (default: runs/real); the report in its report/
+# SEQJAX_KEEP   a folder to keep every finished row in besides, one small file each: experiments/results keeps them in the
+#               checkout (and Keras's in its keras/). A row that is there gets the seeds that it has not; one that came out
+#               otherwise is refused (python -m seqjax.report --keep --replace)
 # SEEDS         of each row (default: 5); rows without parameters are run once
 # JENA_EPOCHS   multiplies the epochs of the jena rows: 6 with the hourly file, a sixth of the 10-minute one, gives the
 #               lecture's number of updates
@@ -41,10 +44,6 @@ train() {
   if [[ $name == imdb_word2vec ]]; then
     [[ -n ${vectors:-} ]] || train word2vec word2vec
     vectors=$runs/word2vec/seed_0
-    if [[ ! -d $vectors/checkpoints ]]; then
-      echo "$folder is left out: of $vectors only the scores were kept; delete $runs/word2vec to train it anew" >&2
-      return
-    fi
     options+=(--set="vectors=$vectors")
   fi
   seqjax --experiment="$name" --workdir="$runs/$folder" "${options[@]}"
@@ -71,6 +70,10 @@ keras() {
     "$venv/bin/python" -m seqjax.compare --free --experiment="$name" --seeds=0,1,2 --output="$runs/keras/$name.json" \
       $(longer "$name")
   done
+  if [[ -n ${SEQJAX_KEEP:-} ]]; then
+    mkdir -p "$SEQJAX_KEEP/keras"
+    cp -n "$runs"/keras/*.json "$SEQJAX_KEEP/keras/"
+  fi
 }
 
 [[ $# -gt 0 ]] || set -- jena imdb
@@ -83,4 +86,5 @@ for asked in "$@"; do
     *) train "$asked" "$asked" ;;
   esac
 done
-"$venv/bin/python" -m seqjax.report --runs="$runs" --output="$runs/report" ${SEQJAX_DATA_DIR:+--data_dir="$SEQJAX_DATA_DIR"}
+"$venv/bin/python" -m seqjax.report --runs="$runs" --output="$runs/report" ${SEQJAX_DATA_DIR:+--data_dir="$SEQJAX_DATA_DIR"} \
+  ${SEQJAX_KEEP:+--keep="$SEQJAX_KEEP"}

@@ -1,3 +1,7 @@
 """seqjax: deep sequence modelling in JAX and Flax."""
 
-__version__ = "0.1.0"
+from seqjax import old_names
+
+__version__ = "0.2.0"
+
+old_names.install()

@@ -21,6 +21,7 @@ from seqjax.data.text import vectors
 from seqjax.data.text.vectorizer import Vectorizer
 from seqjax.data.text.vectors import Vectors
 from seqjax.errors import UserError
+from seqjax.files import shown
 from seqjax.training.workdir import Workdir
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
@@ -46,7 +47,11 @@ def read(path: Path, wanted: Collection[str] | None = None) -> Vectors:
     Raises:
       UserError: no such run or file, several runs, or a run of another kind.
     """
-    if path.is_dir():
+    try:
+        folder = path.is_dir()
+    except OSError as error:  # a name that is too long
+        raise UserError(f"{shown(path)}: {error.strerror}") from error
+    if folder:
         inside = [str(f.parent) for kind in ("seed_*", "*=*/seed_*") for f in sorted(path.glob(f"{kind}/config.json"))]
         if inside:
             raise UserError(f"{path} holds several runs: give one of them, {', '.join(inside)}")
@@ -57,14 +62,14 @@ def read(path: Path, wanted: Collection[str] | None = None) -> Vectors:
 
 
 def _read_run(workdir: Workdir) -> Vectors:
-    config = workdir.config()
-    if config is None:
+    if workdir.config() is None:
         raise UserError(f"workdir {workdir.path} holds no run; train one first: --experiment=word2vec")
+    config = workdir.run()
     import jax
 
-    from seqjax.training.fit import restore_best
+    from seqjax.training.best import restore_best
 
-    model = experiments.load(workdir.path / "experiment.py")(**config["options"]).model
+    model = experiments.build(experiments.load(workdir.path / "experiment.py"), config["options"]).model
     if not hasattr(model, "table"):
         raise UserError(f"workdir {workdir.path} is a run of {config['experiment']}, which has no word vectors to give")
     _, params = restore_best(workdir, model.init(jax.random.key(0), model.example())["params"])
@@ -166,6 +171,13 @@ def plane(known: Vectors, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
     return (flat @ axes[:2].T).reshape(len(pairs), 2, 2)
 
 
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UserError(f"{text}: no such home folder") from None
+
+
 def main(arguments: Sequence[str]) -> None:
     """Print what the flags ask for.
 
@@ -174,7 +186,7 @@ def main(arguments: Sequence[str]) -> None:
     """
     if len(arguments) != 1:
         raise UserError(f"give one run's folder or one file of vectors, not {len(arguments)}")
-    known = read(Path(arguments[0]).expanduser())
+    known = read(_expanded(arguments[0]))
     print(f"{arguments[0]}: {len(known.words):,} words, vectors of {known.table.shape[1]} numbers")
     say = lambda found: ", ".join(f"{word} {cosine:.3f}" for word, cosine in found)
     for word in NEAR.value:
@@ -186,10 +198,10 @@ def main(arguments: Sequence[str]) -> None:
         a, b, c = words
         print(f"{b} - {a} + {c}: {say(analogy(known, a, b, c, COUNT.value))}")
     if PICTURE.value:
-        drawn = draw(known, Path(PICTURE.value))
+        drawn = draw(known, _expanded(PICTURE.value))
         print(f"{PICTURE.value}: {', '.join(f'{name}: {pairs} pairs' for name, pairs in drawn.items())}")
     if WRITE.value:
-        vectors.write_text(Path(WRITE.value), known)
+        vectors.write_text(_expanded(WRITE.value), known)
         print(f"written to {WRITE.value}")
 
 

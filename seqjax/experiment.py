@@ -14,6 +14,7 @@ import dataclasses
 import difflib
 import inspect
 import math
+import os
 import runpy
 import types
 import typing
@@ -26,7 +27,7 @@ from seqjax.errors import UserError, check_least
 Knob = bool | int | float | str | None
 RANGES = {"learning_rate": (0, math.inf), "dropout": (0, 1), "recurrent_dropout": (0, 1), "layers": (1, math.inf)}
 """Knobs that mean the same in every experiment: from the first number on, and below the second."""
-FILE_KNOBS = ("vectors",)
+FILE_KNOBS = ("vectors", "file")
 """Knobs that name a file. What is in it belongs to a run, as part of the data's fingerprint; where it lies does not."""
 
 
@@ -85,22 +86,24 @@ def find(name: str) -> Path:
       UserError: no such experiment, or not a bare name.
     """
     if name in names():
-        return next(folder / f"{name}.py" for folder in folders() if (folder / f"{name}.py").is_file())
+        return next(folder / f"{name}.py" for folder in folders() if os.path.lexists(folder / f"{name}.py"))
     raise UserError(f"there is no experiment {name!r}{_choices(name, names())}")
 
 
 def listing(name: str) -> Listing:
-    """Description and lecture's number of experiment `name`, read from its source."""
+    """Description and lecture's number of experiment `name`, read from its source; of one that is damaged, what is."""
     try:
-        tree = ast.parse(find(name).read_text(encoding="utf-8"))
+        tree = ast.parse(source(find(name)))
     except SyntaxError as error:
         return Listing(name, f"(cannot be read: {error.msg}, line {error.lineno})", {})
+    except (UserError, ValueError, RecursionError, MemoryError) as error:  # as ast says of a NUL, and of deep nesting
+        return Listing(name, f"(cannot be read: {' '.join(str(error).split()) or type(error).__name__})", {})
     lecture: Mapping[str, Mapping[str, float]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "lecture":
             try:
                 lecture = ast.literal_eval(node.value)
-            except ValueError:
+            except (ValueError, TypeError, RecursionError):
                 continue  # computed rather than written out: shown as no number
     return Listing(name, (ast.get_docstring(tree) or "").partition("\n")[0], lecture)
 
@@ -111,15 +114,51 @@ def load(path: Path) -> Callable[..., Experiment]:
     Raises:
       UserError: there is no such file, it does not run, or it defines no such function.
     """
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
+    source(path)
     try:
         function = runpy.run_path(str(path)).get("experiment")
-    except (SyntaxError, ImportError, NameError) as error:
-        raise UserError(f"{path} does not run: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a user's own file does when it is run
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"{path} does not run: {type(error).__name__}: {reason}") from error
     if not callable(function):
         raise UserError(f"{path} defines no function experiment(*, ...) -> Experiment")
     return typing.cast(Callable[..., Experiment], function)
+
+
+def source(path: Path) -> str:
+    """The text of an experiment file.
+
+    Raises:
+      UserError: there is none, or it is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise UserError(f"there is no file {path}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        said = f"byte 0x{error.object[error.start]:02x} in line {line} is not UTF-8"
+        raise UserError(f"{path} does not run: {said}") from error
+
+
+def build(function: Callable[..., Experiment], knobs: Mapping[str, Any]) -> Experiment:
+    """The experiment of some knobs.
+
+    Raises:
+      UserError: the function does not take them, refuses a value, or returns something else.
+    """
+    try:
+        made = function(**knobs)
+    except UserError:
+        raise
+    except Exception as error:  # whatever a user's own file, or a value from a damaged config.json, makes of itself
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"the experiment cannot be built with these knobs: {type(error).__name__}: {reason}") from error
+    if not isinstance(made, Experiment):
+        raise UserError(f"experiment(...) returns a {type(made).__name__}, not an Experiment")
+    return made
 
 
 def options(function: Callable[..., Experiment], settings: Iterable[str]) -> dict[str, Knob]:
@@ -162,9 +201,12 @@ def _parse(knob: str, text: str, hint: Any) -> Knob:
             return text
         if kind in (int, float):
             try:
-                return kind(text)
+                value = kind(text)
             except ValueError:
                 continue
+            if isinstance(value, float) and not math.isfinite(value) and knob not in RANGES:  # those say more
+                raise UserError(f"knob {knob!r} takes a finite number, not {text!r}")
+            return value
     raise UserError(f"knob {knob!r} takes {' or '.join(map(_kind, kinds))}, not {text!r}")
 
 

@@ -31,3 +31,17 @@ def data_dir_default() -> Path:
         return Path(named).expanduser()
     except RuntimeError:
         raise UserError(f"SEQJAX_DATA_DIR={named}: no such home folder") from None
+
+
+def data_dir(given: str | None) -> Path:
+    """The folder that `--data_dir` names, or the default.
+
+    Raises:
+      UserError: its `~name` is nobody's home; or as `data_dir_default`.
+    """
+    if not given:
+        return data_dir_default()
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise UserError(f"--data_dir={given}: no such home folder") from None

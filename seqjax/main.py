@@ -21,10 +21,11 @@ from typing import Any
 from absl import app, flags, logging
 
 from seqjax import experiment as experiments
-from seqjax.command_line import fail
-from seqjax.errors import RunStoppedError, UserError
-from seqjax.folders import data_dir_default
+from seqjax import folders
+from seqjax.command_line import fail, failing
+from seqjax.errors import UserError
 from seqjax.runs import commands
+from seqjax.runs.lines import result_line, result_lines
 from seqjax.training.workdir import Workdir
 
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one; see --list.")
@@ -85,6 +86,10 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError("--mode=predict needs --input=FILE, or --input=- for stdin")
     if MODE.value != "predict" and INPUT.value is not None:
         raise UserError(f"--input is for --mode=predict, not --mode={MODE.value}")
+    if MODE.value == "predict" and SET.value:
+        raise UserError(
+            "--set is for --mode=train and evaluate; a run predicts with the knobs that it was trained with"
+        )
     many = SEEDS.value is not None or SWEEP.value is not None
     if many and MODE.value != "train":
         raise UserError(f"--seeds and --sweep are for --mode=train, not --mode={MODE.value}")
@@ -96,7 +101,7 @@ def main(arguments: Sequence[str]) -> None:
     workdir = existing_run()
     if MODE.value == "evaluate":
         runtime_settings()
-        print(commands.result_line(commands.evaluate(workdir, options=SET.value, data_dir=data_dir())))
+        print(result_line(commands.evaluate(workdir, options=SET.value, data_dir=data_dir())))
     else:
         name = INPUT.value or "-"
         text = read_input(name)
@@ -142,7 +147,7 @@ def train() -> None:
         tuned=tuned,
         explained=EXPLAIN.value,
     )
-    print(commands.result_line(results))
+    print(result_line(results))
 
 
 def train_many() -> None:
@@ -173,7 +178,7 @@ def train_many() -> None:
         each += [] if STEPS.value is None else [f"--steps_per_dispatch={STEPS.value}"]
         run = members.Processes(name, workdir.path, SET.value, DATA.value, each, processes)
     results = members.train(name, function, workdir, planned, options=SET.value, data=DATA.value, run=run)
-    print("\n".join(members.result_lines(results)))
+    print("\n".join(result_lines(results)))
 
 
 def existing_run() -> Workdir:
@@ -183,8 +188,7 @@ def existing_run() -> Workdir:
     if EXPERIMENT.value is not None and WORKDIR.value is None:
         experiments.find(EXPERIMENT.value)
     workdir = Workdir(Path(WORKDIR.value or f"runs/{EXPERIMENT.value}"))
-    if workdir.config() is None:
-        raise UserError(f"workdir {workdir.path} holds no run; train one first (--mode=train)")
+    workdir.run()
     given: dict[str, Any] = {}
     if EXPERIMENT.value is not None:
         given["experiment"] = EXPERIMENT.value
@@ -194,24 +198,22 @@ def existing_run() -> Workdir:
     return workdir
 
 
-def read_input(name: str) -> io.StringIO:
-    """The text of a file, or of stdin for `-`.
+def read_input(name: str) -> io.TextIOWrapper:
+    """The content of a file, or of stdin for `-`: to be read as text, or (`.buffer`) as a table in bytes.
 
     Raises:
-      UserError: there is no such file, or it is not UTF-8.
+      UserError: there is no such file.
     """
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return io.StringIO(data.decode("utf-8"))
     except OSError as error:
         raise UserError(f"--input={name} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"--input={name} is not UTF-8 text (byte {error.start})") from error
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="\n")
 
 
 def data_dir() -> Path:
     """The flag's folder, or the default."""
-    return Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
+    return folders.data_dir(DATA_DIR.value)
 
 
 def runtime_settings() -> dict[str, str]:
@@ -245,13 +247,9 @@ def parse_or_exit(arguments: Sequence[str]) -> Sequence[str]:
 
 def main_or_exit(arguments: Sequence[str]) -> None:
     """Call main; exit with 2 for the user's errors, 1 for a diverged run, 128 + n after signal n."""
-    try:
+    with failing():
         main(arguments)
         sys.stdout.flush()
-    except (UserError, RunStoppedError) as error:
-        fail(str(error), error.exit_code)
-    except BrokenPipeError:  # `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

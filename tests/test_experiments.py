@@ -1,9 +1,8 @@
 """Every file in experiments/: it runs, has the specified parameters, and is documented."""
 
 import ast
+import json
 import re
-import shutil
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -11,9 +10,9 @@ import pytest
 
 from places import DATA, ROOT
 from seqjax import experiment as experiments
-from seqjax.report import runs
+from seqjax.report import kept, runs
 from seqjax.runs import members
-from seqjax.training.program import count_parameters, create_state
+from seqjax.training.state import count_parameters, create_state
 from seqjax.training.workdir import Workdir
 
 PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
@@ -55,11 +54,9 @@ def test_every_row_of_the_table_is_here():
 def test_parameters_are_those_of_the_lecture(name):
     experiment = experiments.load(experiments.find(name))()
     windows, tokens = np.zeros((1, 120, 14), np.float32), np.zeros((1, 600), np.int32)
-    inputs = windows if name.startswith("jena") else tokens
+    inputs = windows if name.startswith("jena") else (windows, windows[:, 0]) if name.startswith("csv") else tokens
     if hasattr(experiment.model, "example"):  # its inputs are of another kind
         inputs = experiment.model.example()
-    if name.startswith("csv"):
-        inputs = (windows, np.ones((1, 2), np.float32))  # with the target's scale
     state = jax.eval_shape(lambda x: create_state(experiment, x), inputs)
     assert count_parameters(state.params) == PARAMETERS[name]
     said = re.search(r"([\d,]+|No) parameters", experiments.listing(name).description)
@@ -75,7 +72,9 @@ def test_what_the_list_reads_is_what_runs(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_row_is_a_short_file_that_imports_no_other(name):
     text = experiments.find(name).read_text()
-    assert len(text.splitlines()) <= (65 if name == "jena_recurrent" else 51)  # the one that has all the knobs
+    assert len(text.splitlines()) <= (
+        65 if name in ("jena_recurrent", "csv_lstm") else 51
+    )  # those that have all the knobs
     imported = [node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
     assert not any(module.startswith("experiments") for module in imported if module)
     assert f"--experiment={name}" in text
@@ -106,28 +105,53 @@ def test_purge_and_repair_are_knobs_of_every_learned_forecast(name):
 
 
 @pytest.mark.parametrize("name", ["csv_lstm", "csv_naive"])
-def test_purge_is_a_knob_of_the_rows_of_any_csv(name):
-    assert experiments.load(experiments.find(name))(purge=True).source.purge
+def test_how_a_table_is_written_are_knobs_of_the_rows_of_any_table(name):
+    knobs = {"encoding": "latin-1", "decimal": ",", "thousands": ".", "comment": "#", "delimiter": ";", "sort": True}
+    knobs |= {"series": "shop", "doubled": "mean", "missing": -1.0, "format": "unix", "time": "t"}
+    form = experiments.load(experiments.find(name))(**knobs).source.form
+    assert {knob: getattr(form, knob) for knob in knobs} == knobs
 
 
 KEPT = ROOT / "experiments" / "results"
+ROWS = {path.stem: path for path in sorted(KEPT.glob("*.json"))}
 
 
-SETS = sorted(path.parent.name for path in KEPT.glob("*/results.json") if not path.with_name("metrics.jsonl").exists())
+def rows_of(path):
+    return list(kept.unpacked(json.loads(path.read_text()), path))
 
 
-@pytest.mark.parametrize("name", SETS)
-def test_sets_of_runs_that_are_kept_go_on_under_the_knobs_of_today(name, tmp_path):
-    workdir = Workdir(Path(shutil.copytree(KEPT / name, tmp_path / name)))
-    config, before = workdir.config() or {}, workdir.results() or {}
+@pytest.mark.parametrize("name", [name for name in ROWS if len(rows_of(ROWS[name])) > 1])
+def test_rows_that_are_kept_go_on_as_sets_under_the_knobs_of_today(name, tmp_path):
+    """Laid out as the folders that they were, more seeds can be asked for, and the summary is that of their scores."""
+    found = rows_of(ROWS[name])
+    config = found[0].config
+    for run in found:
+        workdir = tmp_path / f"seed_{run.seed}"
+        workdir.mkdir()
+        (workdir / "results.json").write_text(json.dumps(run.results))
+        (workdir / "config.json").write_text(json.dumps(run.config))
+    shared = {knob: value for knob, value in config["options"].items() if knob != "seed"}
+    common = {"kind": "members", "experiment": config["experiment"], "data": "real", "options": shared, "swept": None}
+    (tmp_path / "config.json").write_text(json.dumps(common))
     function = experiments.load(experiments.find(config["experiment"]))
-    options = [f"{knob}={value}" for knob, value in config["options"].items()]
-    groups = before.get("values", [before])
-    sweep = f"{config['swept']}={','.join(group['value'] for group in groups)}" if config["swept"] else None
-    planned = members.plan(function, options, len(groups[0]["seeds"]), sweep)
+    options = [f"{knob}={value}" for knob, value in shared.items()]
+    today = {"options": experiments.options(function, [*options, f"seed={found[0].seed}"])}
+    today |= {"defaults": experiments.options(function, []), "experiment": config["experiment"], "data": "real"}
+    Workdir(tmp_path / f"seed_{found[0].seed}").check(today)  # or the member would not go on
+    planned = members.plan(function, options, len(found), None)
+    assert [member.seed for member in planned] == [run.seed for run in found]
     run = lambda those: {member.folder: 0 for member in those}
-    results = members.train(config["experiment"], function, workdir, planned, options=options, data="real", run=run)
-    assert results.items() >= (before | {"options": results["options"]}).items()
+    results = members.train(
+        config["experiment"], function, Workdir(tmp_path), planned, options=options, data="real", run=run
+    )
+    scores = [run.results or {} for run in found]
+    assert results["parameters"] == scores[0]["parameters"]
+    for part in ("validation", "test"):
+        for metric, said in results[part].items():
+            values = [score[part][metric] for score in scores]
+            assert said["mean"] == pytest.approx(np.mean(values))
+            assert said["std"] == pytest.approx(np.std(values, ddof=1))
+            assert said["count"] == len(values)
 
 
 @pytest.mark.slow
@@ -136,16 +160,30 @@ def test_the_kept_fingerprints_are_still_those_of_the_data():
     if not (DATA / "tensorflow_datasets" / "imdb_reviews").is_dir():
         pytest.skip(f"no IMDB reviews in {DATA}")
     for name in ("imdb_unigram", "word2vec"):
-        config = Workdir(KEPT / name / "seed_0").config() or {}
+        config = rows_of(ROWS[name])[0].config
         experiment = experiments.load(experiments.find(name))(**config["options"])
         assert experiment.source.load("real", DATA).fingerprint == config["fingerprint"]
 
 
 def test_results_that_are_kept_are_whole_and_real():
-    kept = runs.find(KEPT).runs
-    for run in kept:
+    found = runs.find(KEPT).runs
+    assert {run.path.stem for run in found} == set(ROWS)
+    assert len(found) >= 152
+    for run in found:
         assert run.results is not None, run.path
         assert run.config["data"] == "real"
         assert run.results["parameters"] == PARAMETERS[run.config["experiment"]]
         assert len(run.rows) == run.config["options"].get("epochs", 0), run.path
-    assert "jena_lstm epochs=60" in {row.label for row in runs.group(kept)}, "knobs are told from defaults"
+        assert len(run.config["fingerprint"]) == 64
+        assert run.config["versions"].keys() >= {"jax", "flax", "numpy"}
+    grouped = runs.group(found)
+    assert len(grouped) == len(ROWS), "a file is a row"
+    assert "jena_lstm epochs=60" in {row.label for row in grouped}, "knobs are told from defaults"
+
+
+def test_what_is_kept_is_small_and_one_file_a_row():
+    files = [path for path in KEPT.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= {".json", ".npz"}
+    assert {path.parent.relative_to(KEPT).as_posix() for path in files} <= {".", "keras", "speed"}
+    assert {path.stem for path in files if path.suffix == ".npz"} <= set(ROWS)
+    assert sum(path.stat().st_size for path in files) < 2_000_000

@@ -4,6 +4,7 @@
     python -m seqjax.benchmark --workloads=W1,W3m --peers=torch,flax --output=benchmark.json
     python -m seqjax.benchmark --pipeline=jena_lstm,imdb_bilstm,jena_recurrent:cell=gru --data=sample
     python -m seqjax.benchmark --text=int,multi_hot,tf_idf,bigrams,word2vec --blocks=3
+    python -m seqjax.benchmark --tables=million,jena
 
 How to read the table. A number is the time of one step of one batch in milliseconds: `train` is forward, backward
 and RMSprop update, `infer` is the forward pass. It is the median over blocks of steps; every implementation has a
@@ -41,4 +42,10 @@ ours in one call, which splits a review once, and `seqjax-apart` by `fit` and th
 `map` in batches of 1,000; scikit-learn by `fit_transform`, whose words have two letters or more. Ours and
 scikit-learn's bags are sparse, Keras's are vectors. `word2vec` is an epoch on the same words as gensim's, which has a
 worker for each core.
+
+The table of --tables is of reading one CSV into arrays, dates and all checks included. Every block is a process that
+imports its reader and reads once, in turn; `peak MB` is what its memory has grown at most since it began, the import
+included. `pyarrow` is `pyarrow.csv.read_csv` alone, with which ours reads: it leaves the dates of the Jena file as
+text, checks neither quotes nor the order of rows, and makes no [N, F] array. pandas and polars are told the form of
+the dates.
 """

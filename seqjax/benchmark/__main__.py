@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import seqjax.benchmark
-from seqjax.benchmark import table, texts, workloads
+from seqjax import folders
+from seqjax.benchmark import table, tables, texts, workloads
 from seqjax.benchmark.measure import MODES, Measurement, Row
 from seqjax.benchmark.worker import OURS, PEERS
-from seqjax.command_line import complain, fail
+from seqjax.command_line import complain, failing
 from seqjax.errors import UserError
-from seqjax.folders import data_dir_default
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,6 +48,8 @@ def parser() -> Parser:
     add("--pipeline", type=listed, default=[], help=said)
     kinds = {name: kind.title for name, kind in texts.KINDS.items()}
     add("--text", type=listed, default=[], help=f"Instead: vectorizers and word2vec. {_lines(kinds)}")
+    read = {name: kind.title for name, kind in tables.KINDS.items()}
+    add("--tables", type=listed, default=[], help=f"Instead: readers of CSV. {_lines(read)}")
     add("--data", choices=["real", "sample"], default="real", help="For --pipeline and --text.")
     add("--data_dir", help="For these: where real data are (default: $SEQJAX_DATA_DIR, else ~/.cache/seqjax).")
     return made
@@ -70,8 +72,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.pipeline:
         measure_pipelines(options)
         return 0
-    if options.text:
-        measure_texts(options)
+    if options.text or options.tables:
+        measure_texts(options) if options.text else measure_tables(options)
         return 0
     rows: list[Row] = []
     peers = [peer for peer in options.peers if has_gpu(peer) and installed(peer, PEERS[peer].packages)]
@@ -99,9 +101,11 @@ def check(options: argparse.Namespace) -> None:
     """Raise UserError for a wrong name or number, before anything is started."""
     for name in options.workloads:
         workloads.find(name)
-    if options.pipeline and options.text:
-        raise UserError("--pipeline and --text are measured one at a time")
+    apart = [f"--{name}" for name in ("pipeline", "text", "tables") if getattr(options, name)]
+    if len(apart) > 1:
+        raise UserError(f"{' and '.join(apart)} are measured one at a time")
     known = (("peer", options.peers, PEERS), ("mode", options.modes, MODES), ("kind", options.text, texts.KINDS))
+    known += (("table", options.tables, tables.KINDS),)
     for kind, chosen, choices in known:
         for name in chosen:
             if name not in choices:
@@ -110,7 +114,7 @@ def check(options: argparse.Namespace) -> None:
         if not getattr(options, name):
             raise UserError(f"--{name}= is empty")
         setattr(options, name, list(dict.fromkeys(getattr(options, name))))
-    options.text = list(dict.fromkeys(options.text))
+    options.text, options.tables = list(dict.fromkeys(options.text)), list(dict.fromkeys(options.tables))
     if options.blocks < 1:
         raise UserError(f"--blocks={options.blocks} must be at least 1")
     if not options.block_seconds >= 0:
@@ -169,8 +173,17 @@ def measure_texts(options: argparse.Namespace) -> None:
     print(table.texts(rows))
 
 
+def measure_tables(options: argparse.Namespace) -> None:
+    """The table of `--tables`, measured in processes."""
+    peers = [peer for peer in tables.PEERS if installed(peer, [peer])]
+    rows = tables.measure(options.tables, _data_dir(options), peers, options.blocks, options.scale)
+    if options.output:
+        write(options.output, rows)
+    print(table.tables(rows))
+
+
 def _data_dir(options: argparse.Namespace) -> Path:
-    return Path(options.data_dir).expanduser() if options.data_dir else data_dir_default()
+    return folders.data_dir(options.data_dir)
 
 
 def write(path: str, rows: Sequence[Any]) -> None:
@@ -188,10 +201,11 @@ def write(path: str, rows: Sequence[Any]) -> None:
 
 def run() -> None:
     """Entry point: errors that the user can mend are one line and exit code 2."""
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except UserError as error:
-        fail(str(error), error.exit_code)
+    code = 0
+    with failing():
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from seqjax.models.classifiers import BagOfWordsClassifier, RecurrentClassifier
 from seqjax.models.forecasters import ConvForecaster, RecurrentForecaster
 from seqjax.training import metrics
 from seqjax.training.optimizers import rmsprop
-from seqjax.training.program import Program, Settings, create_state
+from seqjax.training.program import Program, Settings
+from seqjax.training.state import create_state
 
 
 class OneHotClassifier(nn.Module):

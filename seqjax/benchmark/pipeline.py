@@ -20,7 +20,9 @@ from seqjax import experiment as experiments
 from seqjax.data.dataset import Arrays, Dataset
 from seqjax.data.lengths import GROUPS
 from seqjax.data.pipeline import Batches, order, steps_per_epoch
-from seqjax.training.program import Program, Settings, create_state, no_sums
+from seqjax.data.text import rows
+from seqjax.training.program import Program, Settings
+from seqjax.training.state import create_state, no_sums
 
 PASS = 5 * GROUPS
 """Batches that stand for an epoch where they are grouped by length: as many of each group."""
@@ -193,5 +195,5 @@ def share(source: Any, dataset: Dataset) -> float | None:
         return 1.0
     if encoding == "one_hot":
         return 1 / size
-    columns = dataset.arrays["tokens"][dataset.parts["train"]]
-    return float((columns != size).sum(axis=1).mean() / size)
+    distinct = rows.flat(dataset.arrays, "tokens", size)[1]
+    return float(distinct[dataset.parts["train"]].mean() / size)

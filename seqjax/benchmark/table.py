@@ -59,6 +59,19 @@ def texts(rows: Sequence[Mapping[str, Any]]) -> str:
     return columns(lines)
 
 
+def tables(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One line per kind and implementation."""
+    ours = {row["kind"]: row for row in rows if row["implementation"] == OURS}
+    heading = ["seconds", "CPU seconds", "peak MB", "to import", "seconds / ours", "CPU / ours", "MB / ours"]
+    lines = [["table", "implementation", "rows", *heading]]
+    for row in rows:
+        ratios = (f"{row[key] / ours[row['kind']][key]:.2f}" for key in ("seconds", "cpu_seconds", "peak_memory_mb"))
+        numbers = [f"{row[key]:.3f}" for key in ("seconds", "cpu_seconds")]
+        numbers += [f"{row['peak_memory_mb']:.0f}", f"{row['import_seconds']:.2f}", *ratios]
+        lines.append([row["kind"], row["implementation"], f"{row['rows']:,}", *numbers])
+    return columns(lines)
+
+
 def columns(lines: Sequence[Sequence[str]]) -> str:
     """Left-aligned text columns; the first line is the heading."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

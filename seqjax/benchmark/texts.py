@@ -196,7 +196,8 @@ class SkipGram:
 
     def __init__(self, experiment: Any, dataset: Any):
         """Compiles, for full stacks and for the last one of an epoch."""
-        from seqjax.training.program import Program, Settings, create_state
+        from seqjax.training.program import Program, Settings
+        from seqjax.training.state import create_state
 
         self.program = Program(experiment, dataset, Settings())
         self.state = self.program.place(create_state(experiment, dataset.example()))

@@ -9,6 +9,7 @@ import seqjax.compare
 from seqjax import experiment as experiments
 from seqjax.command_line import run_tool
 from seqjax.errors import UserError
+from seqjax.files import check_writable
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one.", flag_values=FLAGS)
@@ -41,9 +42,11 @@ def main(arguments: Sequence[str]) -> int:
         raise UserError(f"--seeds={','.join(SEEDS.value)}: whole numbers are expected, with commas between") from error
     function = experiments.load(experiments.find(EXPERIMENT.value))
     options = experiments.options(function, SET.value)
-    from seqjax.folders import data_dir_default
+    from seqjax import folders
     from seqjax.interop.keras_models import import_keras
 
+    if OUTPUT.value:
+        check_writable(Path(OUTPUT.value), "--output")
     keras = import_keras()  # before anything slow
     if FLOAT64.value:
         if FREE.value:
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
 
         jax.config.update("jax_enable_x64", True)
         keras.config.set_floatx("float64")
-    folder = Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
+    folder = folders.data_dir(DATA_DIR.value)
     if FREE.value:
         from seqjax.compare import free
 

@@ -17,7 +17,7 @@ from seqjax.data.pipeline import Batches, batches
 from seqjax.experiment import Experiment
 from seqjax.interop.convert import Adapter
 from seqjax.interop.keras_models import to_keras
-from seqjax.training.program import create_state, make_train_step
+from seqjax.training.state import create_state, make_train_step
 
 NEIGHBOURS = 5
 """One alone may stay close by luck: after 75 steps of jena_conv1d the nearest of five had parted by 1e-5, the furthest
@@ -142,7 +142,7 @@ def _keras(found: Mirror, dataset: Dataset, stacks: list[Batches]) -> np.ndarray
         for ids, weights in ((i, w) for stack in stacks for i, w in zip(stack.ids, stack.weights, strict=True)):
             inputs, targets = dataset.gather(dataset.arrays, ids[weights > 0])
             found.model.reset_metrics()  # train_on_batch returns the mean since the last reset
-            losses.append(float(found.model.train_on_batch(found.inputs(inputs), np.asarray(targets))[0]))
+            losses.append(float(found.model.train_on_batch(found.inputs(inputs), found.targets(targets))[0]))
     return np.asarray(losses)
 
 

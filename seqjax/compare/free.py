@@ -17,8 +17,8 @@ from seqjax.compare.mirror import Mirror, check_initial_values, mirror
 from seqjax.data.dataset import Dataset
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
+from seqjax.files import to_json, write_atomically
 from seqjax.interop.keras_models import import_keras
-from seqjax.training.workdir import write_atomically
 
 IDENTITY = ("experiment", "options", "data", "fingerprint")
 Say = Callable[[str], None]
@@ -70,7 +70,7 @@ def run(
         row = _train(experiment, mirror(experiment, options, dataset.example()), dataset, seed, say)
         found["seeds"] = sorted([*found["seeds"], row], key=lambda done: done["seed"])
         output.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(output, json.dumps(found, indent=1) + "\n")
+        write_atomically(output, to_json(found, indent=1) + "\n")
     return found
 
 
@@ -105,7 +105,7 @@ def feeder(found: Mirror, dataset: Dataset, part: str, batch_size: int) -> Any:
         def __getitem__(self, position: int) -> tuple[Any, np.ndarray]:
             chosen = ids[self.order[position * batch_size : (position + 1) * batch_size]]
             inputs, targets = dataset.gather(dataset.arrays, chosen)
-            return found.inputs(inputs), np.asarray(targets)
+            return found.inputs(inputs), found.targets(targets)
 
         def shuffle(self, seed: int, epoch: int) -> None:
             self.order = np.random.default_rng((seed, epoch)).permutation(len(ids))

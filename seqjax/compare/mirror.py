@@ -15,7 +15,7 @@ from seqjax.interop.keras_models import import_keras
 from seqjax.layers.composite import Bidirectional, Stacked
 from seqjax.layers.recurrent import GRU, LSTM, RecurrentLayer, SimpleRNN
 from seqjax.models.classifiers import BagOfWordsClassifier, RecurrentClassifier
-from seqjax.models.forecasters import ConvForecaster, DenseForecaster, RecurrentForecaster, Rescaled
+from seqjax.models.forecasters import ConvForecaster, DenseForecaster, Normalized, RecurrentForecaster, Rescaled
 from seqjax.training import metrics
 
 KINDS = {SimpleRNN: "SimpleRNN", LSTM: "LSTM", GRU: "GRU"}
@@ -33,6 +33,8 @@ class Mirror(NamedTuple):
     """(the experiment's inputs) -> the Keras model's."""
     logits: bool
     """Ours gives logits where Keras's gives probabilities."""
+    targets: Callable[[Any], Any] = np.asarray
+    """(the experiment's targets) -> the Keras model's."""
 
 
 def mirror(experiment: Experiment, options: Mapping[str, Any], example: Any) -> Mirror:
@@ -49,9 +51,10 @@ def mirror(experiment: Experiment, options: Mapping[str, Any], example: Any) -> 
     """
     keras = import_keras()
     logits = experiment.loss is metrics.binary_cross_entropy
-    if not logits and experiment.loss is not metrics.squared_error:
-        raise UserError("this experiment's loss has no counterpart in Keras here; squared_error and "
-                        "binary_cross_entropy have")  # fmt: skip
+    standardised = experiment.loss is metrics.standardised_absolute_error
+    if not logits and not standardised and experiment.loss is not metrics.squared_error:
+        raise UserError("this experiment's loss has no counterpart in Keras here; squared_error, "
+                        "standardised_absolute_error and binary_cross_entropy have")  # fmt: skip
     with keras.saving.custom_object_scope({_exact_tanh.__name__: _exact_tanh}):  # Bidirectional copies its layer
         inputs, outputs, feed = _model(experiment.model, example)
     if logits:
@@ -60,10 +63,15 @@ def mirror(experiment: Experiment, options: Mapping[str, Any], example: Any) -> 
     unknown = [name for name in experiment.metrics if name not in SCORES]
     if unknown:
         raise UserError(f"the metric {unknown[0]} has no counterpart in Keras here; choices: {', '.join(SCORES)}")
-    scores = [getattr(keras.metrics, SCORES[name])(name=name) for name in experiment.metrics]
-    loss = keras.losses.BinaryCrossentropy() if logits else keras.losses.MeanSquaredError()
+    if standardised:
+        mae = lambda truth, found: keras.ops.abs(found[:, 0] - truth[:, 0]) * truth[:, 1]
+        loss: Any = lambda truth, found: keras.ops.abs(found[:, 0] - truth[:, 0])
+        scores: list[Any] = [keras.metrics.MeanMetricWrapper(mae, name=name) for name in experiment.metrics]
+    else:
+        scores = [getattr(keras.metrics, SCORES[name])(name=name) for name in experiment.metrics]
+        loss = keras.losses.BinaryCrossentropy() if logits else keras.losses.MeanSquaredError()
     model.compile(optimizer=_optimizer(options), loss=loss, metrics=scores)
-    return Mirror(model, feed, logits)
+    return Mirror(model, feed, logits, (lambda pair: np.stack(pair, axis=1)) if standardised else np.asarray)
 
 
 def _optimizer(options: Mapping[str, Any]) -> Any:
@@ -91,6 +99,11 @@ def _model(model: Any, example: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
         return vector, _head(hidden, model.dropout), lambda bags: vectors(bags, model.vocabulary_size)
     if isinstance(model, RecurrentClassifier):
         return *_recurrent_classifier(model), np.asarray
+    if isinstance(model, Normalized):
+        changes, level = (layers.Input(array.shape[1:]) for array in example)
+        inner, outputs, _ = _model(model.forecaster, example[0])
+        outputs = _normalized(model, changes, level, import_keras().Model(inner, outputs))
+        return [changes, level], outputs, lambda inputs: [np.asarray(array) for array in inputs]
     window = layers.Input(example.shape[1:])
     if isinstance(model, DenseForecaster):
         hidden = layers.Dense(model.units, activation="relu")(layers.Flatten()(window))
@@ -105,14 +118,26 @@ def _model(model: Any, example: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
         x = layers.Dropout(model.dropout)(_recurrent(model.layer)(window))
         for _ in range(model.dense_layers):
             x = layers.Dense(model.dense_units, activation="relu")(x)
-        return window, _head(x), np.asarray
+        return window, _head(x, kernel="zeros" if model.start_at_zero else "glorot_uniform"), np.asarray
     unnamed = "RecurrentForecaster with batch_norm" if isinstance(model, RecurrentForecaster) else type(model).__name__
     raise UserError(f"{unnamed} has no counterpart in Keras here, or nothing to train")
 
 
-def _head(x: Any, dropout: float = 0.0) -> Any:
+def _normalized(model: Normalized, changes: Any, level: Any, forecaster: Any) -> Any:
+    """What the forecaster makes of windows as `model.how` says."""
+    ops = import_keras().ops
+    if model.how == "series":
+        return forecaster(changes + level[:, None]) - level[:, :1]
+    if model.how == "last":
+        return forecaster(changes)
+    mean = ops.mean(changes, axis=1, keepdims=True)
+    size = ops.sqrt(ops.mean(ops.square(changes - mean), axis=1, keepdims=True) + model.epsilon)
+    return size[:, :, 0] * forecaster((changes - mean) / size)
+
+
+def _head(x: Any, dropout: float = 0.0, kernel: str = "glorot_uniform") -> Any:
     layers = import_keras().layers
-    return layers.Dense(1)(layers.Dropout(dropout)(x))
+    return layers.Dense(1, kernel_initializer=kernel)(layers.Dropout(dropout)(x))
 
 
 def _recurrent_classifier(model: RecurrentClassifier) -> tuple[Any, Any]:

@@ -34,6 +34,8 @@ class Dataset:
     """File name -> text: all that `Source.requests` needs later, written into the workdir."""
     optimum: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """Generated data only: name -> the best score that any model can expect on the test part."""
+    baselines: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    """Name -> part -> metric -> score of what needs no model (`naive`, ...), on the same examples."""
     initial: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     """Path of a parameter ("Embedding_0/embedding") -> what it starts from, instead of the model's own initial values.
     The fingerprint includes them."""

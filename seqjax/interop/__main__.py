@@ -13,6 +13,7 @@ from absl import flags
 from seqjax import experiment as experiments
 from seqjax.command_line import run_tool
 from seqjax.errors import UserError
+from seqjax.files import check_writable
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one.", flag_values=FLAGS)
@@ -34,10 +35,12 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"--experiment=NAME is missing; choices: {', '.join(experiments.names())}")
     if OUTPUT.value is None and DATA.value is None:
         raise UserError("nothing to do: give --output=FILE.safetensors, --data=real or --data=sample")
+    if OUTPUT.value is not None:
+        check_writable(Path(OUTPUT.value), "--output")
     function = experiments.load(experiments.find(EXPERIMENT.value))
     experiment = function(**experiments.options(function, SET.value))
     from seqjax.interop import from_keras_file, save_safetensors
-    from seqjax.training.program import count_parameters
+    from seqjax.training.state import count_parameters
 
     params, difference = from_keras_file(arguments[0], experiment)
     count = count_parameters(params)
@@ -46,11 +49,10 @@ def main(arguments: Sequence[str]) -> None:
         save_safetensors(params, OUTPUT.value)
         print(f"written to {OUTPUT.value}")
     if DATA.value is not None:
-        from seqjax.folders import data_dir_default
+        from seqjax import folders
         from seqjax.interop.experiments import evaluate
 
-        folder = Path(DATA_DIR.value).expanduser() if DATA_DIR.value else data_dir_default()
-        dataset = experiment.source.load(DATA.value, folder)
+        dataset = experiment.source.load(DATA.value, folders.data_dir(DATA_DIR.value))
         scores = evaluate(params, experiment, dataset)
         print(f"{EXPERIMENT.value}: test {', '.join(f'{name} {value:.4f}' for name, value in scores.items())}")
         print(dataset.description)

@@ -1,1 +1,36 @@
-"""The engine: recurrent layers and the layers around them."""
+"""The engine, and the face for other people's programs: `from seqjax.layers import LSTM, Bidirectional, Stacked`.
+
+All are Flax Linen modules with nothing of a run about them: no TensorFlow, no files, no devices. They stand in any
+Linen model, and through `flax.nnx.bridge.ToNNX` in any NNX one. What computes a recurrence (`backend="auto"`) is chosen
+for the machine at hand: C++ on a CPU, cuDNN or a scan elsewhere (`seqjax.layers.backends`); `explain(layer)` says which
+one and why.
+"""
+
+from seqjax.layers.cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
+from seqjax.layers.composite import Bidirectional, Stacked, explain
+from seqjax.layers.convolution import Conv1D, max_pool
+from seqjax.layers.dense import Dense, Dropout
+from seqjax.layers.embeddings import Embedding
+from seqjax.layers.recurrent import GRU, LSTM, RNN, Recurrent, SimpleRNN
+from seqjax.layers.tokens import Tokens
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Bidirectional",
+    "Conv1D",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "GRUCell",
+    "LSTMCell",
+    "Recurrent",
+    "RecurrentCell",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "Stacked",
+    "Tokens",
+    "explain",
+    "max_pool",
+]

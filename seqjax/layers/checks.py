@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqjax.errors import UserError
+from seqjax.errors import UserError, check_least
 
 KINDS = {"real numbers": (jnp.floating, jnp.integer, jnp.bool_), "integers": (jnp.integer,), "floats": (jnp.floating,)}
 """In words -> what NumPy calls it."""
@@ -73,8 +73,9 @@ def said(value: Any) -> str:
 
 def check_count(name: str, value: Any) -> None:
     """An integer of at least 1. Raises UserError."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
         raise UserError(f"{name} must be an integer of at least 1, not {value!r}")
+    check_least(name, int(value), 1)
 
 
 def check_mask(name: str, mask: Any, inputs: Any) -> jax.Array | None:

@@ -5,7 +5,7 @@ Legend: N test windows.
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from seqjax.data.dataset import Requests
 from seqjax.data.series import jena
 from seqjax.data.series.weather import Weather
 from seqjax.errors import UserError
-from seqjax.report.runs import Group
+from seqjax.experiment import Experiment
+from seqjax.report import weights
+from seqjax.report.run import Run
+from seqjax.report.runs import Group, file_of
 from seqjax.training.workdir import Workdir
 
 
@@ -61,18 +64,14 @@ def weather(rows: Sequence[Group], data_dir: Path) -> tuple[Weather | None, str]
 
 
 def of(row: Group, data_dir: Path) -> Forecasts:
-    """The best checkpoint's forecasts of a row's first seed.
+    """The best epoch's forecasts of a row's first seed.
 
     Raises:
-      UserError: the folder was not kept whole, the experiment does not run any more, or the data are not those that it
-        was trained on.
+      UserError: its weights were not kept, the experiment does not run any more, or the data are not those that it was
+        trained on.
     """
-    from seqjax.training.fit import predictions
-
     run = row.runs[0]
-    if not (run.path / jena.ASSET).exists():
-        raise UserError(f"{run.path} has no {jena.ASSET}")
-    experiment = experiments.load(run.path / "experiment.py")(**run.config["options"])
+    experiment = experiments.load(file_of(run))(**run.config["options"])
     source: Any = experiment.source
     table, name, optimum = source.table(row.data, data_dir)
     dataset = source.dataset(table, name, optimum)
@@ -82,7 +81,20 @@ def of(row: Group, data_dir: Path) -> Forecasts:
     requests = Requests(
         dataset.arrays, lambda arrays, ids: dataset.gather(arrays, ids)[0], ids, lambda position, output: ""
     )
-    forecast = np.asarray(list(predictions(experiment, requests, Workdir(run.path))), np.float32)
-    facts = json.loads((run.path / jena.ASSET).read_text(encoding="utf-8"))
-    targets = ids + facts["delay"]
+    forecast = np.asarray(list(_outputs(run, row, experiment, requests)), np.float32)
+    targets = ids + json.loads(dataset.assets[jena.ASSET])["delay"]
     return Forecasts(row.label, table.times[targets], np.asarray(dataset.arrays["target"])[targets], forecast)
+
+
+def _outputs(run: Run, row: Group, experiment: Experiment, requests: Requests) -> Iterator[np.ndarray]:
+    """For every example, in order. Raises UserError: there are no weights."""
+    from seqjax.training.best import predictions
+    from seqjax.training.program import outputs
+    from seqjax.training.state import create_state
+
+    if not run.kept:
+        return predictions(experiment, requests, Workdir(run.path))
+    if run.weights is None and not row.deterministic:
+        raise UserError(f"{run.path} has no weights")
+    params = create_state(experiment, requests.gather(requests.arrays, requests.ids[:1])).params
+    return outputs(experiment, params if run.weights is None else weights.load(run.weights, params), requests)

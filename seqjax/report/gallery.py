@@ -37,10 +37,12 @@ def figures(groups: Sequence[Group], rows: Sequence[dict[str, Any]], data_dir: P
 
 def _relations(groups: Sequence[Group], data_dir: Path) -> tuple[list[Figure], list[str]]:
     """Among the vectors of the first run of each row of vectors, and among GloVe's own."""
-    sources = {row.label: row.runs[0].path for row in groups if row.experiment in ("word2vec", "glove")}
+    vectors = [row for row in groups if row.experiment in ("word2vec", "glove")]
+    sources = {row.label: row.runs[0].path for row in vectors if not row.runs[0].kept}
     file = glove.find(data_dir, SIZE) if any(row.experiment == "imdb_glove" for row in groups) else None
     sources |= {file.name: file} if file else {}
-    made, notes = [], []
+    left_out = [f"No picture of the relations of {row.label}: its vectors are not kept" for row in vectors]
+    made, notes = [], [said for said, row in zip(left_out, vectors, strict=True) if row.runs[0].kept]
     for name, path in sources.items():
         try:
             made.append(plots.relations(name, analogies.read(path, WORDS)))

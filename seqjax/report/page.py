@@ -76,7 +76,7 @@ def _table(table: Sequence[Row]) -> str:
     lines = []
     for row in table:
         for k, texts in enumerate(tables.cells(row)):
-            kinds = ["name", "", *["number"] * 5]
+            kinds = ["name", "", *["number"] * (len(tables.HEADER) - 2)]
             body = "".join(f'<td class="{kind}">{_text(t)}</td>' for kind, t in zip(kinds, texts, strict=True))
             lines.append(f'<tr class="{"" if k else "first"}">{body}</tr>')
     head = "".join(f"<th>{_text(title)}</th>" for title in tables.HEADER)

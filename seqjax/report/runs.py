@@ -4,7 +4,6 @@ import ast
 import dataclasses
 import json
 import os
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,34 +13,11 @@ from absl import logging
 from seqjax import experiment as experiments
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS
+from seqjax.report import kept
 from seqjax.report.claims import FREE_KNOBS
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A run's folder, as far as it has come."""
-
-    path: Path
-    config: Mapping[str, Any]
-    results: Mapping[str, Any] | None
-    """None: unfinished."""
-    rows: Sequence[Mapping[str, Any]]
-    """Of metrics.jsonl, one per epoch."""
-
-    @property
-    def seed(self) -> int:
-        """Of everything random in it."""
-        return self.config["options"].get("seed", 0)
-
-    def seconds(self, *, until_best: bool = False) -> float | None:
-        """Of a finished run, for all epochs or for those up to the best one. None where nothing was trained.
-
-        Each counts as the median one, which a pause or compiling does not change.
-        """
-        if not self.results or not self.rows:
-            return None
-        epochs = self.results["best_epoch"] if until_best else len(self.rows)
-        return epochs * statistics.median(row["seconds"] for row in self.rows)
+from seqjax.report.run import Run
+from seqjax.training import identity
+from seqjax.training.workdir import with_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +47,11 @@ class Group:
         return self.runs[0].results or {}
 
     @property
+    def kept(self) -> bool:
+        """Some of its runs are of a row that is kept already."""
+        return any(run.kept for run in self.runs)
+
+    @property
     def plain(self) -> bool:
         """No knob is changed but `FREE_KNOBS`: the row as the lecture has it, however long it was trained."""
         return not set(self.changed) - set(FREE_KNOBS)
@@ -93,7 +74,7 @@ class Found:
 
 
 def find(folder: Path) -> Found:
-    """Every run below a folder, every Keras result and every row of a benchmark.
+    """Every run below a folder, every row that is kept, every Keras result and every row of a benchmark.
 
     A folder without metrics.jsonl, such as that above the seeds of `--seeds`, is no run.
 
@@ -112,6 +93,8 @@ def find(folder: Path) -> Found:
                 found = _json(Path(path) / name)
                 if isinstance(found, list):
                     speeds += [{**row, "file": str(Path(path) / name)} for row in found if isinstance(row, dict)]
+                elif isinstance(found, dict) and found.get("kind") == kept.KIND:
+                    runs += _kept(found, Path(path) / name)
                 elif isinstance(found, dict) and found.get("kind") == "keras":
                     keras.append(found | {"options": completed(found["experiment"], found["options"])})
     if not runs and not keras:
@@ -123,19 +106,40 @@ def _run(path: Path) -> Iterator[Run]:
     config, results = _read(path / "config.json"), _read(path / "results.json")
     if not config or "experiment" not in config:
         return
-    lines = (path / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     try:
+        lines = (path / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
         rows = [json.loads(line) for line in lines if line.endswith("\n")]
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         logging.warning("%s is damaged (%s): the run is left out", path / "metrics.jsonl", error)
         return
-    yield Run(path, config, results if results and "test" in results else None, rows)
+    if results is not None and not _is_whole(results):
+        logging.warning("%s is damaged: the run counts as unfinished", path / "results.json")
+        results = None
+    finished = results is not None and identity.is_finished(results, config)
+    yield Run(path, config, with_numbers(results, "validation", "test") if results and finished else None, rows)
+
+
+def _kept(found: Mapping[str, Any], path: Path) -> list[Run]:
+    try:
+        return list(kept.unpacked(found, path))
+    except UserError as error:
+        logging.warning("%s: the row is left out", error)
+        return []
+
+
+def _is_whole(results: Mapping[str, Any]) -> bool:
+    """Whether there are scores of both parts, of a metric besides the loss."""
+    return all(isinstance(results.get(part), dict) and set(results[part]) - {"loss"} for part in ("validation", "test"))
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     """A JSON object; None for anything else."""
     found = _json(path)
-    return found if isinstance(found, dict) else None
+    if isinstance(found, dict):
+        return found
+    if found is not None:
+        logging.warning("%s holds no object", path)
+    return None
 
 
 def _json(path: Path) -> Any:
@@ -144,7 +148,7 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         logging.warning("%s cannot be read: %s", path, error)
         return None
 
@@ -173,7 +177,7 @@ def completed(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _group(runs: Sequence[Run]) -> Group:
     config = runs[0].config
-    defaults = defaults_of(_file(runs[0]))
+    defaults = config["defaults"] if runs[0].kept else defaults_of(file_of(runs[0]))
     options = completed(config["experiment"], config["options"])
     changed = {knob: value for knob, value in options.items() if knob in defaults and defaults[knob] != value}
     words = [config["experiment"], *(f"{knob}={value}" for knob, value in changed.items())]
@@ -181,7 +185,7 @@ def _group(runs: Sequence[Run]) -> Group:
     return Group(config["experiment"], " ".join(words), config["data"], changed, defaults, options, runs)
 
 
-def _file(run: Run) -> Path:
+def file_of(run: Run) -> Path:
     """The run's own copy of its experiment; where that was not kept, the experiment as it is now, if it still is."""
     copy, name = run.path / "experiment.py", run.config["experiment"]
     return copy if copy.exists() or name not in experiments.names() else experiments.find(name)
@@ -198,7 +202,7 @@ def defaults_of(file: Path) -> dict[str, Any]:
     """The knobs of an experiment file and their defaults, read from its source unrun; none if it cannot be read."""
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError):
+    except (OSError, SyntaxError, ValueError, RecursionError):
         return {}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "experiment":

@@ -1,14 +1,17 @@
 """The table "lecture | ours | Keras here | parameters | time", as data and as Markdown."""
 
 import dataclasses
-import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqjax.report.runs import Group, Run
+from seqjax.files import to_json
+from seqjax.report.run import Run
+from seqjax.report.runs import Group
 from seqjax.report.verdicts import Verdict
 from seqjax.runs import statistics
+from seqjax.runs.lines import skill
 
 PARTS = ("test", "validation")
 Row = dict[str, Any]
@@ -47,6 +50,8 @@ def _row(group: Group, keras: Mapping[str, Any] | None) -> Row:
         # Said of the row as it stands: with other knobs it is another model, or other data.
         "lecture": first.get("lecture", {}) if group.plain else {},
         "optimum": first.get("optimum", {}),
+        "baselines": first.get("baselines", {}),
+        "skill": skill({part: {group.metric: _mean(ours[part])} for part in PARTS}, first.get("baselines", {})),
         "seeds": [run.seed for run in group.runs],
         "ours": {part: {**vars(statistics.mean(values)), "values": values} for part, values in ours.items()},
         "best_epochs": [result["best_epoch"] for result in results],
@@ -54,8 +59,12 @@ def _row(group: Group, keras: Mapping[str, Any] | None) -> Row:
         "parameters": first["parameters"],
         "seconds": statistics.mean([result["seconds"] or 0 for result in results]).mean,
         "devices": sorted({run.config.get("device", "unknown") for run in group.runs}),
-        "paths": [str(run.path) for run in group.runs],
+        "paths": list(dict.fromkeys(str(run.path) for run in group.runs)),
     }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return statistics.mean(values).mean
 
 
 def _keras_of(group: Group, keras: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -96,7 +105,16 @@ def unfinished(runs: Sequence[Run]) -> list[Row]:
     ]
 
 
-HEADER = ("experiment", "part", "lecture", "ours (mean ± 95 %, N)", "Keras here", "parameters", "time")
+HEADER = (
+    "experiment",
+    "part",
+    "lecture",
+    "ours (mean ± 95 %, N)",
+    "without a model (ours as a share)",
+    "Keras here",
+    "parameters",
+    "time",
+)
 
 
 def cells(row: Row) -> list[list[str]]:
@@ -112,6 +130,7 @@ def cells(row: Row) -> list[list[str]]:
             f"{part} {metric}",
             "-" if lecture is None else number(lecture, metric),
             score(row["ours"][part], metric),
+            beside(row, part),
             keras or "-",
             f"{row['parameters']:,}" if first else "",
             duration(row["seconds"]) if first else "",
@@ -119,15 +138,33 @@ def cells(row: Row) -> list[list[str]]:
     return lines
 
 
-def number(value: float, metric: str, digits: int = 2) -> str:
-    """`87.2 %` for an accuracy; `2.62` otherwise."""
+def beside(row: Row, part: str) -> str:
+    """`naive 2.620, seasonal naive 2.702 (0.95)`: what needs no model, and ours as a share of the better."""
+    scores = {name: own[part][row["metric"]] for name, own in row["baselines"].items()}
+    said = ", ".join(f"{name.replace('_', ' ')} {number(value, row['metric'], 3)}" for name, value in scores.items())
+    share = row["skill"].get(part)
+    return said + (f" ({share:.3f})" if share is not None else "") or "-"
+
+
+def number(value: float, metric: str, digits: int = 2, beside: float | None = None) -> str:
+    """`87.2 %` for an accuracy; `2.62` otherwise, of a small one as many digits as it takes to see two.
+
+    Args:
+      value: the number.
+      metric: what it is of.
+      digits: behind the point.
+      beside: the number whose size decides; by default the value itself.
+    """
+    size = abs(value if beside is None else beside)
+    if metric != "accuracy" and 0 < size < 10.0 ** (1 - digits):
+        digits = max(digits, 1 - math.floor(math.log10(size)) + (digits > 2))
     return f"{100 * value:.{max(digits - 1, 1)}f} %" if metric == "accuracy" else f"{value:.{digits}f}"
 
 
 def score(found: Mapping[str, Any], metric: str) -> str:
     """`2.615 ± 0.129 (5)`."""
     mean = number(found["mean"], metric, 3)
-    half = "" if found["half"] is None else f" ± {number(found['half'], metric, 3)}"
+    half = "" if found["half"] is None else f" ± {number(found['half'], metric, 3, found['mean'])}"
     return f"{mean.removesuffix(' %') if half and metric == 'accuracy' else mean}{half} ({found['count']})"
 
 
@@ -201,7 +238,7 @@ def as_json(found: Findings) -> str:
     ]
     compared = [{"title": title, "table": texts} for title, texts in found.comparisons]
     everything = {"rows": found.rows, "claims": judged, "comparisons": compared}
-    return json.dumps(everything | {"unfinished": found.waiting, "notes": found.notes}, indent=1) + "\n"
+    return to_json(everything | {"unfinished": found.waiting, "notes": found.notes}, indent=1) + "\n"
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from seqjax.report.claims import CLAIMS, FREE_KNOBS, HIGHER_IS_BETTER, Claim
-from seqjax.report.runs import Group, Run
+from seqjax.report.run import Run
+from seqjax.report.runs import Group
 from seqjax.runs import statistics
 
 HELD, NOT_HELD, UNDECIDED, NOT_RUN = "held", "did not hold", "undecided", "not run"

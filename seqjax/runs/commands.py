@@ -1,7 +1,6 @@
 """What the command line does, for programs too: train, evaluate, predict. Imports JAX and TensorFlow when called."""
 
 import os
-import platform
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,10 +9,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from absl import logging
 
-import seqjax
 from seqjax import experiment as experiments
 from seqjax.errors import UserError
-from seqjax.experiment import Experiment
+from seqjax.experiment import FILE_KNOBS, Experiment
+from seqjax.runs.lines import skill
+from seqjax.runs.machine import device, versions
+from seqjax.runs.same_steps import same_steps
+from seqjax.training import identity
 from seqjax.training.workdir import Workdir
 
 if TYPE_CHECKING:
@@ -59,8 +61,8 @@ def train(
     function = experiments.load(source_file)
     config = asked(name, function, options, data, settings)
     workdir.check(config)
-    experiment = function(**config["options"])
-    dataset = experiment.source.load(data, data_dir)
+    experiment = experiments.build(function, config["options"])
+    dataset = load(experiment, workdir, data, data_dir)
     check_model(experiment, dataset)
     from seqjax.training.program import shared_by
 
@@ -80,10 +82,27 @@ def train(
         return finish(experiment, dataset, workdir, config, fit(experiment, dataset, workdir, settings))
 
 
+def load(experiment: Experiment, workdir: Workdir, data: str, data_dir: Path) -> "Dataset":
+    """The experiment's data.
+
+    Raises:
+      UserError: as `Source.load`; where a run's file is gone, the message says how to tell where it is now.
+    """
+    try:
+        return experiment.source.load(data, data_dir)
+    except UserError as error:
+        known = (workdir.config() or {}).get("options", {})
+        for knob in FILE_KNOBS:
+            if data == "real" and known.get(knob) and f"{known[knob]}" in str(error):
+                raise UserError(f"{error}; if it has moved: --set={knob}=PATH, the run stays the same") from error
+        raise
+
+
 def asked(name: str, function: Any, options: Sequence[str], data: str, settings: "Settings") -> dict[str, Any]:
     """What config.json says before the data are read; see `train` for the arguments."""
     knobs = {"options": experiments.options(function, options), "defaults": experiments.options(function, [])}
-    return {"experiment": name, **knobs, "data": data, "settings": {"steps_per_dispatch": settings.steps_per_dispatch}}
+    dispatch = {"steps_per_dispatch": settings.steps_per_dispatch}
+    return {"experiment": name, **knobs, "given": sorted(names(options)), "data": data, "settings": dispatch}
 
 
 def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mapping[str, str]) -> dict[str, Any]:
@@ -100,8 +119,24 @@ def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mappi
 
 
 def claim(workdir: Workdir, config: Mapping[str, Any], dataset: "Dataset", source_file: Path) -> None:
-    """`Workdir.claim` with the data's own files and a copy of the experiment's."""
-    workdir.claim(config, {**dataset.assets, "experiment.py": source_file.read_text(encoding="utf-8")})
+    """`Workdir.claim` with the data's own files and a copy of the experiment's.
+
+    Raises:
+      UserError: it cannot be claimed; or more epochs are asked for, and would have been another run from the start.
+    """
+    before = (workdir.config() or {}).get("options", {})
+    if identity.grows(before, config):
+        function = experiments.load(source_file)
+        longer, shorter = (
+            experiments.build(function, {**config["options"], "epochs": epochs})
+            for epochs in (config["options"]["epochs"], before["epochs"])
+        )
+        if not same_steps(shorter, longer, dataset):
+            raise UserError(
+                f"workdir {workdir.path} holds a run with epochs={before['epochs']}, which it depends on: "
+                f"epochs={config['options']['epochs']} is another run; choose another --workdir"
+            )
+    workdir.claim(config, {**dataset.assets, "experiment.py": experiments.source(source_file)})
 
 
 def finish(
@@ -111,18 +146,29 @@ def finish(
     from seqjax.runs import curves
 
     curves.draw(workdir.rows(), scores["best_epoch"], next(iter(experiment.metrics)), workdir.path / "curves.png")
-    known = {"lecture": experiment.lecture, "data": config["data"], "optimum": dataset.optimum}
-    results = {"experiment": config["experiment"], "options": config["options"], **scores, **known}
+    results = {"experiment": config["experiment"], "options": config["options"], **scores}
+    results |= known(experiment, dataset, config, scores)
     workdir.write_results(results)
     return results
+
+
+def known(
+    experiment: Experiment, dataset: "Dataset", config: Mapping[str, Any], scores: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a result is to be seen beside: the lecture's, the best possible, and what needs no model."""
+    beside: dict[str, Any] = {"lecture": experiment.lecture, "data": config["data"], "optimum": dataset.optimum}
+    if dataset.baselines:
+        beside |= {"baselines": dataset.baselines, "skill": skill(scores, dataset.baselines)}
+    return beside
 
 
 def own_copy(workdir: Workdir, source_file: Path) -> Path:
     """The experiment file to run: the run's own copy once it has begun, so that it ends as what it began as."""
     copy = workdir.path / "experiment.py"
-    if not copy.exists():
+    if not os.path.lexists(copy) and not (workdir.path / "checkpoints").exists():  # not yet written
         return source_file
-    if copy.read_bytes() != source_file.read_bytes():
+    mine, current = (experiments.source(file).replace("\r\n", "\n") for file in (copy, source_file))
+    if mine != current:
         logging.warning("%s has changed since this run began; going on with %s", source_file, copy)
     return copy
 
@@ -136,7 +182,7 @@ def check(name: str, settings: Sequence[Sequence[str]], data: str, data_dir: Pat
     function = experiments.load(experiments.find(name))
     source, dataset = None, None
     for options in settings:
-        experiment = function(**experiments.options(function, options))
+        experiment = experiments.build(function, experiments.options(function, options))
         if dataset is None or experiment.source != source:
             source, dataset = experiment.source, experiment.source.load(data, data_dir)
         check_model(experiment, dataset)
@@ -150,7 +196,7 @@ def check_model(experiment: Experiment, dataset: "Dataset") -> None:
     """
     import jax
 
-    from seqjax.training.program import create_state
+    from seqjax.training.state import create_state
 
     try:
         jax.eval_shape(lambda inputs: create_state(experiment, inputs, dataset.initial), dataset.example())
@@ -176,7 +222,8 @@ def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -
 
     Args:
       workdir: of the run.
-      options: `knob=value` each, to be checked against the run's own; none is enough.
+      options: `knob=value` each, to be checked against the run's own; none is enough. A knob that names a file says
+        where it lies now.
       data_dir: as for `train`.
 
     Returns:
@@ -185,30 +232,33 @@ def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -
     Raises:
       UserError: no run or no checkpoint there, other options or other data.
     """
-    config = workdir.config() or {}
+    config = workdir.run()
     function = experiments.load(workdir.path / "experiment.py")
-    if options:
-        workdir.check({"options": experiments.options(function, options)})
-    experiment = function(**config["options"])
-    dataset = experiment.source.load(config["data"], data_dir)
+    given = {knob: value for knob, value in experiments.options(function, options).items() if knob in names(options)}
+    workdir.check({"options": {**config["options"], **given}})
+    files = {knob: value for knob, value in given.items() if knob in FILE_KNOBS}
+    experiment = experiments.build(function, config["options"] | files)
+    dataset = load(experiment, workdir, config["data"], data_dir)
     workdir.check({"fingerprint": dataset.fingerprint, "description": dataset.description})
     from seqjax.data.pipeline import steps_per_epoch
-    from seqjax.training.fit import restore_best
-    from seqjax.training.program import Program, Settings, count_parameters, create_state
+    from seqjax.training.best import restore_best
+    from seqjax.training.program import Program, Settings
+    from seqjax.training.state import count_parameters, create_state
 
+    steps = config.get("settings", {}).get("steps_per_dispatch")
+    if not isinstance(steps, int | None):
+        raise UserError(f"{workdir.path / 'config.json'} is damaged (steps_per_dispatch={steps!r})")
     state = create_state(experiment, dataset.example())
     step, params = restore_best(workdir, state.params)
-    program = Program(experiment, dataset, Settings(**config["settings"]))
+    program = Program(experiment, dataset, Settings(steps))
+    scores = {part: program.evaluate(params, part) for part in ("validation", "test")}
     return {
         "experiment": config["experiment"],
         "options": config["options"],
         "parameters": count_parameters(params),
         "best_epoch": step // steps_per_epoch(len(dataset.parts["train"]), experiment.batch_size),
-        "validation": program.evaluate(params, "validation"),
-        "test": program.evaluate(params, "test"),
-        "lecture": experiment.lecture,
-        "data": config["data"],
-        "optimum": dataset.optimum,
+        **scores,
+        **known(experiment, dataset, config, scores),
     }
 
 
@@ -218,10 +268,10 @@ def predict(workdir: Workdir, text: TextIO, name: str) -> Iterator[str]:
     Raises:
       UserError: no run or no checkpoint there, or malformed examples.
     """
-    config = workdir.config() or {}
-    experiment = experiments.load(workdir.path / "experiment.py")(**config["options"])
+    config = workdir.run()
+    experiment = experiments.build(experiments.load(workdir.path / "experiment.py"), config["options"])
     requests = experiment.source.requests(workdir.path, text, name)
-    from seqjax.training.fit import predictions
+    from seqjax.training.best import predictions
 
     if requests.header:
         yield requests.header
@@ -229,45 +279,6 @@ def predict(workdir: Workdir, text: TextIO, name: str) -> Iterator[str]:
         yield requests.line(position, output)
 
 
-def result_line(results: Mapping[str, Any]) -> str:
-    """`jena_lstm: test mae 2.53 (lecture 2.53), validation mae 2.37, best epoch 7, 2,001 parameters`."""
-    metric = next(name for name in results["test"] if name != "loss")
-    lecture = results["lecture"].get("test", {}).get(metric)
-    said = f" (lecture {lecture:g})" if lecture is not None else ""
-    if results["data"] == "sample":
-        said = f" (generated sample, not the lecture's data: {_known(metric, results['optimum'])})"
-    return (
-        f"{results['experiment']}: test {metric} {results['test'][metric]:.4f}{said}, "
-        f"validation {metric} {results['validation'][metric]:.4f}, best epoch {results['best_epoch']}, "
-        f"{results['parameters']:,} parameters"
-    )
-
-
-def _known(metric: str, optimum: Mapping[str, float]) -> str:
-    """`best possible 0.96, bag of words at most 0.73` from {"accuracy": .96, "bag_of_words_accuracy": .73}."""
-    if metric not in optimum:
-        return "best possible score unknown for these knobs"
-    limits = [
-        f"{name.removesuffix(f'_{metric}').replace('_', ' ')} at most {value:.4g}"
-        for name, value in optimum.items()
-        if name != metric
-    ]
-    return ", ".join([f"best possible {optimum[metric]:.4g}", *limits])
-
-
-def device() -> str:
-    """`2 cpu cores` or `1 x NVIDIA H100 80GB HBM3`."""
-    import jax
-
-    devices = jax.devices()
-    if devices[0].platform == "cpu":  # several of them are the cores of one machine
-        return f"cpu, {os.cpu_count()} cores"
-    return f"{len(devices)} x {devices[0].device_kind}"
-
-
-def versions() -> dict[str, str]:
-    """Of Python and of every package that can change a result."""
-    from importlib.metadata import version
-
-    packages = ["jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy"]
-    return {"python": platform.python_version(), "seqjax": seqjax.__version__} | {p: version(p) for p in packages}
+def names(options: Sequence[str]) -> set[str]:
+    """The knobs that are given, in options `knob=value` each."""
+    return {option.partition("=")[0] for option in options}

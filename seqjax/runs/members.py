@@ -8,9 +8,8 @@ either:
 processes   one `python -m seqjax.main` with --devices=1 for each member, bit for bit what that command gives alone; as
             many at once as there are cores. The fastest on a CPU: processes share nothing, and vmap over the seeds is
             slower there than one after the other (PERFORMANCE.md).
-vmap        all in one program in this process (`seqjax.runs.together`, which states how near to its own single run each
-            comes); values of a knob that decides a shape one after the other. For accelerators, whose memory belongs to
-            one process and which one small model is expected to leave idle (not measured here).
+vmap        all in one program (`seqjax.runs.together`); values of a knob that decides a shape one after the other. For
+            accelerators: their memory belongs to one process; one small model should leave them idle (not measured).
 """
 
 import dataclasses
@@ -28,10 +27,10 @@ from seqjax import experiment as experiments
 from seqjax import runtime
 from seqjax.errors import RunStoppedError, UserError, check_least
 from seqjax.runs import commands
+from seqjax.runs.summary import Results, summary
+from seqjax.training import identity
 from seqjax.training.interrupt import Interrupt
 from seqjax.training.workdir import Workdir
-
-Results = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +159,9 @@ def train(
     defaults = {knob: value for knob, value in experiments.options(function, []).items() if knob in shared}
     config = {"kind": "members", "experiment": name, "data": data, "options": shared, "defaults": defaults}
     config["swept"] = members[0].knob
+    config["given"] = sorted(commands.names(options))
     workdir.check(config)
+    check_folders(workdir, members, function, options)
     with workdir.lock():
         workdir.claim(config, {})
         codes = run(members)
@@ -173,6 +174,30 @@ def train(
         results = {"experiment": name, "options": shared, "data": data, **summary(workdir.path, members)}
         workdir.write_results(results)
     return results
+
+
+def check_folders(workdir: Workdir, members: Sequence[Member], function: Any, options: Sequence[str]) -> None:
+    """Look at every member's folder, before any is trained.
+
+    Raises:
+      UserError: one holds another run; or more epochs are asked for, but not for all that are there.
+    """
+    old = workdir.config() or {}
+    asked = {member.folder: experiments.options(function, [*options, *member.settings]) for member in members}
+    config = {"defaults": experiments.options(function, []), "given": sorted(commands.names(options))}
+    for folder, knobs in asked.items():
+        if (workdir.path / folder / "config.json").exists():
+            Workdir(workdir.path / folder).check(config | {"options": knobs})
+    first = asked[members[0].folder]
+    if identity.grows(old.get("options", {}), config | {"options": first}):
+        found = [file.parent for kind in ("seed_*", "*=*/seed_*") for file in workdir.path.glob(f"{kind}/config.json")]
+        left = sorted(str(folder.relative_to(workdir.path)) for folder in found)
+        left = [folder for folder in left if folder not in asked]
+        if left:
+            raise UserError(
+                f"workdir {workdir.path} holds a run with epochs={old['options']['epochs']}, not {first['epochs']}, in "
+                f"{left[0]}, which is not asked for: train all its runs on, or choose another --workdir"
+            )
 
 
 def stopped(number: int) -> RunStoppedError:
@@ -244,58 +269,3 @@ def _run_all(commands: Sequence[tuple[str, list[str]]], processes: int) -> dict[
     if interrupt.signal is not None:
         raise stopped(interrupt.signal)
     return {name: code.result() for name, code in codes.items()}
-
-
-def summary(path: Path, members: Sequence[Member]) -> Results:
-    """Every member's scores, and for each value of the swept knob their mean, deviation and 95 % interval."""
-    runs = [{"seed": m.seed, "value": m.value, **_scores(path / m.folder)} for m in members]
-    values = list(dict.fromkeys(member.value for member in members))
-    groups = [_summarise([run for run in runs if run["value"] == value]) for value in values]
-    if values == [None]:
-        return groups[0]
-    return {"knob": members[0].knob, "values": [{"value": v, **g} for v, g in zip(values, groups, strict=True)]}
-
-
-def _scores(path: Path) -> Results:
-    results = Workdir(path).results()
-    if results is None:
-        raise UserError(f"{path} has no results.json")
-    return {key: results[key] for key in ("validation", "test", "best_epoch", "parameters", "seconds", "lecture")}
-
-
-def _summarise(runs: Sequence[Mapping[str, Any]]) -> Results:
-    from seqjax.runs import statistics
-
-    def describe(part: str, metric: str) -> Results:
-        found = [run[part][metric] for run in runs]
-        mean = statistics.mean(found)
-        deviation = statistics.deviation(found)
-        return {"mean": mean.mean, "std": deviation, "half_interval_95": mean.half, "count": mean.count}
-
-    parts = {part: {metric: describe(part, metric) for metric in runs[0][part]} for part in ("validation", "test")}
-    kept = ("seed", "validation", "test", "best_epoch", "seconds")
-    known = {key: runs[0][key] for key in ("parameters", "lecture")}
-    return {**known, **parts, "seeds": [{key: run[key] for key in kept} for run in runs]}
-
-
-def result_lines(results: Mapping[str, Any]) -> list[str]:
-    """`jena_lstm: test mae 2.615 +- 0.129 (95 %, 5 seeds; lecture 2.53), validation mae 2.409 +- 0.061`, by value."""
-    if "values" not in results:
-        return [f"{results['experiment']}: {_line(results, results['data'])}"]
-    knob = results["knob"]
-    name, data = results["experiment"], results["data"]
-    return [f"{name} {knob}={group['value']}: {_line(group, data)}" for group in results["values"]]
-
-
-def _line(group: Mapping[str, Any], data: str) -> str:
-    metric = next(name for name in group["test"] if name != "loss")
-    lecture = group["lecture"].get("test", {}).get(metric)
-    said = "; generated sample" if data == "sample" else "" if lecture is None else f"; lecture {lecture:g}"
-    score = lambda part: _plus_minus(group[part][metric])
-    seeds = group["test"][metric]["count"]
-    return f"test {metric} {score('test')} (95 %, {seeds} seeds{said}), validation {metric} {score('validation')}"
-
-
-def _plus_minus(found: Mapping[str, Any]) -> str:
-    half = found["half_interval_95"]
-    return f"{found['mean']:.4f}" + ("" if half is None else f" +- {half:.4f}")

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from seqjax.data.dataset import Dataset
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
-from seqjax.training.program import create_state, make_evaluate_step, make_train_step, no_sums
+from seqjax.training.state import create_state, make_evaluate_step, make_train_step, no_sums
 
 
 class Swept:

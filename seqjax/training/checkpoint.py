@@ -5,6 +5,9 @@ or none. Each carries a checksum of its own contents: one that is truncated, or 
 over with a warning in favour of the one before.
 """
 
+import contextlib
+import logging as standard_logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,17 @@ import orbax.checkpoint as ocp
 from absl import logging
 
 from seqjax.errors import UserError
+from seqjax.files import unwritten
 
 KEEP = 2  # the newest, and the one before for when the newest turns out to be damaged
+
+
+def _is_not_orbax(record: standard_logging.LogRecord) -> bool:
+    return "/orbax/" not in record.pathname.replace("\\", "/")
+
+
+# A write that fails is logged there by each of its threads, a hundred lines each, and then raised here: once is enough.
+logging.get_absl_logger().addFilter(_is_not_orbax)
 
 
 def _words(leaf: jax.Array) -> jax.Array:
@@ -48,11 +60,21 @@ def _on_one_device(leaf: jax.Array) -> jax.Array:
 class Checkpoints:
     """A folder of checkpoints by step, of which the newest two are kept."""
 
-    def __init__(self, folder: Path):
-        """Opens `folder`, creating it if need be; clears what an earlier, killed process left half written."""
+    def __init__(self, folder: Path, *, read_only: bool = False):
+        """Opens `folder`, creating it if need be; clears what an earlier, killed process left half written.
+
+        Args:
+          folder: of the checkpoints.
+          read_only: create and clear nothing: another process may be writing there.
+        """
         self.folder = folder.resolve()
-        options = ocp.CheckpointManagerOptions(max_to_keep=KEEP, cleanup_tmp_directories=True)
-        self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=("state",))
+        self._failed = False
+        keep = None if read_only else KEEP
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, cleanup_tmp_directories=not read_only, read_only=read_only, create=not read_only
+        )
+        with self._writing():
+            self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=("state",))
 
     def steps(self) -> list[int]:
         """Steps of the complete checkpoints, newest first."""
@@ -62,19 +84,32 @@ class Checkpoints:
         """Begin to write `tree` as the checkpoint of `step`, replacing one of the same step or of a later one.
 
         Later ones exist only after falling back from a damaged checkpoint: the run is about to write them anew.
+
+        Raises:
+          UserError: this one, or one begun before, cannot be written.
         """
-        for later in self.steps():
-            if later >= step:
-                self.wait()
-                self._manager.delete(later)
         sealed = _sealed(tree)
         if jax.process_count() == 1:  # what lies on one device can be read on any machine
             sealed = jax.tree.map(_on_one_device, sealed)
-        self._manager.save(step, args=ocp.args.Composite(state=ocp.args.StandardSave(sealed)), force=True)
+        with self._writing():
+            for later in self.steps():
+                if later >= step:
+                    self._manager.wait_until_finished()
+                    self._manager.delete(later)
+            self._manager.save(step, args=ocp.args.Composite(state=ocp.args.StandardSave(sealed)), force=True)
 
     def wait(self) -> None:
-        """Return when everything begun is on disk."""
-        self._manager.wait_until_finished()
+        """Return when everything begun is on disk. Raises UserError: it cannot be written."""
+        with self._writing():
+            self._manager.wait_until_finished()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # orbax and tensorstore raise whatever the disk makes them meet
+            self._failed = True
+            raise unwritten(self.folder, error) from error
 
     def restore(self, template: Any, step: int | None = None) -> tuple[int, Any] | None:
         """The newest readable checkpoint and its step, or None where there is none at all.
@@ -88,15 +123,16 @@ class Checkpoints:
         """
         steps = [candidate for candidate in self.steps() if step is None or candidate <= step]
         for candidate in steps:
-            tree = self._read(candidate, template)
+            tree = self.read(candidate, template)
             if tree is not None:
                 return candidate, tree
             logging.warning("checkpoint %s is damaged; falling back to the one before", self.folder / str(candidate))
         if steps:
-            raise UserError(f"every checkpoint in {self.folder} is damaged; delete the run's folder to start again")
+            raise UserError(f"every checkpoint in {self.folder} is damaged; choose another --workdir to start anew")
         return None
 
-    def _read(self, step: int, template: Any) -> Any | None:
+    def read(self, step: int, template: Any) -> Any | None:
+        """The checkpoint of a step; None where it is damaged. template: as for `restore`."""
         sealed = {"tree": template, "checksum": jnp.uint32(0)}
         abstract = jax.tree.map(ocp.tree.to_shape_dtype_struct, sealed)
         try:
@@ -109,5 +145,11 @@ class Checkpoints:
         return restored["tree"] if intact else None
 
     def close(self) -> None:
-        """Finish writing and release the folder."""
-        self._manager.close()
+        """Finish writing and release the folder. Raises UserError: it cannot be written, and nobody was told yet."""
+        told = self._failed
+        try:
+            with self._writing():
+                self._manager.close()
+        except UserError:
+            if not told:
+                raise

@@ -9,22 +9,24 @@ Legend: S steps in an epoch.
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqjax.data.dataset import Arrays, Dataset, Requests
-from seqjax.data.pipeline import Batches, batches, steps_per_epoch
+from seqjax.data.dataset import Dataset
+from seqjax.data.pipeline import Batches, steps_per_epoch
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
+from seqjax.training.best import best_epoch
 from seqjax.training.checkpoint import Checkpoints
 from seqjax.training.interrupt import Interrupt
-from seqjax.training.program import Program, Settings, TrainState, count_parameters, create_state, float_means, no_sums
+from seqjax.training.program import Program, Settings
 from seqjax.training.progress import Progress, scores
-from seqjax.training.workdir import Row, Workdir
+from seqjax.training.state import TrainState, count_parameters, create_state, float_means, no_sums
+from seqjax.training.workdir import Row, Workdir, check_rows
 
 Report = tuple[int, dict[str, jax.Array]]  # step, what the device says of it
 Place = tuple[int, int]  # epochs finished, steps done
@@ -66,52 +68,6 @@ def fit(experiment: Experiment, dataset: Dataset, workdir: Workdir, settings: Se
             training.close()
 
 
-def restore_best(workdir: Workdir, params: Any, step: int | None = None) -> tuple[int, Any]:
-    """The best checkpoint's step and parameters.
-
-    Args:
-      workdir: of a run that has finished at least one epoch.
-      params: a tree of the same structure, shapes and types.
-      step: of the best epoch, where it is known.
-
-    Raises:
-      UserError: there is none yet, or it is damaged.
-    """
-    folder = workdir.path / "checkpoints" / "best"
-    if not folder.is_dir():
-        raise UserError(f"workdir {workdir.path} has no best checkpoint yet; train it first (--mode=train)")
-    checkpoints = Checkpoints(folder)
-    try:
-        restored = checkpoints.restore(params, step)
-    finally:
-        checkpoints.close()
-    if restored is None:
-        raise UserError(f"workdir {workdir.path} has no best checkpoint yet; train it first (--mode=train)")
-    return restored
-
-
-def predictions(experiment: Experiment, requests: Requests, workdir: Workdir) -> Iterator[np.ndarray]:
-    """The best checkpoint's output for every example, in order.
-
-    Raises:
-      UserError: there is no best checkpoint.
-    """
-    if not len(requests.ids):
-        return
-    example = requests.gather(requests.arrays, requests.ids[:1])
-    _, params = restore_best(workdir, create_state(experiment, example).params)
-    arrays = jax.device_put(dict(requests.arrays))
-
-    @jax.jit
-    def apply(params: Any, arrays: Arrays, ids: jax.Array) -> jax.Array:
-        return experiment.model.apply({"params": params}, requests.gather(arrays, ids))
-
-    size = min(experiment.batch_size, len(requests.ids))
-    for batch in batches(requests.ids, batch_size=size, start=0, stop=steps_per_epoch(len(requests.ids), size)):
-        outputs = jax.device_get(apply(params, arrays, batch.ids[0]))
-        yield from outputs[batch.weights[0] > 0]
-
-
 @jax.jit
 def _is_finite(state: TrainState) -> jax.Array:
     finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.params)]
@@ -147,7 +103,7 @@ class Training:
         self.best = Checkpoints(workdir.path / "checkpoints" / "best")
         initial = program.place(create_state(experiment, dataset.example(), dataset.initial))
         step, self.state = self.latest.restore(initial) or (None, initial)
-        self.rows = workdir.keep_rows(int(self.state.epoch))
+        self.rows = check_rows(workdir, workdir.keep_rows(int(self.state.epoch)))
         self.saved_at = time.monotonic()
         if step is None:
             self._save(0)
@@ -178,10 +134,12 @@ class Training:
         return (yield from self._results())
 
     def close(self) -> None:
-        """Finish writing checkpoints."""
+        """Finish writing checkpoints. Raises UserError: one cannot be written."""
         self.progress.close()
-        self.latest.close()
-        self.best.close()
+        try:
+            self.latest.close()
+        finally:
+            self.best.close()
 
     def _train_epoch(self, epoch: int) -> Generator[Request, Any, float]:
         """The rest of an epoch; returns examples per second. The host never waits for the steps just dispatched."""
@@ -244,7 +202,7 @@ class Training:
         row |= {"seconds": round(time.monotonic() - started, 3), "examples_per_second": round(rate, 1)}
         self.workdir.append_row(row)
         self.rows.append(row)
-        if self._best_epoch() == epoch + 1:
+        if best_epoch(self.rows) == epoch + 1:
             self.best.save(step, self.state.params)
             self.best.wait()
         sums = self.program.place(no_sums(self.experiment))
@@ -258,26 +216,33 @@ class Training:
 
     def _results(self) -> Work:
         """Restore the best epoch's parameters and test them. Without epochs these are the initial ones."""
-        best_epoch = self._best_epoch()
-        if best_epoch == 0:
+        best = best_epoch(self.rows)
+        if best == 0:
             self.best.save(0, self.state.params)
         self.best.wait()
-        step, params = restore_best(self.workdir, self.state.params, best_epoch * self.epoch_steps)
-        best_epoch = step // self.epoch_steps  # an earlier one, if the best was damaged and a warning given
+        restored = self.best.restore(self.state.params, best * self.epoch_steps)
+        if restored is None:
+            raise UserError(
+                f"no checkpoint in {self.best.folder} is left of epoch {best} or before: choose another --workdir"
+            )
+        step, params = restored
+        tested = step // self.epoch_steps
+        instead = {} if tested == best else {"instead_of_epoch": best}
+        if instead:
+            self.progress.line(
+                f"the checkpoint of the best epoch, {best}, is damaged: tested is that of epoch {tested}"
+            )
         place = (self.experiment.epochs, int(self.state.step))
         rates = [row["examples_per_second"] for row in self.rows]
         return {
             "parameters": count_parameters(params),
-            "best_epoch": best_epoch,
+            "best_epoch": tested,
+            **instead,
             "validation": (yield Evaluate(place, params, "validation")),
             "test": (yield Evaluate(place, params, "test")),
             "seconds": round(sum(row["seconds"] for row in self.rows), 3),
             "examples_per_second": float(np.median(rates)) if rates else None,
         }
-
-    def _best_epoch(self) -> int:
-        """The epoch with the lowest validation loss, the first of equals; 0 before the first."""
-        return min(self.rows, key=lambda row: row["validation"]["loss"], default={"epoch": 0})["epoch"]
 
     def _examples_in(self, step: int) -> int:
         """Examples seen in the first `step` steps: the last batch of an epoch may be short."""

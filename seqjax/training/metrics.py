@@ -4,6 +4,8 @@ The training loop weighs, sums and divides, so that a metric is never a mean of 
 the batch size or the number of devices.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -16,6 +18,16 @@ def squared_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
 def absolute_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
     """|output - target|, in the units of the target; its mean is the MAE."""
     return jnp.abs(outputs - targets)
+
+
+def standardised_absolute_error(outputs: jax.Array, targets: Any) -> jax.Array:
+    """|output - target| in standard deviations: `targets` is (standardised target [B], its deviation [B])."""
+    return jnp.abs(outputs - targets[0])
+
+
+def unit_absolute_error(outputs: jax.Array, targets: Any) -> jax.Array:
+    """`standardised_absolute_error` brought back to the target's own unit."""
+    return jnp.abs(outputs - targets[0]) * targets[1]
 
 
 def binary_cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:

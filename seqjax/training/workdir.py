@@ -3,7 +3,7 @@
 config.json     experiment, options and their defaults, data and their fingerprint, settings, versions, device
 experiment.py   a copy of the file that defined it
 metrics.jsonl   one row per epoch
-results.json    when finished
+results.json    when finished; of fewer epochs than config.json asks for, those of before the run went on
 curves.png      loss and metric per epoch
 checkpoints/    latest/STEP and best/STEP
 and the data's own files (vocabulary.txt, jena.json, ...)
@@ -11,27 +11,20 @@ and the data's own files (vocabulary.txt, jena.json, ...)
 
 import contextlib
 import json
+import math
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from seqjax.errors import UserError
-from seqjax.experiment import FILE_KNOBS
+from seqjax.files import exact, from_exact, read_json, shown, to_json, unwritten, write_atomically
+from seqjax.training import identity
 
-IDENTITY = ("experiment", "data", "swept", "options", "fingerprint")
-KINDS = {"run": "a single run", "members": "the runs of --seeds or --sweep"}
+KNOWN = {"kind": str, "experiment": str, "data": str, "options": dict, "defaults": dict, "settings": dict}
+"""Entries of config.json that are relied on, and what they are."""
 Row = dict[str, Any]
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is seen either whole or not at all, also after a power cut."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 class Workdir:
@@ -45,74 +38,94 @@ class Workdir:
         """The run's config.json, or None where there is no run.
 
         Raises:
-          UserError: the path is a file, holds something else than a run, or its config is damaged.
+          UserError: the path is no folder and cannot become one, holds something else than a run, or its config is
+            damaged.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"workdir {self.path} is not a folder")
-        file = self.path / "config.json"
-        if not file.exists():
-            strangers = [e.name for e in self.path.glob("*") if e.suffix != ".tmp" and e.name != ".lock"]
-            if strangers:
-                raise UserError(
-                    f"workdir {self.path} holds other files ({sorted(strangers)[0]}, ...) and no run; "
-                    "choose an empty or a new --workdir"
-                )
+        if not self._is_folder():
             return None
+        file = self.path / "config.json"
         try:
-            return json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(f"{file} is damaged ({error}); choose another --workdir") from error
+            if not os.path.lexists(file):
+                strangers = [e.name for e in self.path.iterdir() if e.suffix != ".tmp" and e.name != ".lock"]
+                if strangers:
+                    raise UserError(
+                        f"workdir {self.path} holds other files ({sorted(strangers)[0]}, ...) and no run; "
+                        "choose an empty or a new --workdir"
+                    )
+                return None
+            config = from_exact(read_json(file))
+        except OSError as error:
+            raise UserError(f"workdir {shown(self.path)} cannot be read: {error.strerror}") from error
+        except RecursionError:
+            raise UserError(f"{file} is damaged (nested too deep); choose another --workdir") from None
+        except UserError as error:
+            raise UserError(
+                str(error) if "--workdir" in str(error) else f"{error}; choose another --workdir"
+            ) from error
+        wrong = [name for name, kind in KNOWN.items() if name in config and not isinstance(config[name], kind)]
+        wrong += [] if config.get("kind", "run") in identity.KINDS else ["kind"]
+        if wrong:
+            raise UserError(f"{file} is damaged ({wrong[0]}={config[wrong[0]]!r:.80}); choose another --workdir")
+        return config
+
+    def _is_folder(self) -> bool:
+        """Whether there is one; False: there can be. Raises UserError: there is something else."""
+        name = shown(self.path)
+        try:
+            found = self.path.stat()
+        except FileNotFoundError as error:
+            if self.path.is_symlink():
+                raise UserError(f"workdir {name} is a link to {os.readlink(self.path)}, which is not there") from error
+            return False
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"workdir {name} cannot be used: {reason}; choose another --workdir") from error
+        if not stat.S_ISDIR(found.st_mode):
+            raise UserError(f"workdir {name} is not a folder")
+        return True
+
+    def run(self) -> dict[str, Any]:
+        """As `config`, of a run that has begun. Raises UserError: there is none, or config.json lacks an entry."""
+        config = self.config()
+        if config is None:
+            raise UserError(f"workdir {shown(self.path)} holds no run; train one first (--mode=train)")
+        for name in ("experiment", "options", "data"):
+            if name not in config:
+                raise UserError(f"{self.path / 'config.json'} is damaged (it has no {name}); choose another --workdir")
+        return config
 
     def check(self, config: Mapping[str, Any]) -> None:
-        """Does nothing if the folder is free or belongs to the same run.
-
-        Options that came after the folder's run count as if it had them at the `defaults` of `config`.
+        """Does nothing if the folder is free, or belongs to the same run or to one that is asked for more epochs of.
 
         Raises:
-          UserError: it belongs to another run; the message names the first thing that differs.
+          UserError: it belongs to another run; see `identity.check`.
         """
         old = self.config()
-        if old is None:
-            return
-        before, now = old.get("kind", "run"), config.get("kind", "run")
-        if before != now:
-            raise UserError(f"workdir {self.path} holds {KINDS[before]}, not {KINDS[now]}; choose another --workdir")
-        for name in IDENTITY:
-            if name not in config:
-                continue
-            before, now = old.get(name), config[name]
-            if name == "options" and before is not None:
-                whole = ({**config.get("defaults", {}), **knobs} for knobs in (before, now))
-                before, now = ({knob: v for knob, v in knobs.items() if knob not in FILE_KNOBS} for knobs in whole)
-            if before == now:
-                continue
-            if isinstance(before, dict) and isinstance(now, dict):
-                before, now = ({key: mine.get(key, "unknown") for key in {**before, **now}} for mine in (before, now))
-                name = next(key for key in now if before[key] != now[key])
-                before, now = before[name], now[name]
-            if name == "fingerprint":
-                name, before, now = "data", old.get("description"), config.get("description")
-            raise UserError(
-                f"workdir {self.path} holds a run with {name}={before}, not {now}; "
-                "choose another --workdir, or the same options to resume it"
-            )
+        if old is not None:
+            identity.check(old, config, str(self.path))
 
     def claim(self, config: Mapping[str, Any], assets: Mapping[str, str]) -> None:
-        """Make the folder this run's own, or do nothing if it is already.
+        """Make the folder this run's own, with as many epochs as are asked for; or do nothing if it is already.
 
         Raises:
           UserError: it belongs to another run, or cannot be written.
         """
         self.check(config)
+        old = self.config()
+        kept = {name: value for name, value in config.items() if name != "given"}
+        if old is not None:
+            more = {identity.GROWS: config.get("options", {}).get(identity.GROWS)}
+            kept = old | {"options": old.get("options", {}) | more}
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            # The config first: what a killed process has not written after it is written by the next.
+            if old is None or identity.grows(old.get("options", {}), config):
+                write_atomically(self.path / "config.json", to_json(exact(kept), indent=2) + "\n")
             for name, text in assets.items():
                 if not (self.path / name).exists():
                     write_atomically(self.path / name, text)
-            if not (self.path / "config.json").exists():
-                write_atomically(self.path / "config.json", json.dumps(config, indent=2) + "\n")
         except OSError as error:
-            raise UserError(f"workdir {self.path} cannot be written: {error.strerror}") from error
+            raise unwritten(self.path, error) from error
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -123,27 +136,50 @@ class Workdir:
         """
         import filelock
 
+        self._is_folder()
+        held = filelock.FileLock(self.path / ".lock", timeout=0)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(self.path / ".lock", timeout=0):
-                yield
+            held.acquire()
         except filelock.Timeout as error:
             raise UserError(f"another process is training in workdir {self.path}; choose another --workdir") from error
         except OSError as error:
-            # Without strerror: a TimeoutError of those who write checkpoints.
-            raise UserError(f"workdir {self.path} cannot be written: {error.strerror or error}") from error
+            reason = f"{error.strerror or error}" + (f": {shown(error.filename)}" if error.filename else "")
+            raise UserError(
+                f"workdir {shown(self.path)} cannot be written: {reason}; choose another --workdir"
+            ) from error
+        try:
+            yield
+        except BrokenPipeError:  # of our own lines, not of the folder
+            raise
+        except OSError as error:
+            raise unwritten(Path(error.filename or self.path), error) from error
+        finally:
+            held.release()
 
     def rows(self) -> list[Row]:
-        """The complete rows of metrics.jsonl, in order of epoch."""
+        """The complete rows of metrics.jsonl, in order of epoch, up to the first that is damaged.
+
+        Raises:
+          UserError: the file cannot be read.
+        """
         file = self.path / "metrics.jsonl"
-        lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.exists() else []
+        try:
+            lines = file.read_bytes().split(b"\n")[:-1]  # the last one is empty, or half written
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise UserError(f"{file} cannot be read: {error.strerror}") from error
         rows = []
         for line in lines:
             try:
-                rows.append(json.loads(line) if line.endswith("\n") else None)
-            except ValueError:
+                row = json.loads(line.decode("utf-8"))
+            except (ValueError, RecursionError):
                 break
-        return [row for row in rows if row is not None]
+            if not isinstance(row, dict) or row.get("epoch") != len(rows) + 1:
+                break
+            rows.append(with_numbers(row, "train", "validation"))
+        return rows
 
     def keep_rows(self, epochs: int) -> list[Row]:
         """Drop the rows after `epochs` (written by a process that was then killed); return those that stay.
@@ -155,23 +191,53 @@ class Workdir:
         if len(rows) < epochs:
             raise UserError(
                 f"{self.path / 'metrics.jsonl'} has {len(rows)} whole rows but the checkpoint is of epoch {epochs}; "
-                "delete the run's folder to start again"
+                "restore it from a copy, or choose another --workdir to start anew"
             )
-        write_atomically(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        write_atomically(self.path / "metrics.jsonl", "".join(to_json(row) + "\n" for row in rows))
         return rows
 
     def append_row(self, row: Row) -> None:
         """Append one epoch to metrics.jsonl, on disk when this returns."""
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(to_json(row) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
     def results(self) -> dict[str, Any] | None:
-        """results.json, or None where the run is not finished."""
+        """results.json, or None where the run is not finished: it has none, or one of fewer epochs than are asked for.
+
+        Raises:
+          UserError: it cannot be read.
+        """
         file = self.path / "results.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        if not os.path.lexists(file):
+            return None
+        try:
+            results = read_json(file)
+        except UserError as error:
+            raise UserError(f"{error}; restore it from a copy, or move it away: --mode=train makes it anew") from error
+        return (
+            with_numbers(results, "validation", "test") if identity.is_finished(results, self.config() or {}) else None
+        )
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Write results.json: the run is finished."""
-        write_atomically(self.path / "results.json", json.dumps(results, indent=2) + "\n")
+        write_atomically(self.path / "results.json", to_json(results, indent=2) + "\n")
+
+
+def with_numbers(found: Row, *parts: str) -> Row:
+    """Scores that were not finite, null in JSON, as the numbers that they are not."""
+    for part in parts:
+        if isinstance(found.get(part), dict):
+            found[part] = {name: math.nan if score is None else score for name, score in found[part].items()}
+    return found
+
+
+def check_rows(workdir: Workdir, rows: list[Row]) -> list[Row]:
+    """The rows. Raises UserError: one lacks what every epoch writes."""
+    for row in rows:
+        missing = {"step", "train", "validation", "seconds", "examples_per_second"} - row.keys()
+        loss = {} if missing or not isinstance(row["validation"], dict) else row["validation"]
+        if not isinstance(loss.get("loss"), float | int):
+            raise UserError(f"{workdir.path / 'metrics.jsonl'}, line {row['epoch']} is damaged; restore it from a copy")
+    return rows

@@ -15,7 +15,8 @@ from seqjax.layers.composite import Bidirectional
 from seqjax.layers.recurrent import LSTM
 from seqjax.models.classifiers import RecurrentClassifier
 from seqjax.training import metrics
-from seqjax.training.program import Program, Settings, create_state
+from seqjax.training.program import Program, Settings
+from seqjax.training.state import create_state
 
 LONGEST = 40
 

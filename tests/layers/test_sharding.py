@@ -182,7 +182,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import dataclasses, json, pathlib, jax, jax.numpy as jnp, numpy as np
 import conftest
-from seqjax.training.program import Program, Settings, create_state
+from seqjax.training.program import Program, Settings
+from seqjax.training.state import create_state
 dataset = conftest.toy_dataset._get_wrapped_function()()
 line = conftest.toy_experiment._get_wrapped_function()()
 """

@@ -86,7 +86,7 @@ def test_a_state_of_another_form(layer, state, message):
         (Tokens(ones(3, 6), ones(9, 4)), None, "ids of Tokens must be integers of shape"),
         (Tokens(jnp.zeros(3, int), ones(9, 4)), None, "ids of Tokens must be integers of shape"),
         (Tokens(jnp.zeros((3, 6), int), ones(9)), None, "table of Tokens must be floats of shape"),
-        (Tokens(jnp.zeros((3, 6), int), ones(0, 4)), None, "rows in the table of Tokens must be an integer of at"),
+        (Tokens(jnp.zeros((3, 6), int), ones(0, 4)), None, "rows in the table of Tokens must be at least 1"),
         (Tokens(jnp.zeros((3, 6), int)), None, "vocabulary_size of Tokens without a table .* not None"),
     ],
 )
@@ -172,7 +172,7 @@ def test_of_convolutions():
     ):
         with pytest.raises(UserError, match=message):
             convolution.convolve(*(jnp.ones(shape) for shape in shapes))
-    with pytest.raises(UserError, match="Conv1D: width must be an integer of at least 1"):
+    with pytest.raises(UserError, match="Conv1D: width must be at least 1, not 0"):
         convolution.Conv1D(2, 0).init(jax.random.key(0), ones(9, 2, 3))
 
 

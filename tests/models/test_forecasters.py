@@ -9,8 +9,16 @@ import pytest
 from seqjax import experiment as experiments
 from seqjax.errors import UserError
 from seqjax.layers.recurrent import LSTM
-from seqjax.models.forecasters import Drift, InputBatchNorm, LastValue, RecurrentForecaster, Rescaled, SeasonalNaive
-from seqjax.training.program import count_parameters, create_state
+from seqjax.models.forecasters import (
+    Drift,
+    InputBatchNorm,
+    LastValue,
+    Normalized,
+    RecurrentForecaster,
+    Rescaled,
+    SeasonalNaive,
+)
+from seqjax.training.state import count_parameters, create_state
 
 WINDOWS = np.random.default_rng(0).normal(size=(5, 6, 3)).astype(np.float32)
 FULL = np.random.default_rng(1).normal(size=(4, 120, 14)).astype(np.float32)
@@ -40,6 +48,31 @@ def test_seasonal_naive_is_seasons_before_the_target(ahead, season, seasons, pos
     assert (5 + ahead - position) % season == 0  # the target's row is 5 + ahead
     found = SeasonalNaive(2, ahead, season, seasons).apply({}, WINDOWS)
     np.testing.assert_array_equal(found, WINDOWS[:, position, 2])
+
+
+def test_a_normalized_forecast_is_a_change_from_the_windows_last_row():
+    inner = RecurrentForecaster(LSTM(4))
+    changes, level = WINDOWS - WINDOWS[:, -1:], WINDOWS[:, -1]
+    forecast = {}
+    for how in ("series", "window", "last"):
+        model = Normalized(inner, how, epsilon=0.25)
+        params = model.init(jax.random.key(0), (changes, level))
+        forecast[how] = lambda windows, model=model, params=params: model.apply(params, windows)
+        own = lambda seen, params=params: inner.apply({"params": params["params"]["forecaster"]}, seen)
+        size = np.sqrt(WINDOWS.var(1, keepdims=True) + 0.25)
+        expected = {
+            "series": lambda own=own: own(WINDOWS) - WINDOWS[:, -1, 0],
+            "window": lambda own=own, size=size: size[:, 0, 0] * own((WINDOWS - WINDOWS.mean(1, keepdims=True)) / size),
+            "last": lambda own=own: own(changes),
+        }[how]()
+        np.testing.assert_allclose(forecast[how]((changes, level)), expected, rtol=1e-4, atol=1e-5)
+    for how in ("window", "last"):  # wherever the window is
+        np.testing.assert_array_equal(forecast[how]((changes, level + 7)), forecast[how]((changes, level)))
+        naive = Normalized(RecurrentForecaster(LSTM(4), start_at_zero=True), how)
+        start = naive.apply(naive.init(jax.random.key(0), (changes, level)), (changes, level))
+        np.testing.assert_array_equal(start, 0)
+    with pytest.raises(UserError, match="normalize=median is unknown; choices: series, window, last"):
+        Normalized(inner, "median").init(jax.random.key(0), (changes, level))
 
 
 def test_baselines_refuse_windows_that_are_too_short():

@@ -7,15 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from test_together import SETTINGS, assert_close, assert_same_run, folder, many, series, single, trained
 
+from many_runs import SETTINGS, assert_close, assert_same_run, folder, many, series, single, trained
 from seqjax.experiment import Experiment
 from seqjax.layers.recurrent import GRU
 from seqjax.models.forecasters import RecurrentForecaster
+from seqjax.runs.many_program import ManyProgram, side_by_side
 from seqjax.runs.swept import Sweep, Swept, as_number
-from seqjax.runs.together import ManyProgram, side_by_side
 from seqjax.training import metrics
-from seqjax.training.program import Program, create_state
+from seqjax.training.program import Program
+from seqjax.training.state import create_state
 
 __all__ = ["folder"]
 

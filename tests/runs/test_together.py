@@ -1,6 +1,5 @@
 """Seeds trained by one program are their own single runs, whatever stops, fails or goes on with them."""
 
-import dataclasses
 import json
 import os
 import signal
@@ -10,173 +9,25 @@ import time
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from absl.testing import flagsaver
-from test_members import TINY
 
+from many_runs import assert_same_run, folder, many, single
 from places import ROOT
-from seqjax import experiment as experiments
 from seqjax import main
-from seqjax.data.dataset import Dataset
-from seqjax.data.lengths import group_lengths
-from seqjax.data.pipeline import Batches
 from seqjax.errors import RunStoppedError, UserError
-from seqjax.experiment import Experiment
-from seqjax.layers import composite
-from seqjax.layers.backends.choice import Choice
-from seqjax.layers.recurrent import GRU, LSTM
-from seqjax.models.classifiers import RecurrentClassifier
-from seqjax.models.forecasters import RecurrentForecaster
-from seqjax.runs import commands, members
-from seqjax.runs.together import ManyProgram, Together, side_by_side
-from seqjax.training import metrics
-from seqjax.training.program import Program, Settings, create_state
-from seqjax.training.workdir import Workdir
+from seqjax.runs import members
+from seqjax.runs.many_program import ManyProgram
+from seqjax.training.program import Program
+from seqjax.training.state import create_state
+from tiny_experiment import TINY
 
-SETTINGS = Settings(steps_per_dispatch=4, checkpoint_seconds=0.0, devices=1)
-SEEDS = (3, 4, 5)
-TOLERANCE = {"rtol": 1e-4, "atol": 1e-6}
-
-
-def series() -> Dataset:
-    rng = np.random.default_rng(0)
-    arrays = {"x": rng.normal(size=(60, 7, 3)).astype(np.float32), "y": rng.normal(size=60).astype(np.float32)}
-    gather = lambda arrays, ids: (arrays["x"][ids], arrays["y"][ids])
-    return Dataset(arrays, gather, {"train": np.arange(30), "validation": np.arange(30, 60)}, "toy", "f00d")
-
-
-def reviews() -> Dataset:
-    rng = np.random.default_rng(0)
-    lengths = rng.integers(0, 21, 60)
-    tokens = rng.integers(1, 30, (60, 20)) * (np.arange(20)[None, :] < lengths[:, None])
-    arrays = {"x": tokens.astype(np.int32), "y": rng.integers(0, 2, 60).astype(np.float32)}
-    return dataclasses.replace(series(), arrays=arrays, lengths=group_lengths(lengths, 20, 2))
-
-
-def value(model, loss=metrics.squared_error, seed=0) -> Experiment:
-    return Experiment(None, model, loss, {"mae": metrics.absolute_error}, optax.rmsprop(0.01), 2, 8, seed)
-
-
-CASES = {
-    "fused LSTM": (series, RecurrentForecaster(LSTM(4, recurrent_dropout=0.3, backend="fused"), dropout=0.5)),
-    "scanned GRU": (series, RecurrentForecaster(GRU(4, recurrent_dropout=0.3, backend="scan"), dropout=0.5)),
-    "masked, like lengths": (reviews, RecurrentClassifier(30, 8, LSTM(4), 0.5, mask_padding=True)),
-}
-
-
-def trained(program: Program, experiment: Experiment, steps: int):
-    state = program.place(create_state(experiment, program.dataset.example()))
-    for batch in program.batches("train", 0, steps, experiment.seed):
-        state, _ = program.train(state, batch)
-    return state
-
-
-def trained_together(program: ManyProgram, experiment: Experiment, seeds, steps: int):
-    own = [dataclasses.replace(experiment, seed=seed) for seed in seeds]
-    pairs = [(program.place(create_state(one, program.dataset.example())), jnp.zeros(())) for one in own]
-    for batches in zip(*(program.batches("train", 0, steps, seed) for seed in seeds), strict=True):
-        pairs, _ = program.train(pairs, side_by_side(batches))
-    return [state for state, _ in pairs]
-
-
-def assert_close(found, expected):
-    numbers = lambda state: jax.tree.leaves(state.replace(key=jax.random.key_data(state.key)))
-    for a, b in zip(numbers(found), numbers(expected), strict=True):
-        assert np.isfinite(a).all()  # NaN would be close to NaN
-        np.testing.assert_allclose(a, b, **TOLERANCE)
-
-
-@pytest.mark.parametrize(
-    "case", ["fused LSTM", *(pytest.param(name, marks=pytest.mark.slow) for name in list(CASES)[1:])]
-)
-def test_states_after_two_epochs_are_those_of_single_runs(case):
-    """Dropout, both backends, masks, padding with weight 0 in the last batch, lengths that differ between the seeds."""
-    make, model = CASES[case]
-    loss = metrics.binary_cross_entropy if make is reviews else metrics.squared_error
-    experiment, dataset = value(model, loss), make()
-    states = trained_together(ManyProgram(experiment, dataset, SETTINGS), experiment, SEEDS, 8)
-    program = Program(experiment, dataset, SETTINGS)
-    for seed, state in zip(SEEDS, states, strict=True):
-        assert_close(state, trained(program, dataclasses.replace(experiment, seed=seed), 8))
-    first, second = (jax.tree.leaves(state.params)[0] for state in states[:2])
-    assert not np.allclose(first, second, rtol=0.01)
-
-
-def test_batches_side_by_side_keep_their_order_and_are_cut_to_the_longest():
-    one, other = (
-        Batches(4, np.full((2, 3), seed, np.int32), np.full((2, 3), weight, np.float32), length)
-        for seed, weight, length in ((3, 1, 8), (4, 0, 16))
-    )
-    both = side_by_side([one, other])
-    assert (both.step, both.length, both.ids.shape) == (4, 16, (2, 3, 2))
-    assert (both.ids == [3, 4]).all()
-    assert (both.weights == [1, 0]).all()
-    assert side_by_side([one._replace(length=None)] * 2).length is None
-
-
-@pytest.mark.slow
-def test_a_kernel_that_cannot_be_vmapped_takes_the_seeds_in_turn(toy_experiment, toy_dataset, monkeypatch):
-    vmapped = trained_together(ManyProgram(toy_experiment, toy_dataset, SETTINGS), toy_experiment, SEEDS[:2], 7)
-    monkeypatch.setattr(composite, "choices", lambda model: [("LSTM(128)", Choice("cudnn", "it was asked for"))])
-    monkeypatch.setattr(jax, "vmap", None)
-    in_turn = trained_together(ManyProgram(toy_experiment, toy_dataset, SETTINGS), toy_experiment, SEEDS[:2], 7)
-    for a, b in zip(vmapped, in_turn, strict=True):
-        assert_close(a, b)
-
-
-# Runs in folders
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
-    (tmp_path / "experiments").mkdir()
-    (tmp_path / "experiments" / "tiny.py").write_text(TINY)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def many(folder, seeds, sweep=None, options=("seed=3",)):
-    """What --members=vmap does."""
-    function = experiments.load(folder / "experiments" / "tiny.py")
-    planned = members.plan(function, options, seeds, sweep)
-    workdir = Workdir(folder / "many")
-    run = Together("tiny", workdir.path, options, "sample", folder, SETTINGS, {})
-    return members.train("tiny", function, workdir, planned, options=options, data="sample", run=run)
-
-
-def single(folder, seed, path="alone", *options):
-    """What its own command does, and what a process of --members=processes does."""
-    options = [f"seed={seed}", *options]
-    return commands.train(
-        "tiny", Workdir(folder / path), options=options, data="sample", data_dir=folder, settings=SETTINGS
-    )
+__all__ = ["folder"]
 
 
 def scores(results):
     return {key: results[key] for key in ("validation", "test")}
-
-
-def assert_same_run(found: Path, expected: Path):
-    """Rows, results and configuration, but for times."""
-    rows = [Workdir(path).rows() for path in (found, expected)]
-    assert len(rows[0]) == len(rows[1]) > 0
-    for a, b in zip(*rows, strict=True):
-        assert (a["epoch"], a["step"]) == (b["epoch"], b["step"])
-        for part in ("train", "validation"):
-            assert a[part] == pytest.approx(b[part], rel=1e-4)
-    a, b = (json.loads((path / "results.json").read_text()) for path in (found, expected))
-    assert a.keys() == b.keys()
-    same = ("experiment", "options", "parameters", "best_epoch", "lecture", "data", "optimum")
-    assert {key: a[key] for key in same} == {key: b[key] for key in same}
-    for part in ("validation", "test"):
-        assert a[part] == pytest.approx(b[part], rel=1e-4)
-    a, b = (json.loads((path / "config.json").read_text()) for path in (found, expected))
-    assert a == b
-    files = lambda path: {file.name for file in path.iterdir() if file.name != ".lock"}
-    assert files(found) == files(expected)
 
 
 def test_the_command_trains_seeds_that_are_their_own_runs(folder, capsys, monkeypatch):

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from seqjax.errors import RunStoppedError, UserError
+from seqjax.training.best import restore_best
 from seqjax.training.checkpoint import Checkpoints
-from seqjax.training.fit import Training, fit, restore_best
+from seqjax.training.fit import Training, fit
 from seqjax.training.interrupt import Interrupt
-from seqjax.training.program import Program, Settings, create_state
+from seqjax.training.program import Program, Settings
+from seqjax.training.state import create_state
 from seqjax.training.workdir import Workdir
 
 SETTINGS = Settings(steps_per_dispatch=2, checkpoint_seconds=0.0)  # a checkpoint after every dispatch

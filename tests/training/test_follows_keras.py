@@ -19,7 +19,7 @@ keras_lecture = pytest.importorskip("keras_lecture", reason="keras is not instal
 from seqjax.data.pipeline import batches  # noqa: E402
 from seqjax.interop.keras_models import KerasModel  # noqa: E402
 from seqjax.interop.layers import import_parameters, shapes  # noqa: E402
-from seqjax.training.program import TrainState, make_train_step, no_sums  # noqa: E402
+from seqjax.training.state import TrainState, make_train_step, no_sums  # noqa: E402
 
 STEPS = 200
 

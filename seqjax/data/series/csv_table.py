@@ -1,160 +1,91 @@
-"""A user's own CSV as a table in time: any columns, any of the usual dates, with an exact error for what is malformed.
+"""A user's own table in time: CSV of any usual form, packed or not, or Parquet; an exact error for what is malformed.
 
-Legend: N rows in time, F columns. Rows are counted as lines of the file, from 1: the header is row 1.
+pyarrow reads (`csv_columns`); where it refuses, or finds something odd, the file is looked at a second time cell by
+cell (`csv_cells`), which finds the culprit. Rows are counted as lines of the file, from 1: the header is row 1.
+
+Legend: N rows in time, F columns.
 """
 
-import csv
 import dataclasses
-import io
-import math
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
-from seqjax.data.series import weather
+from seqjax.data.series import csv_cells, csv_columns, packed, parquet_table
+from seqjax.data.series.csv_text import Text, text_of
+from seqjax.data.series.form import NAMELESS, Form, as_options, resolve, split_names
+from seqjax.data.series.rows import Rows, table
+from seqjax.data.series.table import Table
 from seqjax.errors import UserError
 
-EMPTY = ("", "na", "n/a", "nan", "null", "none", "?")
-"""What files write, in any case of letters, where there is no value."""
-USUAL = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d")
-"""Besides ISO 8601. Not 01/02/2014, which is two dates."""
-UNIX = "unix"
-"""The `format` of seconds since 1970."""
+__all__ = ["Form", "as_options", "content", "parse", "read", "split_names"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Form:
-    """How to read a file."""
-
-    time: str = ""
-    """The column of the dates; by default the first."""
-    format: str | None = None
-    """Of the dates, as in `strptime`, or `unix`; by default ISO 8601 or one of `USUAL`."""
-    missing: float | None = None
-    """A number that stands for a missing value, besides `EMPTY`."""
-
-
-def read(path: Path, form: Form, columns: Sequence[str] = ()) -> tuple[weather.Weather, int]:
-    """As `parse`, from a file; `.gz` and `.zip` are unpacked in memory.
+def read(path: Path, form: Form, columns: Sequence[str] = ()) -> Table:
+    """As `parse`, from a file.
 
     Raises:
       UserError: as `parse`, or unreadable.
     """
-    repaired = 0
-
-    def parsed(text: str) -> weather.Weather:
-        nonlocal repaired
-        table, repaired = parse(text, str(path), form, columns)
-        return table
-
-    return weather.decoded(path, parsed), repaired
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from error
+    return parse(data, str(path), form, columns)
 
 
-def parse(text: str, name: str, form: Form, columns: Sequence[str] = ()) -> tuple[weather.Weather, int]:
-    """Read a table with a header; commas, semicolons or tabs lie between its cells.
+def parse(data: bytes, name: str, form: Form, columns: Sequence[str] = (), time: str = "") -> Table:
+    """Read a table: text with a header, packed or not, or Parquet, whichever the content is.
 
     Args:
-      text: of the file.
+      data: of the file.
       name: what messages call it.
-      form: of its dates and missing values.
-      columns: which to keep, in this order; by default all whose first cells are numbers.
+      form: how it is written.
+      columns: which to keep, in this order, each a name or several with commas between (a name that has a comma itself
+        is found as it is, and in a list stands in quotes); by default all whose first cells are numbers.
+      time: the column of the dates in a table like this one, which is taken if there is one of exactly that name and
+        `form` names none.
 
     Returns:
-      the table, the last valid value carried forward over missing ones, and how many there were.
+      the table, NaN where a value is missing.
 
     Raises:
       UserError: with the row and column of the first malformed cell.
     """
-    header, rows = _cells(text.removeprefix("\ufeff"), name)
-    time = form.time or header[0]
-    wanted = list(columns) or [column for column in header if column != time and _numeric(rows, header.index(column))]
-    for column in (time, *wanted):
-        if column not in header:
-            raise UserError(f"{name}: row 1: there is no column {column!r}; columns: {', '.join(header)}")
-    if not wanted:
-        raise UserError(f"{name}: no column besides {time!r} holds numbers; columns: {', '.join(header)}")
-    moment, place = _moments(form.format), header.index(time)
-    times = [_cell(moment, cells[place], number, time, name) for number, cells in rows]
-    places = [(header.index(column), column) for column in wanted]
-    values = np.array([[_cell(_number, cells[k], number, c, name) for k, c in places] for number, cells in rows])
-    table = weather.Weather(tuple(wanted), np.array(times, "datetime64[us]"), values)
-    missing = np.isnan(values) if form.missing is None else np.isnan(values) | (values == form.missing)
-    return weather.carry_forward(table, missing, "missing values", name)
+    data = packed.unpacked(data, name)
+    if parquet_table.is_parquet(data):
+        rows = parquet_table.read(data, name, form, columns, time)
+    else:
+        rows = _csv(text_of(data, name, form, time), columns)
+    if form.missing is not None:
+        rows.values[rows.values == form.missing] = np.nan
+    if not columns:
+        rows = _without_row_numbers(rows)
+    return table(rows, form, name)
 
 
-def _cells(text: str, name: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """-> (header, [(row number, cells)])."""
-    first = text.partition("\n")[0]
-    if not first.strip():
-        raise UserError(f"{name}: the file is empty" if not text.strip() else f"{name}: row 1: no header")
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
-    header = [column.strip() for column in next(reader)]
-    if len(set(header)) < len(header):
-        twice = next(column for k, column in enumerate(header) if column in header[:k])
-        raise UserError(f"{name}: row 1: column {twice!r} is there twice")
-    rows = [(reader.line_num, cells) for cells in reader if cells]
-    for number, cells in rows:
-        if len(cells) != len(header):
-            raise UserError(f"{name}: row {number} has {len(cells)} cells instead of {len(header)}: {str(cells)[:60]}")
-    if not rows:
-        raise UserError(f"{name}: too few rows: the file ends after its header, row 1")
-    return header, rows
+def content(stream: TextIO) -> bytes:
+    """The bytes behind a stream of text, for `parse`; of one that has none, its text as UTF-8."""
+    buffer = getattr(stream, "buffer", None)
+    return stream.read().encode() if buffer is None else buffer.read()
 
 
-def _cell(read_cell: Callable, text: str, number: int, column: str, name: str):
-    try:
-        return read_cell(text.strip())
-    except (ValueError, OverflowError, OSError) as error:
-        said = str(error) if isinstance(error, UserError) else "is not a finite number"
-        raise UserError(f"{name}: row {number}, column {column!r}: {text.strip()!r} {said}") from None
+def _csv(text: Text, columns: Sequence[str]) -> Rows:
+    times, series = text.times, text.series
+    asked = [place for column in columns for place in resolve(column, text.header, text.name)]
+    asked = list(dict.fromkeys(asked))
+    rows = csv_columns.read(text, times, series, asked) or csv_cells.read(text, times, series, asked)
+    return dataclasses.replace(rows, texts=lambda: csv_columns.texts(text, {*times, *series}))
 
 
-def _number(text: str) -> float:
-    """NaN for a missing value."""
-    if text.lower() in EMPTY:
-        return math.nan
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
-
-
-def _numeric(rows: Sequence[tuple[int, list[str]]], place: int) -> bool:
-    """Whether the first cell that is not missing is a number."""
-    first = next((cells[place].strip() for _, cells in rows if cells[place].strip().lower() not in EMPTY), "")
-    try:
-        return math.isfinite(float(first))
-    except ValueError:
-        return False
-
-
-def _moments(form: str | None) -> Callable[[str], datetime]:
-    """A reader of dates; times of a zone become UTC's, without a zone."""
-
-    def read_moment(text: str) -> datetime:
-        try:
-            if form == UNIX:
-                moment = datetime.fromtimestamp(float(text), UTC)
-            else:
-                moment = datetime.strptime(text, form) if form else _usual(text)
-        except (ValueError, OverflowError, OSError):
-            asked = f"not a date of the form {form}" if form else "not a date that is known: set format"
-            raise UserError(f"is {asked} (such as --set='format=%m/%d/%Y %H:%M', or unix)") from None
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-    return read_moment
-
-
-def _usual(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        for form in USUAL:
-            try:
-                return datetime.strptime(text, form)
-            except ValueError:
-                continue
-    raise ValueError(text)
+def _without_row_numbers(rows: Rows) -> Rows:
+    """Without the first column if it has no name and counts the rows, as pandas writes its index."""
+    if len(rows.columns) < 2 or rows.columns[0] != NAMELESS:
+        return rows
+    numbers = rows.values[:, 0] - rows.values[0, 0]
+    if rows.values[0, 0] not in (0, 1) or not np.array_equal(numbers, np.arange(len(numbers))):
+        return rows
+    left_out = [(rows.columns[0], "the number of the row"), *rows.left_out]
+    return dataclasses.replace(rows, columns=rows.columns[1:], values=rows.values[:, 1:], left_out=left_out)

@@ -13,7 +13,7 @@ import numpy as np
 
 from seqjax.data.dataset import Dataset, Requests
 from seqjax.data.download import check_zip, download
-from seqjax.data.series import sources, weather, windows
+from seqjax.data.series import baselines, sources, steps, weather, windows
 from seqjax.errors import UserError
 
 URLS = (
@@ -109,6 +109,12 @@ class Windows:
             fingerprint=sources.fingerprint(table.values, {**facts, **self._choices()}),
             assets={ASSET: json.dumps({**facts, "mean": mean.tolist(), "std": std.tolist()}, indent=1) + "\n"},
             optimum=optimum if optimum and (span.delay - span.reach) * step == windows.DAY else {},
+            baselines=baselines.scores(
+                table.values[:, TEMPERATURE],
+                {part: ids + span.delay for part, ids in parts.items()},
+                span.delay - span.reach,
+                steps.season_lengths(steps.of_facts(step)),
+            ),
         )
 
     def span(self, step: float, name: str) -> windows.Span:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -9,6 +10,8 @@ from typing import Any, TextIO
 import numpy as np
 
 from seqjax.data.series import windows
+from seqjax.data.series.steps import Step
+from seqjax.data.series.table import Table
 from seqjax.data.series.weather import Weather
 from seqjax.errors import UserError
 
@@ -18,21 +21,36 @@ def date(time: np.datetime64) -> str:
     return str(time.astype("datetime64[s]")).replace("T", " ")
 
 
-def describe(table: Weather, name: str, step: float, parts: Mapping[str, np.ndarray], missing: str) -> str:
+def describe(
+    table: Weather | Table, name: str, step: float | Step, parts: Mapping[str, np.ndarray], missing: str
+) -> str:
     """One line: rows, period, columns, windows, and the sentence on missing values."""
     rows, columns = table.values.shape
     counts = ", ".join(f"{len(ids):,} {part}" for part, ids in parts.items())
-    period = f"{date(table.times[0])} to {date(table.times[-1])}"
-    return (
-        f"{name}: {rows:,} rows {windows.duration(step)} apart, {period}, {columns} columns; "
-        f"windows: {counts}; {missing}"
-    )
+    period = f"{date(table.times.min())} to {date(table.times.max())}"
+    apart = str(step) if isinstance(step, Step) else windows.duration(step)
+    series = f" of {len(table.names)} series" if isinstance(table, Table) and table.names else ""
+    return f"{name}: {rows:,} rows{series} {apart} apart, {period}, {columns} columns; windows: {counts}; {missing}"
 
 
-def fingerprint(values: np.ndarray, options: Mapping[str, Any]) -> str:
-    """sha256 (hex) of the values [N, F] and of the options."""
+def counted(count: int, noun: str, what: str) -> list[str]:
+    """[`3 rows missing`], or nothing where there are none."""
+    plural = noun if noun.endswith("s") or count == 1 else noun + "s"
+    return [f"{count:,} {plural} {what}"] if count else []
+
+
+def number(value: float, deviation: float) -> str:
+    """A forecast with the digits that tell a hundredth of the column's deviation, two decimals at the least."""
+    decimals = max(2, 2 - math.floor(math.log10(deviation))) if math.isfinite(deviation) and deviation > 0 else 2
+    return f"{value:.{decimals}f}" if decimals <= 12 and abs(value) < 1e15 else f"{value:.17g}"
+
+
+def fingerprint(values: np.ndarray, options: Mapping[str, Any], times: np.ndarray | None = None) -> str:
+    """sha256 (hex) of the values [N, F], of the options, and of the dates [N] where they are given."""
     content = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     content.update(np.ascontiguousarray(values, "<f8").tobytes())
+    if times is not None:
+        content.update(np.ascontiguousarray(times.astype(np.int64), "<i8").tobytes())
     return content.hexdigest()
 
 

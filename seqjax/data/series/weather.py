@@ -11,9 +11,11 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from seqjax.data.series import arrays, date_columns
 from seqjax.errors import UserError
 
 DATE = "Date Time"
@@ -37,7 +39,7 @@ COLUMNS = (
 MISSING = -9999.0
 """What the Jena station writes where a sensor failed."""
 SUFFIXES = (".csv", ".csv.zip", ".csv.gz")
-NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+NUMBER = re.compile(r"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*", re.ASCII)
 GERMAN = re.compile(r"(\d\d)\.(\d\d)\.(\d{4}) (\d\d:\d\d:\d\d)", re.ASCII)
 ISO = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", re.ASCII)
 
@@ -69,7 +71,9 @@ def decoded(path: Path, parse: Callable[[str], Weather]) -> Weather:
         raw = _unpacked(path)
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError) as error:
         # RuntimeError: an encrypted archive, or (NotImplementedError) an unknown kind of compression
-        raise UserError(f"{path}: the archive is damaged or truncated ({error}): delete it and get it again") from error
+        raise UserError(
+            f"{path}: the archive is damaged or truncated ({error}): put a whole one in its place"
+        ) from error
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
     try:
@@ -104,19 +108,18 @@ def parse(text: str, name: str, columns: tuple[str, ...] = COLUMNS) -> Weather:
     Raises:
       UserError: with the row and column of the first malformed cell.
     """
-    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace('"', "").rstrip().split("\n")
-    if lines == [""]:
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace('"', "").rstrip()
+    if not text:
         raise UserError(f"{name}: the file is empty")
-    header = [column.strip() for column in lines[0].split(",")]
+    first, _, rows = text.partition("\n")
+    header = [column.strip() for column in first.split(",")]
     _check_header(header, (DATE, *columns), name)
-    rows = lines[1:]
     if not rows:
         raise UserError(f"{name}: too few rows: the file ends after its header, row 1")
-    table = _table(rows, len(header))
+    table = _table(rows, [header.index(column) for column in columns])
     if table is None:
-        raise _culprit(rows, header, name)
-    times, values = table
-    return Weather(columns, times, values[:, [header.index(column) - 1 for column in columns]])
+        raise _culprit(rows.split("\n"), header, name)
+    return Weather(columns, *table)
 
 
 def _check_header(header: list[str], expected: tuple[str, ...], name: str) -> None:
@@ -133,16 +136,41 @@ def _check_header(header: list[str], expected: tuple[str, ...], name: str) -> No
         raise UserError(f"{name}: row 1: {DATE!r} must be the first column, not {header[0]!r}")
 
 
-def _table(rows: list[str], width: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Times and values by the fast road, or None if there is anything wrong anywhere."""
-    if any(row.count(",") != width - 1 for row in rows):  # loadtxt skips blank rows and overlooks surplus cells
+def _table(rows: str, places: list[int]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Times [N] and values [N, F] by the fast road, or None if there is anything wrong anywhere.
+
+    Args:
+      rows: all lines, of a date and then numbers only.
+      places: of the F columns, among as many as there are behind the date.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.csv as arrow_csv
+
+    if "\r" in rows:  # to pyarrow the end of a line
         return None
+    compute: Any = pc  # its functions are made when it is imported: pyright sees none
+    names = [str(place) for place in range(len(places) + 1)]
     try:
-        values = np.loadtxt(rows, delimiter=",", usecols=range(1, width), comments=None, ndmin=2)
-        times = np.array([_iso(row.partition(",")[0]) for row in rows], "datetime64[s]")
-    except ValueError:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(rows.encode()),
+            read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False),
+            parse_options=arrow_csv.ParseOptions(quote_char=False, ignore_empty_lines=False),
+            convert_options=arrow_csv.ConvertOptions(
+                null_values=[], column_types=dict.fromkeys(names, pa.float64()) | {"0": pa.string()}
+            ),
+        )
+        dates = table.column("0").combine_chunks()
+    except pa.ArrowInvalid:
         return None
-    return (times, values) if np.isfinite(values).all() else None
+    if not compute.all(compute.match_substring_regex(dates, f"^(?:{GERMAN.pattern}|{ISO.pattern})$")).as_py():
+        return None
+    moments = date_columns.read(dates, None)
+    columns = [arrays.numbers(table.column(str(place)).combine_chunks()) for place in places]
+    values = np.stack(columns).T  # column by column in memory: sums follow its order
+    if moments is None or not np.isfinite(values).all():
+        return None
+    return moments.times.astype("datetime64[s]"), values
 
 
 def _iso(date: str) -> str:

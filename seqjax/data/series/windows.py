@@ -13,7 +13,11 @@ from typing import Any
 import numpy as np
 
 from seqjax.data.dataset import Arrays
+from seqjax.data.series.table import Table
 from seqjax.errors import UserError
+
+Bounds = list[tuple[int, int]]
+"""Of each series its first row, and the row behind its last."""
 
 SAMPLES = 120
 HOUR, DAY = 3600, 86400
@@ -117,6 +121,116 @@ def split(rows: int, span: Span, name: str, *, purge: bool = False) -> dict[str,
             )
         parts[part] = np.arange(start, end - inside, dtype=np.int32)
     return parts
+
+
+def split_by_target(
+    bounds: Bounds, span: Span, usable: np.ndarray, known: np.ndarray, name: str
+) -> tuple[dict[str, np.ndarray], int]:
+    """The first rows of the windows whose target lies in each part: 50, 25 and 25 % of each series' rows in time.
+
+    A window may begin before the part that its target lies in.
+
+    Args:
+      bounds: of each series.
+      span: of a window.
+      usable: [N] bool, whether there is a target in a row.
+      known: as for `starts`.
+      name: of the data, for messages.
+
+    Returns:
+      the parts, and how many series have no window.
+
+    Raises:
+      UserError: a part holds no window.
+    """
+    ids: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
+    without = 0
+    for k, (start, stop) in enumerate(bounds):
+        validation = start + train_rows(stop - start)
+        edges = (start, validation, validation + int(0.25 * (stop - start)), stop)
+        least = max(start + span.delay, int(known[k]) - span.reach + span.delay)
+        for part, first, last in zip(ids, edges[:-1], edges[1:], strict=True):
+            rows = np.arange(max(first, least), last)
+            ids[part].append(rows[usable[rows]] - span.delay)
+        without += sum(len(own[-1]) for own in ids.values()) == 0
+    parts = {part: np.concatenate(own).astype(np.int32) for part, own in ids.items()}
+    for part, own in parts.items():
+        if not len(own):
+            rows = max(stop - start for start, stop in bounds)
+            raise UserError(
+                f"{name}: too few rows for {span}: of {rows} rows none in the {part} part is a target that has a whole "
+                f"window before it, which takes {span.delay} rows: shorten sequence_length, sampling or horizon"
+            )
+    return parts, without
+
+
+def pieces(table: Table) -> Bounds:
+    """Of each series of a table."""
+    if table.series is None:
+        return [(0, len(table.times))]
+    edges = np.flatnonzero(np.diff(table.series, prepend=-1, append=-1))
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def starts(bounds: Bounds, span: Span, known: np.ndarray) -> np.ndarray:
+    """The first rows of all whole windows, targets or not: int32.
+
+    Args:
+      bounds: of each series.
+      span: of a window.
+      known: [S] the first row up to which every column has had a value; a window that ends before knows nothing.
+    """
+    firsts = [max(start, int(first) - span.reach) for (start, _), first in zip(bounds, known, strict=True)]
+    stops = [stop - span.reach for _, stop in bounds]
+    return np.concatenate([np.arange(*pair) for pair in zip(firsts, stops, strict=True)]).astype(np.int32)
+
+
+def filled(table: Table, bounds: Bounds, name: str) -> tuple[np.ndarray, int, np.ndarray]:
+    """The last valid value laid over missing ones; before the first valid one of a series, that one.
+
+    Returns:
+      the values [N, F], how many were missing, and `known` [S] as for `starts`: of a series without any value in some
+      column (one of several; its values are 0) the row behind its last.
+
+    Raises:
+      UserError: a column holds no value at all.
+    """
+    values, missing = table.values.copy(), np.isnan(table.values)
+    known = np.array([start for start, _ in bounds])
+    for column in np.flatnonzero(missing.all(axis=0)):
+        raise UserError(f"{name}: column {table.columns[column]!r} holds nothing but missing values")
+    for k, (start, stop) in enumerate(bounds):
+        for column in np.flatnonzero(missing[start:stop].any(axis=0)):
+            valid = ~missing[start:stop, column]
+            if not valid.any():
+                values[start:stop, column], known[k] = 0, stop
+                continue
+            source = np.maximum.accumulate(np.where(valid, np.arange(len(valid)), valid.argmax()))
+            values[start:stop, column] = values[start + source, column]
+            known[k] = max(known[k], start + valid.argmax())
+    return values, int(missing.sum()), known
+
+
+def statistics_of(values: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+    """`statistics` of each series' training rows: [S, F] each.
+
+    A column that is constant there has the deviation of all its rows, or the size of its value: no unit is preferred.
+    """
+    means, deviations = [], []
+    with np.errstate(over="ignore"):  # of numbers around 1e200, which are refused later
+        for start, stop in bounds:
+            mean, std = _scale(values[start:stop])
+            means.append(mean)
+            deviations.append(std)
+    return np.array(means), np.array(deviations)
+
+
+def _scale(own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    train = own[: max(train_rows(len(own)), 1)]
+    mean, std = statistics(train)
+    flat = train.min(axis=0) == train.max(axis=0)
+    size = np.where(own.min(axis=0) == own.max(axis=0), np.abs(mean), own.std(axis=0))
+    return mean, np.where(flat, np.where(size > 0, size, 1.0), std)
 
 
 def statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from seqjax.data.dataset import Arrays, Dataset, Requests
+from seqjax.data.text import rows
 from seqjax.data.text.huffman import tree
 from seqjax.data.text.imdb import Reviews
 from seqjax.errors import UserError
@@ -67,17 +68,18 @@ class Blocks:
 
     def _cut(self, dataset: Dataset) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Blocks that hold a word, [blocks, L], and the ids of those of each part."""
-        tokens = dataset.arrays["tokens"]
-        tokens = np.pad(tokens, ((0, 0), (0, -tokens.shape[1] % self.block)))
-        cut = tokens.reshape(len(tokens), -1, self.block)
-        filled = (cut != 0).any(axis=2)
-        review = np.broadcast_to(np.arange(len(tokens))[:, None], filled.shape)[filled]
+        tokens, lengths = rows.flat(dataset.arrays, "tokens")
+        each = -(-lengths // self.block)  # blocks of a review: ids end where its padding begins, and have no gaps
+        cut = np.zeros((int(each.sum()), self.block), tokens.dtype)
+        starts = np.repeat((np.cumsum(each) - each) * self.block - (np.cumsum(lengths) - lengths), lengths)
+        cut.reshape(-1)[np.arange(len(tokens)) + starts] = tokens
+        review = np.repeat(np.arange(len(lengths)), each)
         parts = {}
         for part, ids in dataset.parts.items():
-            chosen = np.zeros(len(tokens), bool)
+            chosen = np.zeros(len(lengths), bool)
             chosen[ids] = True
             parts[part] = np.flatnonzero(chosen[review]).astype(np.int32)
-        return cut[filled], parts
+        return cut, parts
 
     def requests(self, assets: Path, text: TextIO, name: str) -> Requests:
         """There are none: the vectors are what is wanted.

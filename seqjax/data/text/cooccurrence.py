@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from seqjax.data.dataset import Arrays, Dataset, Requests
+from seqjax.data.text import rows
 from seqjax.data.text.imdb import Reviews
 from seqjax.errors import UserError
 
@@ -34,8 +35,12 @@ class Cooccurrences:
         if self.window < 1:
             raise UserError(f"window={self.window}: must be 1 or more")
         dataset = self.reviews.load(data, data_dir)
-        texts = dataset.arrays["tokens"][dataset.parts["train"]]
-        words, counts = count(texts, self.reviews.vocabulary_size, self.window)
+        ids, lengths = rows.flat(dataset.arrays, "tokens")
+        trained = np.zeros(len(lengths), bool)
+        trained[dataset.parts["train"]] = True
+        text = np.repeat(np.arange(len(lengths)), lengths)
+        kept = trained[text]
+        words, counts = count_stream(ids[kept], text[kept], self.reviews.vocabulary_size, self.window)
         if len(counts) < 2 * HELD_OUT:
             raise UserError(f"only {len(counts)} pairs of words in the training reviews")
         order = np.random.default_rng(0).permutation(len(counts)).astype(np.int32)
@@ -72,10 +77,15 @@ def count(texts: np.ndarray, vocabulary_size: int, window: int) -> tuple[np.ndar
     Returns:
       [P, 2] ids, uint16 where they fit, the smaller first; [P] float32.
     """
+    return count_stream(texts.ravel(), np.repeat(np.arange(len(texts)), texts.shape[1]), vocabulary_size, window)
+
+
+def count_stream(ids: np.ndarray, text: np.ndarray, vocabulary_size: int, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `count`, of ids one text behind the other [T], and of which text each is [T]."""
     if window > 31:
         raise UserError(f"window={window}: must be 31 or less")
-    real = texts > 1
-    stream, text = texts[real].astype(np.uint64), np.nonzero(real)[0]
+    real = ids > 1
+    stream, text = ids[real].astype(np.uint64), text[real]
     size = np.uint64(vocabulary_size)
     keys = []  # of a pair and a distance: sorted all at once, equal ones stand together
     for distance in range(1, window + 1):

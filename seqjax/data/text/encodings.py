@@ -19,6 +19,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from seqjax.data.text.rows import padded
 from seqjax.data.text.tokens import Corpus, Tokenizer
 from seqjax.errors import UserError
 
@@ -69,15 +70,14 @@ class Vocabulary:
           texts: positions in `corpus` of the texts to count; None is all.
 
         Raises:
-          UserError: no room for a single token.
+          UserError: no corpus, no room for a single token, or a position that is none.
         """
-        if size is not None and size < 2 + mask:
-            raise UserError(f"vocabulary size {size}: must be {2 + mask} or more")
+        _check_corpus(corpus)
+        if size is not None and (not isinstance(size, int | np.integer) or size < 2 + mask):
+            raise UserError(f"vocabulary size {size}: must be an integer, {2 + mask} or more")
         ids = corpus.ids
         if texts is not None:
-            chosen = np.zeros(len(corpus.lengths), bool)
-            chosen[texts] = True
-            ids = ids[np.repeat(chosen, corpus.lengths)]
+            ids = ids[np.repeat(chosen(texts, len(corpus.lengths)), corpus.lengths)]
         counts = np.bincount(ids, minlength=len(corpus.tokens))
         learned = len(counts) if size is None else size - 1 - mask
         # Only tokens as frequent as the last one learned compete; two more stand in for those dropped below.
@@ -92,7 +92,8 @@ class Vocabulary:
         return {token.encode(): place for place, token in enumerate(self.tokens, self.unknown + 1)}
 
     def lookup(self, corpus: Corpus) -> np.ndarray:
-        """[T]: the corpus's tokens as ids, uint16 where they fit."""
+        """[T]: the corpus's tokens as ids, uint16 where they fit. Raises UserError: it is no corpus."""
+        _check_corpus(corpus)
         dtype = np.uint16 if self.size <= 1 << 16 else np.int32
         find, unknown = self._ids.get, self.unknown
         table = np.fromiter((find(token, unknown) for token in corpus.tokens), dtype, len(corpus.tokens))
@@ -117,11 +118,13 @@ class Vocabulary:
 
     @classmethod
     def from_text(cls, text: str, *, mask: bool = True, name: str = "vocabulary") -> "Vocabulary":
-        """Undo `to_text`.
+        """Undo `to_text`, also after an editor or Git has changed the line ends to those of Windows.
 
         Raises:
           UserError: an empty, repeated or unfinished line of the file called `name`.
         """
+        if "\r" in text:  # of a token they are written as two characters: these are line ends, and then a mark may lead
+            text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
         lines = text.split("\n")  # never splitlines: a word may hold one of Unicode's other line breaks
         if lines.pop() != "":
             raise UserError(f"{name} is cut off: its last line does not end")
@@ -135,6 +138,21 @@ class Vocabulary:
         return cls(tuple(tokens), mask)
 
 
+def _check_corpus(corpus: Corpus) -> None:
+    if not isinstance(corpus, Corpus):
+        raise UserError(f"{type(corpus).__name__} given, not a Corpus: Corpus.of(texts, Tokenizer())")
+
+
+def chosen(positions: np.ndarray, count: int) -> np.ndarray:
+    """[count] bool: which of so many texts are at the positions. Raises UserError: there are not so many."""
+    among = np.zeros(count, bool)
+    try:
+        among[np.asarray(positions) if np.size(positions) else []] = True
+    except IndexError as error:
+        raise UserError(f"positions of texts to learn from: {error}; there are {count} texts") from error
+    return among
+
+
 def encode_int(corpus: Corpus, vocabulary: Vocabulary, length: int) -> np.ndarray:
     """Token ids in order, cut at the end or padded there with 0.
 
@@ -146,16 +164,17 @@ def encode_int(corpus: Corpus, vocabulary: Vocabulary, length: int) -> np.ndarra
     Returns:
       [N, L] uint16, or int32 for a vocabulary above 65,536.
     """
-    return _rows(corpus, vocabulary.lookup(corpus), np.arange(len(corpus.lengths)), length, 0)
+    ids, lengths = int_rows(corpus, vocabulary, length)
+    return padded(ids, lengths, length, 0)
 
 
-def _rows(corpus: Corpus, ids: np.ndarray, texts: np.ndarray, width: int, padding: int) -> np.ndarray:
-    """Some texts' ids, a text a row, cut or padded at the end."""
-    rows = np.full((len(texts), width), padding, ids.dtype)
-    starts = (np.cumsum(corpus.lengths) - corpus.lengths)[texts]
-    for row, start, tokens in zip(rows, starts, np.minimum(corpus.lengths[texts], width), strict=True):
-        row[:tokens] = ids[start : start + tokens]
-    return rows
+def int_rows(corpus: Corpus, vocabulary: Vocabulary, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `encode_int`, without padding: the rows one behind the other [T], and their lengths [N]."""
+    ids, lengths = vocabulary.lookup(corpus), np.minimum(corpus.lengths, length)
+    if lengths.sum() == len(ids):
+        return ids, lengths
+    starts = np.cumsum(corpus.lengths) - corpus.lengths
+    return ids[np.arange(len(ids)) - np.repeat(starts, corpus.lengths) < length], lengths
 
 
 def encode_multi_hot(corpus: Corpus, vocabulary: Vocabulary, padding: int) -> np.ndarray:
@@ -175,26 +194,41 @@ def encode_count(corpus: Corpus, vocabulary: Vocabulary, padding: int) -> tuple[
       columns: [N, K] uint16 (int32 if `padding` needs it): each row ascending, distinct, padded at the end; K >= 1.
       counts: [N, K] uint8 (or wider if a count needs it): how often each occurs; 0 for padding.
     """
+    columns, counts, distinct = count_rows(corpus, vocabulary, padding)
+    width = int(distinct.max(initial=1))
+    return padded(columns, distinct, width, padding), padded(counts, distinct, width, 0)
+
+
+def count_rows(corpus: Corpus, vocabulary: Vocabulary, padding: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `encode_count`, without padding: columns and counts of the rows one behind the other, and lengths [N]."""
     ids = vocabulary.lookup(corpus).astype(np.uint16 if padding < 1 << 16 else np.int32, copy=False)
     # Texts of about one length make a block, whose rows are sorted by themselves: far faster than all tokens at once.
     order = np.argsort(corpus.lengths, kind="stable")
     doublings = np.flatnonzero(np.diff(np.frexp(corpus.lengths[order])[1])) + 1  # so no row is padded to over twice
+    starts = np.cumsum(corpus.lengths) - corpus.lengths
     blocks = [
-        (texts, *_distinct(_rows(corpus, ids, texts, max(1, int(corpus.lengths[texts[-1]])), padding), padding))
+        (texts, *_distinct(_block(ids, starts[texts], corpus.lengths[texts], padding), padding))
         for texts in np.split(order, np.union1d(doublings, np.arange(BLOCK, len(order), BLOCK)))
         if len(texts)
     ]
-    width = max([1, *(distinct.max() for _, distinct, _, _ in blocks)])
-    encoded = np.full((len(order), width), padding, ids.dtype)
+    lengths = np.zeros(len(order), np.int64)
+    for texts, distinct, _, _ in blocks:
+        lengths[texts] = distinct
+    firsts, total = np.cumsum(lengths) - lengths, int(lengths.sum())
     most = max([0, *(times.max(initial=0) for _, _, _, times in blocks)])
-    counts = np.zeros(encoded.shape, np.min_scalar_type(most))
+    found, counts = np.empty(total, ids.dtype), np.empty(total, np.min_scalar_type(most))
     for texts, distinct, columns, times in blocks:
-        filled = np.arange(width) < distinct[:, None]
-        for array, values in ((encoded, columns), (counts, times)):
-            rows = array[texts]
-            rows[filled] = values
-            array[texts] = rows
-    return encoded, counts
+        places = np.repeat(firsts[texts] - (np.cumsum(distinct) - distinct), distinct) + np.arange(len(columns))
+        found[places], counts[places] = columns, times
+    return found, counts, lengths
+
+
+def _block(ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, padding: int) -> np.ndarray:
+    """Some texts' ids, a text a row, padded at the end."""
+    rows = np.full((len(starts), max(1, int(lengths.max()))), padding, ids.dtype)
+    for row, start, tokens in zip(rows, starts, lengths, strict=True):
+        row[:tokens] = ids[start : start + tokens]
+    return rows
 
 
 def _distinct(rows: np.ndarray, padding: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -220,6 +254,11 @@ def inverse_document_frequencies(columns: np.ndarray, vocabulary: Vocabulary) ->
     Returns:
       [V] float32.
     """
-    holding = np.bincount(columns.ravel(), minlength=vocabulary.size)[1 : vocabulary.size]
-    known = np.log1p(len(columns) / (1 + holding))
+    return document_weights(columns.ravel(), len(columns), vocabulary)
+
+
+def document_weights(columns: np.ndarray, texts: int, vocabulary: Vocabulary) -> np.ndarray:
+    """As `inverse_document_frequencies`, from the distinct columns of so many texts in any order, padded or not."""
+    holding = np.bincount(columns, minlength=vocabulary.size)[1 : vocabulary.size]
+    known = np.log1p(texts / (1 + holding))
     return np.concatenate([[known.mean() if len(known) else 0], known]).astype(np.float32)

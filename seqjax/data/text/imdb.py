@@ -21,7 +21,7 @@ from seqjax.data.cache import cached
 from seqjax.data.dataset import Dataset, Requests
 from seqjax.data.lengths import group_lengths
 from seqjax.data.text import encodings as text
-from seqjax.data.text import imdb_files, numbering, sample_reviews, tokens, vectorizer
+from seqjax.data.text import imdb_files, numbering, rows, sample_reviews, tokens, vectorizer
 from seqjax.data.text.encodings import Corpus, Tokenizer
 from seqjax.data.text.vectorizer import SEQUENCES, WORDS, Vectorizer
 from seqjax.errors import UserError
@@ -29,6 +29,7 @@ from seqjax.errors import UserError
 LENGTH = 600  # the lecture's, for the real reviews: 5 % of them are longer
 LABELS = ("negative", "positive")
 VALIDATION = 5  # one review in five of each class
+KEPT = (*vectorizer.ARRAYS, "labels")  # of the cached arrays, for the model
 ASSET = "asset "  # before the names of the vectorizer's files among the cached arrays
 
 
@@ -107,7 +108,7 @@ class Reviews:
             raise UserError(f"data={data!r}: choose 'real' or 'sample'")
         found = imdb_files.find(data_dir) or imdb_files.download(data_dir)
         # The code belongs to the key: an entry that another version of it has made is never met again.
-        modules = (imdb_files, numbering, text, tokens, vectorizer)
+        modules = (imdb_files, numbering, rows, text, tokens, vectorizer)
         sources = (__file__, *(str(module.__file__) for module in modules))
         code = b"".join(Path(source).read_bytes() for source in sources)
         options = dataclasses.asdict(dataclasses.replace(self, grouped=False, train_fraction=1.0))
@@ -144,18 +145,18 @@ class Reviews:
         """All that is worth caching: the arrays, the parts, the vectorizer's files, the content's sha256."""
         digest = lambda text: hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
         ordered = {part: sorted((k, digest(t), t) for k, t in examples[part]) for part in ("train", "test")}
-        rows = ordered["train"] + ordered["test"]
-        labels = np.array([label for label, _, _ in rows], np.float32)
+        reviews = ordered["train"] + ordered["test"]
+        labels = np.array([label for label, _, _ in reviews], np.float32)
         parts = self._parts(labels, len(ordered["train"]))
         fitted, encoded = Vectorizer.fit_encode(
-            Corpus.of((text for _, _, text in rows), tokenizer),
+            Corpus.of((text for _, _, text in reviews), tokenizer),
             tokenizer=tokenizer,
             encoding=self.encoding,
             vocabulary_size=self.vocabulary_size,
             length=length,
             learn_from=parts["train"],
         )
-        identity = b"".join(digest + bytes([label]) for label, digest, _ in rows)
+        identity = b"".join(digest + bytes([label]) for label, digest, _ in reviews)
         identity += str(len(ordered["train"])).encode()
         files = {ASSET + name: content.encode() for name, content in fitted.assets().items()}
         files["content"] = hashlib.sha256(identity).digest()
@@ -195,9 +196,9 @@ class Reviews:
             del options["strip_special"]  # came later: older fingerprints stay
         lengths = None
         if sequences:
-            options["length"] = arrays["tokens"].shape[1]
+            options["length"] = rows.width(arrays, "tokens")
         if grouped:
-            lengths = group_lengths(np.count_nonzero(arrays["tokens"], axis=1), options["length"])
+            lengths = group_lengths(rows.flat(arrays, "tokens")[1], options["length"])
         parts = {part: arrays[part] for part in ("train", "validation", "test")}
         parts["train"] = self._labelled(parts["train"], arrays["labels"])
         sizes = ", ".join(f"{len(ids):,} {part}" for part, ids in parts.items())
@@ -206,7 +207,7 @@ class Reviews:
         grams = "words" if self.ngrams == 1 else f"1- to {self.ngrams}-grams"
         identity = json.dumps(options, sort_keys=True).encode() + arrays["content"].tobytes()
         return Dataset(
-            arrays={name: arrays[name] for name in (*vectorizer.ARRAYS, "labels") if name in arrays},
+            arrays={name: array for name, array in arrays.items() if name in KEPT or rows.is_packed(name)},
             gather=lambda arrays, ids: (vectorizer.inputs(arrays, ids), arrays["labels"][ids]),
             parts=parts,
             description=f"{name}: {sizes}; a vocabulary of {learned:,} {grams}, {shape}",

@@ -76,13 +76,15 @@ def read(found: Path) -> Examples:
     reader = _archive if found.is_file() else _folder if found.name == "aclImdb" else _prepared
     examples: Examples = {"train": [], "test": []}
     try:
-        for split, label, text in reader(found):
-            examples[split].append((label, text.strip().decode()))
+        for split, label, name, text in reader(found):
+            examples[split].append((label, _decoded(text, name)))
     except UserError:
         raise
     except Exception as error:  # what tensorflow-datasets raises for damaged files is nowhere promised
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{found} is damaged ({reason}): remove it, then it is downloaded again") from error
+        raise UserError(
+            f"{found} is damaged ({reason}): give a whole copy, or another --data_dir, where it is downloaded"
+        ) from error
     counts = Counter((split, label) for split, reviews in examples.items() for label, _ in reviews)
     counted = {f"{split}/{CLASSES[k]}": counts[split, k] for split in examples for k in range(len(CLASSES))}
     listed = ", ".join(f"{number:,} in {name}" for name, number in counted.items())
@@ -93,7 +95,28 @@ def read(found: Path) -> Examples:
     return examples
 
 
-def _prepared(folder: Path) -> Iterator[tuple[str, int, bytes]]:
+def _decoded(text: bytes, name: str) -> str:
+    """A review without white space at its ends. Raises UserError: it is not UTF-8."""
+    try:
+        return text.strip().decode()
+    except UnicodeDecodeError:
+        place = _first_bad_byte(text)
+        raise UserError(
+            f"{name}: byte 0x{text[place]:02x} at {place} is not UTF-8, as the published reviews are; convert a copy "
+            "of it (iconv -f LATIN1 -t UTF-8 for Latin-1), or give another --data_dir"
+        ) from None
+
+
+def _first_bad_byte(text: bytes) -> int:
+    """Its place, counted from 0."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
+
+
+def _prepared(folder: Path) -> Iterator[tuple[str, int, str, bytes]]:
     """From a version's folder of tensorflow-datasets; TensorFlow compares the checksums of its records."""
     tfds = _tensorflow_datasets()
     builder = tfds.builder_from_directory(folder)
@@ -102,7 +125,7 @@ def _prepared(folder: Path) -> Iterator[tuple[str, int, bytes]]:
         for batch in builder.as_dataset(split=split, batch_size=1000).as_numpy_iterator():
             count += len(batch["label"])
             for label, text in zip(batch["label"], batch["text"], strict=True):
-                yield split, int(label), text
+                yield split, int(label), f"{folder}, a review for {split}", text
         if count != builder.info.splits[split].num_examples:  # cut off between two records
             raise ValueError(f"{count} of {builder.info.splits[split].num_examples} reviews for {split}")
 
@@ -113,17 +136,17 @@ def _texts(folder: Path) -> Iterator[tuple[str, int, Path]]:
             yield from ((split, label, path) for path in (folder / split / name).glob("*.txt"))
 
 
-def _folder(folder: Path) -> Iterator[tuple[str, int, bytes]]:
-    yield from ((split, label, path.read_bytes()) for split, label, path in _texts(folder))
+def _folder(folder: Path) -> Iterator[tuple[str, int, str, bytes]]:
+    yield from ((split, label, str(path), path.read_bytes()) for split, label, path in _texts(folder))
 
 
-def _archive(path: Path) -> Iterator[tuple[str, int, bytes]]:
+def _archive(path: Path) -> Iterator[tuple[str, int, str, bytes]]:
     with gzip.open(path) as whole, tarfile.open(fileobj=whole, mode="r|") as archive:
         for member in archive:
             place = re.fullmatch(r"(?:\./)?aclImdb/(train|test)/(neg|pos)/[^/]+\.txt", member.name)
             stream = archive.extractfile(member) if place else None
             if place and stream:
-                yield place[1], CLASSES.index(place[2]), stream.read()
+                yield place[1], CLASSES.index(place[2]), f"{path}, {member.name}", stream.read()
         while whole.read(1 << 20):  # the checksum, behind the last file, is compared on reaching the end
             pass
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from seqjax.data.text.numbering import Numbering, Spelling
+from seqjax.data.text.texts import chunks
 from seqjax.errors import UserError
 
 PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
@@ -56,7 +57,7 @@ class Tokenizer:
     def __post_init__(self):
         if self.split not in ("words", "characters"):
             raise UserError(f"split={self.split!r}: choose 'words' or 'characters'")
-        if self.ngrams < 1:
+        if not isinstance(self.ngrams, int) or self.ngrams < 1:
             raise UserError(f"ngrams={self.ngrams}: must be 1 or more")
         if self.stem is not None:
             if self.split != "words":
@@ -68,7 +69,11 @@ class Tokenizer:
 
         A lone surrogate, which UTF-8 cannot hold, counts as `?`. For `words` every ASCII space becomes 0xFE, which
         UTF-8 never uses either.
+
+        Raises:
+          UserError: something is no text.
         """
+        texts = itertools.chain.from_iterable(chunks(texts, CHUNK))
         if self.strip_special:
             texts = map(_without_special, texts)
         if self.fold_accents:
@@ -80,7 +85,13 @@ class Tokenizer:
         return joined.translate(table, PUNCTUATION if self.strip_punctuation else b"")
 
     def __call__(self, text: str) -> list[bytes]:
-        """The tokens of a text: first all single ones, then all pairs, and so on, as `tf.strings.ngrams`."""
+        """The tokens of a text: first all single ones, then all pairs, and so on, as `tf.strings.ngrams`.
+
+        Raises:
+          UserError: it is no string.
+        """
+        if not isinstance(text, str):
+            raise UserError(f"{text!r:.40} ({type(text).__name__}) is no text: give a single string")
         corpus = Corpus.of([text], self)
         return [corpus.tokens[place] for place in corpus.ids]
 
@@ -120,12 +131,15 @@ class Corpus:
 
     @classmethod
     def of(cls, texts: Iterable[str], tokenizer: Tokenizer) -> "Corpus":
-        """Tokenise and number the texts. Raises UserError: they are one string, which is no list of texts."""
-        if isinstance(texts, str):
-            raise UserError(f"{texts[:40]!r} is a single text: give a list of texts")
+        """Tokenise and number the texts.
+
+        Raises:
+          UserError: they are no texts (`seqjax.data.text.texts`), or `tokenizer` is none.
+        """
+        if not isinstance(tokenizer, Tokenizer):
+            raise UserError(f"tokenizer={tokenizer!r}: give a seqjax.data.text.tokens.Tokenizer")
         spelling, ids, lengths = Spelling(), [np.empty(0, np.int32)], [np.empty(0, np.int64)]
-        texts = iter(texts)
-        while chunk := list(itertools.islice(texts, CHUNK)):
+        for chunk in chunks(texts, CHUNK):
             standard = tokenizer.standardise(chunk)
             starts, sizes, counts = _spans(standard, tokenizer.split)
             ids.append(spelling(standard, starts, sizes))

@@ -108,11 +108,18 @@ def read(path: Path, wanted: Collection[str] | None = None) -> Vectors:
 
 
 def write_text(path: Path, vectors: Vectors) -> None:
-    """Write word2vec's text: a line `W E`, then a line for each word. Gensim and `read` read it back bit for bit."""
-    with path.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(f"{len(vectors.words)} {vectors.table.shape[1]}\n")
-        for word, vector in zip(vectors.words, vectors.table, strict=True):
-            stream.write(f"{word} {' '.join(map(str, vector))}\n")
+    """Write word2vec's text: a line `W E`, then a line for each word. Gensim and `read` read it back bit for bit.
+
+    Raises:
+      UserError: the file cannot be written.
+    """
+    try:
+        with path.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write(f"{len(vectors.words)} {vectors.table.shape[1]}\n")
+            for word, vector in zip(vectors.words, vectors.table, strict=True):
+                stream.write(f"{word} {' '.join(map(str, vector))}\n")
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        raise UserError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 class _MalformedError(Exception):

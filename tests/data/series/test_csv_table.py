@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from seqjax.data.series import csv_table
-from seqjax.data.series.csv_table import Form, parse
+from seqjax.data.series.csv_table import Form, as_options
 from seqjax.errors import UserError
 
 TEXT = "when,power,place,wind\n2014-07-01 00:00:00,1.5,north,3\n2014-07-01 00:30:00,2.5,south,4\n"
+
+
+def parse(text, name, form, columns=()):
+    return csv_table.parse(text.encode(), name, form, columns)
 
 
 def message(text, form=Form(), columns=()):  # noqa: B008
@@ -21,11 +25,11 @@ def message(text, form=Form(), columns=()):  # noqa: B008
 
 
 def test_columns_that_hold_numbers_are_taken_in_order_or_those_asked_for():
-    table, repaired = parse(TEXT, "x", Form())
-    assert (table.columns, repaired) == (("power", "wind"), 0)
+    table = parse(TEXT, "x", Form())
+    assert table.columns == ("power", "wind")
     np.testing.assert_array_equal(table.values, [[1.5, 3], [2.5, 4]])
     assert table.times[1] - table.times[0] == np.timedelta64(30, "m")
-    table, _ = parse(TEXT, "x", Form(time="when"), ["wind"])
+    table = parse(TEXT, "x", Form(time="when"), ["wind"])
     np.testing.assert_array_equal(table.values, [[3], [4]])
 
 
@@ -49,12 +53,12 @@ def test_columns_that_hold_numbers_are_taken_in_order_or_those_asked_for():
     ],
 )
 def test_the_usual_dates(date, form):
-    table, _ = parse(f"t,y\n{date},1\n", "x", Form(format=form))
+    table = parse(f"t,y\n{date},1\n", "x", Form(format=form))
     assert table.times[0] == np.datetime64("2014-07-01T12:30:00")
 
 
 def test_days_without_hours():
-    table, _ = parse("t,y\n2014-07-01,1\n2014-07-02,2\n", "x", Form())
+    table = parse("t,y\n2014-07-01,1\n2014-07-02,2\n", "x", Form())
     assert table.times[1] == np.datetime64("2014-07-02")
 
 
@@ -72,23 +76,21 @@ def test_days_without_hours():
     ],
 )
 def test_variants_of_the_same_table(text):
-    expected, found = parse(TEXT, "x", Form())[0], parse(text, "x", Form())[0]
+    expected, found = parse(TEXT, "x", Form()), parse(text, "x", Form())
     np.testing.assert_array_equal(found.values, expected.values)
     np.testing.assert_array_equal(found.times, expected.times)
 
 
-def test_holes_are_filled_with_the_last_valid_value_and_counted():
+def test_holes_stay_holes():
     rows = "".join(f"2014-07-{day:02},{value},9\n" for day, value in enumerate(["", "1", "NaN", "-9", "n/a", "6"], 1))
-    table, repaired = parse("t,y,z\n" + rows, "x", Form(missing=-9))
-    np.testing.assert_array_equal(table.values[:, 0], [1, 1, 1, 1, 1, 6])
-    assert repaired == 4
-    assert message("t,y,z\n2014-07-01,,1\n", columns=["y"]) == "column 'y' holds nothing but missing values"
+    table = parse("t,y,z\n" + rows, "x", Form(missing=-9))
+    np.testing.assert_array_equal(table.values[:, 0], [np.nan, 1, np.nan, np.nan, np.nan, 6])
 
 
 def test_packed_files(tmp_path):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(TEXT.replace("2.5", "").encode()))
-    table, repaired = csv_table.read(tmp_path / "a.csv.gz", Form())
-    assert (len(table.times), repaired) == (2, 1)
+    table = csv_table.read(tmp_path / "a.csv.gz", Form())
+    assert (len(table.times), np.isnan(table.values).sum()) == (2, 1)
     with pytest.raises(UserError, match="No such file"):
         csv_table.read(tmp_path / "b.csv", Form())
 
@@ -113,3 +115,10 @@ def test_packed_files(tmp_path):
 )
 def test_what_is_malformed_is_named(text, form, columns, expected):
     assert message(text, form, columns).startswith(expected)
+
+
+def test_options_that_came_later_are_written_only_where_they_are_set():
+    assert as_options(Form("t", None, -9.0)) == {"time": "t", "format": None, "missing": -9.0}
+    form = Form(decimal=",", sort=True)
+    assert as_options(form) == {"time": "", "format": None, "missing": None, "decimal": ",", "sort": True}
+    assert Form(**as_options(form)) == form

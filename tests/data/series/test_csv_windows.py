@@ -1,21 +1,16 @@
-"""Windows over a user's own CSV, through knobs alone: train, evaluate, predict."""
+"""The source of runs that 02ee2b9 began."""
 
 import io
 
 import numpy as np
 import pytest
 
-from places import DATA
 from seqjax.data.series.csv_table import Form
 from seqjax.data.series.csv_windows import ASSET, CsvWindows
 from seqjax.errors import UserError
-from seqjax.runs import commands
-from seqjax.training.program import Settings
-from seqjax.training.workdir import Workdir
 
 ROWS = 97
 SMALL = {"sampling": 2, "sequence_length": 5, "horizon": 3}
-NAB = DATA / "nab"
 
 
 def values(seed=0):
@@ -104,27 +99,3 @@ def test_requests_give_the_windows_of_training(file, tmp_path):
     halved = io.StringIO("\n".join([lines[0], *lines[1::2]]))
     with pytest.raises(UserError, match="rows are 14 min apart, but the model's are 7 min"):
         source.requests(tmp_path, halved, "new.csv")
-
-
-def test_train_evaluate_and_predict_through_knobs_alone(file, tmp_path):
-    knobs = [f"file={file}", "time=when", "target=b", "sampling=2", "sequence_length=5", "horizon=3"]
-    scores = {}
-    for name, more in (("csv_naive", ["season=4"]), ("csv_lstm", ["units=2", "epochs=1"])):
-        workdir = Workdir(tmp_path / name)
-        trained = commands.train(name, workdir, options=[*knobs, *more], data_dir=tmp_path, settings=Settings())
-        again = commands.evaluate(workdir, data_dir=tmp_path)
-        assert again["test"] == trained["test"]
-        lines = list(commands.predict(workdir, io.StringIO(text(values())), "new.csv"))
-        assert len(lines) == 1 + ROWS - 8
-        scores[name] = [float(line.split(",")[2]) for line in lines[1:]]
-    # Two samples ahead: four samples, eight rows, before the target, that is 2 samples before the last.
-    expected = values()[:, 1]
-    np.testing.assert_allclose(scores["csv_naive"], expected[8 - 4 : ROWS - 4], atol=0.02)
-    assert 3000 < np.mean(scores["csv_lstm"]) < 7000  # in the target's units, whatever was learned
-
-
-@pytest.mark.skipif(not NAB.exists(), reason=f"the public series are not at {NAB}")
-def test_the_public_series_can_be_read():
-    for path in sorted(NAB.glob("realKnownCause/*.csv.gz")):
-        dataset = CsvWindows(str(path), "value", form=Form("timestamp"), sequence_length=48).load("real", NAB)
-        assert min(len(ids) for ids in dataset.parts.values()) > 300, path

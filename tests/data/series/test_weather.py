@@ -137,6 +137,11 @@ def test_a_blank_row_in_the_middle():
     assert "row 3 ends before column 'p (mbar)'" in message("\n".join([*lines[:2], "", *lines[2:]]))
 
 
+def test_a_carriage_return_alone_ends_no_row():
+    lines = table_text()[0].split("\n")
+    assert "row 3 has 29 columns instead of 15" in message("\n".join([*lines[:2], "\r".join(lines[2:4]), *lines[4:]]))
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [

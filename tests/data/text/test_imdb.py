@@ -1,59 +1,23 @@
-"""seqjax.data.text.imdb: the split, the arrays, the cache and the requests."""
+"""seqjax.data.text.imdb: the split, the arrays, the options."""
 
-import dataclasses
-import hashlib
-import io
 import os
-import random
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 from places import DATA
-from seqjax import folders
-from seqjax.data.text import imdb, imdb_files
+from seqjax.data.text import imdb
 from seqjax.data.text.encodings import UNKNOWN, Vocabulary
 from seqjax.data.text.imdb import Reviews
 from seqjax.errors import UserError
+from stand_in_reviews import generated, load, same, stand_in
+
+__all__ = ["generated"]
 
 REAL = DATA / "tensorflow_datasets" / "imdb_reviews"
-
-
-@dataclasses.dataclass(frozen=True)
-class StandIn:
-    """The same fields as the embedded sample."""
-
-    train_texts: list[str]
-    train_labels: np.ndarray
-    test_texts: list[str]
-    test_labels: np.ndarray
-    optimum: dict[str, float]
-
-
-def stand_in(seed=0):
-    """Every review holds a word of its own, `train3` or `test3`, and three others; `seed` orders them."""
-    rng = random.Random(seed)
-    parts = []
-    for part, number in ("train", 40), ("test", 20):
-        rows = [(f"{part}{k} The FILM was {'good' if k % 2 else 'bad'}!", k % 2) for k in range(number)]
-        rows[3] = ("good " * 17 + "train3" if part == "train" else "good test3", 1)
-        rng.shuffle(rows)
-        parts += [[text for text, _ in rows], np.array([label for _, label in rows], np.int32)]
-    return StandIn(*parts, optimum={"accuracy": 0.97, "bag_of_words_accuracy": 0.8})
-
-
-@pytest.fixture(autouse=True)
-def generated(monkeypatch, tmp_path):
-    monkeypatch.setattr(imdb.sample_reviews, "reviews", stand_in)
-    monkeypatch.setattr(folders, "cache_dir", lambda: tmp_path / "seqjax")
-
-
-def load(**options):
-    return Reviews(**options).load("sample", Path("/nowhere"))
 
 
 def words(dataset):
@@ -63,18 +27,6 @@ def words(dataset):
 def decoded(dataset, example):
     vocabulary = Vocabulary.from_text(dataset.assets["vocabulary.txt"])
     return vocabulary.decode(dataset.arrays["tokens"][example])
-
-
-def unpack(data_dir, seed=0):
-    """The stand-in as an unpacked archive, its files named in the order of `seed`."""
-    examples = stand_in(seed)
-    for part in ("train", "test"):
-        for label in ("neg", "pos"):
-            (data_dir / "aclImdb" / part / label).mkdir(parents=True)
-        texts, labels = getattr(examples, f"{part}_texts"), getattr(examples, f"{part}_labels")
-        for k, (text, label) in enumerate(zip(texts, labels, strict=True)):
-            (data_dir / "aclImdb" / part / ("neg", "pos")[label] / f"{k}_1.txt").write_text(text)
-    return data_dir
 
 
 def test_a_fifth_of_each_class_is_for_validation():
@@ -111,17 +63,6 @@ def test_nothing_depends_on_the_order_on_disk(monkeypatch):
     monkeypatch.setattr(imdb.sample_reviews, "reviews", lambda: stand_in(seed=1))
     assert stand_in(0).train_texts != stand_in(1).train_texts
     same(first, load())
-
-
-def same(one, other):
-    assert one.fingerprint == other.fingerprint
-    assert one.assets == other.assets
-    for name in ("arrays", "parts"):
-        mine, yours = getattr(one, name), getattr(other, name)
-        assert set(mine) == set(yours)
-        for key in mine:
-            assert mine[key].dtype == yours[key].dtype
-            np.testing.assert_array_equal(mine[key], yours[key])
 
 
 def test_another_seed_is_another_split():
@@ -228,80 +169,6 @@ def test_gather_is_the_same_in_numpy_and_traced(encoding):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_the_sample_says_what_it_is():
-    dataset = load()
-    assert "generated" in dataset.description
-    assert "not the lecture's" in dataset.description
-    assert "32 train, 8 validation, 20 test" in dataset.description
-    assert dataset.optimum == {"accuracy": 0.97, "bag_of_words_accuracy": 0.8}
-
-
-def test_the_embedded_sample_loads(monkeypatch):
-    monkeypatch.undo()
-    dataset = load()
-    number = len(dataset.parts["train"]) + len(dataset.parts["validation"])
-    assert len(dataset.parts["validation"]) == number // 5
-    assert dataset.arrays["tokens"].shape[1] % 16 == 0
-    longest = (dataset.arrays["tokens"] != 0).sum(axis=1).max()
-    assert dataset.arrays["tokens"].shape[1] - 16 < longest
-    assert 0.5 < dataset.optimum["bag_of_words_accuracy"] < dataset.optimum["accuracy"] <= 1
-    held_out = dataset.arrays["tokens"][dataset.parts["test"]]
-    assert (held_out == 1).mean() < 0.02
-
-
-def test_real_files_of_the_same_reviews_give_the_same_examples(tmp_path):
-    real = Reviews(length=32).load("real", unpack(tmp_path))
-    same(real, load(length=32))
-    assert real.optimum == {}
-    assert real.description.startswith("IMDB movie reviews: 32 train")
-    assert Reviews().load("real", tmp_path).arrays["tokens"].shape == (60, 600)
-
-
-def test_the_second_start_reads_the_cache(tmp_path, monkeypatch):
-    first = Reviews().load("real", unpack(tmp_path / "a"))
-    bags = Reviews(encoding="multi_hot").load("real", tmp_path / "a")
-    reads = []
-    read = imdb_files.read
-    monkeypatch.setattr(imdb_files, "read", lambda found: reads.append(found) or read(found))
-    same(first, Reviews().load("real", tmp_path / "a"))
-    same(bags, Reviews(encoding="multi_hot").load("real", tmp_path / "a"))
-    (tmp_path / "a").rename(tmp_path / "b")
-    same(first, Reviews().load("real", tmp_path / "b"))
-    assert reads == []
-
-
-def test_other_content_options_or_code_are_read_anew(tmp_path, monkeypatch):
-    first = Reviews().load("real", unpack(tmp_path))
-    reads = []
-    read = imdb_files.read
-    monkeypatch.setattr(imdb_files, "read", lambda found: reads.append(found) or read(found))
-    Reviews(strip_special=True).load("real", tmp_path)
-    assert len(reads) == 1
-    (tmp_path / "changed.py").write_text("pass")
-    monkeypatch.setattr(imdb.text, "__file__", str(tmp_path / "changed.py"))
-    same(first, Reviews().load("real", tmp_path))
-    assert len(reads) == 2
-    path = next((tmp_path / "aclImdb" / "test" / "pos").iterdir())
-    path.write_text(path.read_text() + " again")
-    assert Reviews().load("real", tmp_path).fingerprint != first.fingerprint
-    assert len(reads) == 3
-
-
-def test_a_damaged_cache_is_rebuilt(tmp_path):
-    first = Reviews().load("real", unpack(tmp_path))
-    (entry,) = (tmp_path / "seqjax" / "arrays").iterdir()
-    content = bytearray(entry.read_bytes())
-    content[len(content) // 2] ^= 4
-    entry.write_bytes(content)
-    same(first, Reviews().load("real", tmp_path))
-
-
-def test_no_files_and_no_network(tmp_path, monkeypatch):
-    monkeypatch.setattr(imdb_files, "ARCHIVE", "http://127.0.0.1:9/aclImdb_v1.tar.gz")
-    with pytest.raises(UserError, match=r"^no IMDB reviews in .*http://127.0.0.1:9/.*--data=sample$"):
-        Reviews().load("real", tmp_path)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -322,114 +189,6 @@ def test_unfit_options_are_errors(options, message):
 def test_unknown_data_is_an_error(tmp_path):
     with pytest.raises(UserError, match=r"^data='fake': choose 'real' or 'sample'$"):
         Reviews().load("fake", tmp_path)
-
-
-@pytest.fixture
-def workdir(tmp_path):
-    def write(**options):
-        dataset = load(**options)
-        for name, content in dataset.assets.items():
-            (tmp_path / name).write_text(content, encoding="utf-8")
-        return dataset, tmp_path
-
-    return write
-
-
-@pytest.mark.parametrize("encoding", ["count", "tf_idf"])
-def test_weighted_requests_are_vectorised_as_in_training(workdir, encoding):
-    dataset, assets = workdir(encoding=encoding, ngrams=2, vocabulary_size=30)
-    texts = stand_in().test_texts
-    requests = Reviews().requests(assets, io.StringIO("".join(text + "\n" for text in texts)), "reviews.txt")
-    place = lambda k: (stand_in().test_labels[k], hashlib.sha256(texts[k].encode()).digest())
-    order = sorted(range(len(texts)), key=place)
-    found = requests.gather(requests.arrays, requests.ids)
-    expected, _ = dataset.gather(dataset.arrays, dataset.parts["test"])
-    traced = jax.jit(requests.gather)(jax.device_put(dict(requests.arrays)), requests.ids)
-    width = found[0].shape[1]
-    for ours, theirs, compiled in zip(found, expected, traced, strict=True):
-        np.testing.assert_array_equal(ours[order], theirs[:, :width])
-        np.testing.assert_array_equal(ours, compiled)
-        assert ours.dtype == compiled.dtype
-
-
-@pytest.mark.parametrize(
-    "options", [{}, {"length": 4}, {"ngrams": 2}, {"encoding": "multi_hot"}, {"vocabulary_size": 9}]
-)
-def test_requests_are_vectorised_as_in_training(workdir, options):
-    dataset, assets = workdir(**options)
-    texts = stand_in().test_texts
-    requests = Reviews().requests(assets, io.StringIO("".join(text + "\n" for text in texts)), "reviews.txt")
-    inputs = requests.gather(requests.arrays, requests.ids)
-    assert inputs.dtype == np.int32
-    place = lambda k: (stand_in().test_labels[k], hashlib.sha256(texts[k].encode()).digest())
-    order = sorted(range(len(texts)), key=place)
-    expected, _ = dataset.gather(dataset.arrays, dataset.parts["test"])
-    width = inputs.shape[1]  # a batch of bags is as wide as its own richest
-    np.testing.assert_array_equal(inputs[order], expected[:, :width])
-    if options.get("encoding") == "multi_hot":
-        assert (expected[:, width:] == 20_000).all()
-    else:
-        assert width == expected.shape[1]
-    np.testing.assert_array_equal(jax.jit(requests.gather)(requests.arrays, requests.ids), inputs)
-
-
-def test_one_line_of_output_for_each_line_of_input(workdir):
-    _, assets = workdir()
-    requests = Reviews().requests(assets, io.StringIO("good\n\n  \nbad\u2028good\x85bad"), "-")
-    assert requests.ids.tolist() == [0, 1, 2, 3]
-    assert (requests.gather(requests.arrays, requests.ids) != 0).sum(axis=1).tolist() == [1, 0, 0, 1]
-    assert len(Reviews().requests(assets, io.StringIO(""), "-").ids) == 0
-    assert requests.header is None
-
-
-@pytest.mark.parametrize(
-    ("logit", "line"),
-    [
-        (0.0, "negative\t0.5000"),  # as metrics.binary_accuracy decides
-        (np.log(3), "positive\t0.7500"),
-        (-np.log(3), "negative\t0.2500"),
-        (800.0, "positive\t1.0000"),
-        (-800.0, "negative\t0.0000"),
-    ],
-)
-def test_the_line_is_the_label_and_the_probability_of_positive(workdir, logit, line):
-    _, assets = workdir()
-    requests = Reviews().requests(assets, io.StringIO("good\n"), "-")
-    assert requests.line(0, np.float32(logit)) == line
-    assert requests.line(0, jax.numpy.float32(logit)) == line
-
-
-def test_input_that_is_not_utf8_names_the_line(workdir, tmp_path):
-    _, assets = workdir()
-    path = tmp_path / "latin.txt"
-    path.write_bytes(b"good\nbad\ncaf\xe9 noir\n")
-    message = "^latin, line 3: byte 0xe9 is not UTF-8"
-    with path.open(encoding="utf-8") as stream, pytest.raises(UserError, match=message):
-        Reviews().requests(assets, stream, "latin")
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("text.json", None, "text.json: No such file"),
-        ("text.json", "{", "text.json is damaged"),
-        ("text.json", "[]", "text.json is damaged"),
-        ("text.json", '{"encoding": "int", "length": null, "padding": 9}', "text.json is damaged: no length"),
-        ("text.json", '{"encoding": "int", "length": 3, "padding": "9"}', "text.json is damaged: padding='9'"),
-        ("text.json", '{"encoding": "int", "length": 3, "padding": 9}', "text.json is damaged: .*tokenizer"),
-        ("text.json", '{"encoding": "bag", "length": 3, "padding": 9}', "text.json is damaged: encoding='bag'"),
-        ("vocabulary.txt", None, "vocabulary.txt: No such file"),
-        ("vocabulary.txt", "a\na\n", "vocabulary.txt, line 2: 'a' is repeated"),
-        ("vocabulary.txt", "".join(f"w{k}\n" for k in range(8)), "vocabulary.txt: 10 ids, more than the 9"),
-    ],
-)
-def test_a_damaged_workdir_names_the_file(workdir, name, content, message):
-    _, assets = workdir(vocabulary_size=9)
-    (assets / name).unlink()
-    if content is not None:
-        (assets / name).write_text(content)
-    with pytest.raises(UserError, match=f"^{assets}/{message}"):
-        Reviews().requests(assets, io.StringIO("good\n"), "-")
 
 
 @pytest.mark.slow

@@ -20,7 +20,8 @@ from seqjax.data.text.imdb import Reviews
 from seqjax.data.text.pretrained import PretrainedReviews
 from seqjax.data.text.vectors import Vectors, read, write_text
 from seqjax.errors import UserError
-from seqjax.training.program import Program, Settings, count_parameters, create_state
+from seqjax.training.program import Program, Settings
+from seqjax.training.state import count_parameters, create_state
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from absl import logging
-from test_fused import LAYERS, REFUSAL, compare, problem
 
+from backend_problems import LAYERS, REFUSAL, compare, problem
 from recurrent_reference import apply, random_variables
 from seqjax import folders
 from seqjax.layers.backends import native, native_library

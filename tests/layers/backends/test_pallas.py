@@ -7,8 +7,8 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_fused import LAYERS, _StateBidirectional, assert_close, gradients, problem, states_like
 
+from backend_problems import LAYERS, _StateBidirectional, assert_close, gradients, problem, states_like
 from recurrent_reference import apply, random_variables
 from seqjax.errors import UserError
 from seqjax.layers import recurrent

@@ -1,0 +1,28 @@
+"""A table in time, as a file has it: what is missing is missing, and what was done to the rows is said.
+
+Legend: N rows, F columns.
+"""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Measurements in time, of one series or of several."""
+
+    columns: tuple[str, ...]
+    """The F features' names."""
+    times: np.ndarray
+    """[N] datetime64[us], in UTC if the file names a zone; ascending within a series, but a few may be doubled."""
+    values: np.ndarray
+    """[N, F] float64, NaN where missing."""
+    series: np.ndarray | None = None
+    """[N] int32: which of `names` a row belongs to, rows of one series in one piece; None: there is but one series."""
+    names: tuple[str, ...] = ()
+    """Of the series, in the order in which the file first has them."""
+    notes: tuple[str, ...] = ()
+    """What the user must know, each a short phrase: `2 doubled rows left out`."""
+    time: str = ""
+    """The column of the dates; of two, `date+clock`."""

@@ -1,0 +1,118 @@
+"""What is printed of a result, of one run and of many: beside the lecture's score, and beside what needs no model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from seqjax.errors import UserError
+
+Results = Mapping[str, Any]
+
+
+def number(value: float | None) -> str:
+    """A score with four decimals, or as many digits as it takes to show four that are not zero."""
+    if value is None:
+        return "not finite"
+    size = abs(value)
+    return f"{value:.4f}" if size == 0 or 0.1 <= size < 1e6 else f"{value:#.4g}" if size < 0.1 else f"{value:.7g}"
+
+
+def skill(scores: Results, baselines: Results) -> dict[str, float]:
+    """Of each part, the first metric's score as a share of the best baseline's: below 1 is better than all of them.
+
+    Args:
+      scores: part -> metric -> score, of which a smaller one is better.
+      baselines: name -> part -> metric -> score. Parts without a baseline, or with a perfect one, are left out.
+    """
+    found = {}
+    metric = quoted(scores)
+    for part in ("validation", "test"):
+        least = min((own[part][metric] for own in baselines.values() if metric in own.get(part, {})), default=0.0)
+        if least > 0 and scores[part][metric] is not None:
+            found[part] = scores[part][metric] / least
+    return found
+
+
+def quoted(results: Results) -> str:
+    """The metric that people quote."""
+    return next(name for name in results["test"] if name != "loss")
+
+
+def result_line(results: Results) -> str:
+    """`jena_lstm: test mae 2.53 (lecture 2.53; naive 2.62; 0.97 of it), validation mae 2.37, best epoch 7, ...`.
+
+    Raises:
+      UserError: something is missing, from a damaged results.json.
+    """
+    try:
+        return f"{results['experiment']}: {_of_one(results)}"
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        said = f"{type(error).__name__} {error}".strip()
+        raise UserError(f"these are no results ({said}): results.json is damaged; restore it from a copy") from error
+
+
+def _of_one(results: Results) -> str:
+    metric = quoted(results)
+    lecture = results["lecture"].get("test", {}).get(metric)
+    said = [f"lecture {lecture:g}"] if lecture is not None else []
+    if results["data"] == "sample":
+        said = [f"generated sample, not the lecture's data: {_known(metric, results['optimum'])}"]
+    said += beside(metric, results)
+    lost = results.get("instead_of_epoch")
+    instead = "" if lost is None else f" (that of {lost}, the best, is damaged)"
+    return (
+        f"test {metric} {number(results['test'][metric])}{_bracketed(said)}, "
+        f"validation {metric} {number(results['validation'][metric])}, best epoch {results['best_epoch']}{instead}, "
+        f"{results['parameters']:,} parameters"
+    )
+
+
+def result_lines(results: Results) -> list[str]:
+    """`jena_lstm: test mae 2.615 +- 0.129 (95 %, 5 seeds; lecture 2.53), validation mae 2.409 +- 0.061`, by value."""
+    if "values" not in results:
+        return [f"{results['experiment']}: {_of_many(results, results['data'])}"]
+    knob = results["knob"]
+    name, data = results["experiment"], results["data"]
+    return [f"{name} {knob}={group['value']}: {_of_many(group, data)}" for group in results["values"]]
+
+
+def beside(metric: str, results: Results) -> list[str]:
+    """[`naive 2.62`, `seasonal naive 2.65, 24 rows back`, `0.97 of the better`] of the test part, as far as known."""
+    found = []
+    for name, own in results.get("baselines", {}).items():
+        back = f" ({own['season']} rows a season)" if "season" in own else ""
+        found.append(f"{name.replace('_', ' ')}{back} {number(own['test'][metric])}")
+    share = results.get("skill", {}).get("test")
+    if share is not None:
+        found.append(f"{share:.3f} of {'the better' if len(found) > 1 else 'it'}")
+    return found
+
+
+def _of_many(group: Results, data: str) -> str:
+    metric = quoted(group)
+    lecture = group["lecture"].get("test", {}).get(metric)
+    said = ["generated sample"] if data == "sample" else [] if lecture is None else [f"lecture {lecture:g}"]
+    score = lambda part: _plus_minus(group[part][metric])
+    said = ["95 %", f"{group['test'][metric]['count']} seeds", *said, *beside(metric, group)]
+    said = [", ".join(said[:2]), *said[2:]]
+    return f"test {metric} {score('test')}{_bracketed(said)}, validation {metric} {score('validation')}"
+
+
+def _bracketed(said: list[str]) -> str:
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def _plus_minus(found: Results) -> str:
+    half = found["half_interval_95"]
+    return number(found["mean"]) + ("" if half is None else f" +- {number(half)}")
+
+
+def _known(metric: str, optimum: Results) -> str:
+    """`best possible 0.96, bag of words at most 0.73` from {"accuracy": .96, "bag_of_words_accuracy": .73}."""
+    if metric not in optimum:
+        return "best possible score unknown for these knobs"
+    limits = [
+        f"{name.removesuffix(f'_{metric}').replace('_', ' ')} at most {value:.4g}"
+        for name, value in optimum.items()
+        if name != metric
+    ]
+    return ", ".join([f"best possible {optimum[metric]:.4g}", *limits])

@@ -1,0 +1,122 @@
+"""The order of the blocks, workers that die, and a row's medians."""
+
+from typing import Any
+
+import pytest
+
+from seqjax.benchmark import measure, table
+from seqjax.benchmark.process import Worker, WorkerDiedError
+from seqjax.benchmark.workloads import find
+
+
+def test_a_worker_that_dies_says_why():
+    with pytest.raises(WorkerDiedError, match=r"ended with code 1: .*UserError: there is no workload 'W9'"):
+        Worker("torch", "W9", 1.0, False)
+
+
+class FakeWorker:
+    """Keeps a diary; torch dies in its second training block."""
+
+    diary: list[tuple]
+
+    def __init__(self, implementation, workload, scale, tuned):
+        if implementation == "flax":
+            raise WorkerDiedError("out of memory")
+        self.name = implementation + "*" * tuned
+        self.implementation = implementation
+        self.ready = {"tuned": tuned}
+        self.steps, self.blocks = {}, {}
+        self.note("start")
+        self.process = self
+        self.code = None
+
+    def note(self, what, *more):
+        self.diary.append((self.name, what, *more))
+
+    def poll(self):
+        return self.code
+
+    def warm_up(self, mode, block_seconds):
+        self.note("warm", mode)
+        self.steps[mode], self.blocks[mode] = 1, []
+
+    def run(self, mode, steps):
+        self.note("run", mode)
+        if self.name == "torch" and mode == "train" and len(self.blocks[mode]) == 1:
+            self.code = 9
+            raise WorkerDiedError("killed")
+        return {"steps": steps}
+
+    def row(self, mode):
+        return {"implementation": self.implementation, "tuned": self.ready["tuned"], "mode": mode}
+
+    def close(self):
+        self.note("close")
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    def run(workload, peers):
+        monkeypatch.setattr(FakeWorker, "diary", [], raising=False)
+        monkeypatch.setattr(measure, "Worker", FakeWorker)
+        said = []
+        rows = measure.Measurement(find(workload), blocks=2, say=said.append).rows(peers, measure.MODES)
+        return rows, FakeWorker.diary, said
+
+    return run
+
+
+def test_blocks_are_run_in_turn_and_the_dead_are_left_out(fake):
+    rows, diary, said = fake("W1", ["torch", "flax"])
+    turn = lambda mode: [(name, "run", mode) for name in ("seqjax*", "torch", "torch*")]
+    assert [entry for entry in diary if entry[1:] == ("run", "infer")] == turn("infer") * 2
+    trains = [entry for entry in diary if entry[1:] == ("run", "train")]
+    assert trains == turn("train") * 2
+    assert diary.index(trains[0]) > diary.index(("torch*", "run", "infer"))
+    assert {entry[0] for entry in diary if entry[1] == "close"} == {"seqjax*", "torch", "torch*"}
+    assert said == ["W1: flax is left out: out of memory"] * 2 + ["W1: torch is left out: killed"]
+    assert rows[0]["implementation"] == "seqjax"
+    assert all(row["workload"] == "W1" and row["batch"] == 256 for row in rows)
+
+
+def test_large_peers_run_one_at_a_time_beside_ours(fake):
+    rows, diary, _ = fake("W3b", ["keras-jax", "keras-tf"])
+    alive = set()
+    for name, what, *_ in diary:
+        if what == "start":
+            alive.add(name)
+        elif what == "close":
+            alive.remove(name)
+        assert len(alive) <= 2
+        assert alive <= {"seqjax*"} or "seqjax*" in alive
+    assert len(rows) == 2 * (1 + 4)
+    assert sum(entry == ("seqjax*", "run", "train") for entry in diary) == 2 * 4
+
+
+def test_ours_on_another_backend_is_always_tuned_and_no_peer(fake):
+    rows, diary, _ = fake("W2", ["seqjax-pallas", "torch"])
+    assert [name for name, what, *_ in diary if what == "start"] == ["seqjax*", "seqjax-pallas*", "torch", "torch*"]
+    milliseconds = {"seqjax": 4, "seqjax-pallas": 1, "torch": 6}
+    heading, train, _ = table.comparison(
+        [{**row, "milliseconds": milliseconds[row["implementation"]]} for row in rows]
+    ).splitlines()
+    assert heading.split()[:5] == ["workload", "mode", "seqjax", "seqjax-pallas", "torch"]
+    assert train.split() == ["W2", "train", "4", "1", "6", "(6*)", "1.50", "(torch)"]
+
+
+def test_a_row_is_made_of_medians():
+    worker: Any = Worker.__new__(Worker)
+    worker.implementation, worker.seconds_to_ready = "torch", 3.0
+    worker.ready = {"tuned": False, "steps_at_once": 1, "device": "cpu", "version": "2"}
+    block = lambda seconds, faults, peak: {
+        "steps": 10, "seconds": seconds, "page_faults": faults, "peak_memory_mb": peak,
+    }  # fmt: skip
+    worker.first = {"train": {**block(2.0, 0, 0.0), "steps": 3}}
+    worker.blocks = {"train": [block(1.0, 10, 1.0), block(5.0, 40, 2.0), block(2.0, 20, 3.0)]}
+    worker.steps = {"train": 10}
+    row = worker.row("train")
+    assert row["milliseconds"] == 200
+    assert row["page_faults"] == 2
+    assert row["peak_memory_mb"] == 3
+    assert row["seconds_to_first_step"] == pytest.approx(3 + 2 - 2 * 0.2)
+    assert row["repeats"] == 3
