@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
+from seqjax.errors import check_least
 from seqjax.layers.backends import native_library
 from seqjax.layers.checks import as_array, or_none
 from seqjax.layers.sharding import DATA, over_devices
@@ -46,6 +47,7 @@ def product(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> 
 def _check(tokens: Any, weights: Any, kernel: Any) -> tuple[jax.Array, jax.Array | None, jax.Array]:
     """The operands as arrays, every padding V and its weight 0, so that no NaN there reaches a sum or a gradient."""
     kernel = as_array("bags: kernel", kernel, "real numbers", ("columns", "units"))
+    check_least("bags: rows of the kernel", len(kernel), 1)
     shape = as_array("bags: tokens", tokens, "integers", ("bags", "tokens")).shape
     tokens = or_none(tokens, len(kernel))
     if weights is not None:

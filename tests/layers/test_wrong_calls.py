@@ -152,6 +152,7 @@ def test_of_bags():
         ((ones(2, 3), None, kernel), "bags: tokens must be integers"),
         ((tokens, None, kernel[0]), r"bags: kernel must be real numbers of shape \(columns, units\)"),
         ((tokens, None, None), "bags: kernel .* not None"),
+        ((tokens, None, kernel[:0]), "bags: rows of the kernel must be at least 1, not 0"),
     ):
         with pytest.raises(UserError, match=message):
             bags.product(*arguments)
