@@ -29,7 +29,7 @@ from seqjax.errors import UserError
 
 ASSET = "series.json"
 SAMPLE_TARGET = "T (degC)"
-FACTS = ("columns", "form", "step", "sampling_rate", "sequence_length", "delay", "names", "mean", "std")
+FACTS = ("columns", "time", "form", "step", "sampling_rate", "sequence_length", "delay", "names", "mean", "std")
 """What `ASSET` holds."""
 LEAST = 1e-30
 """Smaller deviations, and larger ones than one over it, are beyond float32 when they are squared or multiplied."""
@@ -140,6 +140,7 @@ class TableWindows:
         parts, short = windows.split_by_target(bounds, self.span, ~np.isnan(table.values[:, 0]), known, name)
         mean, std = windows.statistics_of(values, bounds)
         facts = {"columns": table.columns, "form": csv_table.as_options(self.form), "step": step.facts()}
+        facts |= {"time": table.time}
         facts |= {**dataclasses.asdict(self.span), "names": table.names}
         scales = {"mean": mean.tolist(), "std": std.tolist()}
         said = [f"target {table.columns[0]!r}", f"{filled} missing values filled", *table.notes]
@@ -176,7 +177,7 @@ class TableWindows:
         facts = sources.read_facts(assets / ASSET, FACTS)
         span = windows.Span(facts["sampling_rate"], facts["sequence_length"], facts["delay"])
         form = csv_table.Form(**facts["form"])
-        table = csv_table.parse(csv_table.content(text), name, form, facts["columns"])
+        table = csv_table.parse(csv_table.content(text), name, form, facts["columns"], facts["time"])
         bounds, step = windows.pieces(table), steps.of_facts(facts["step"])
         times = [table.times[start:stop] for start, stop in bounds]
         step.check(times, name, table.names)
