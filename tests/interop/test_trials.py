@@ -52,7 +52,7 @@ class Masked(nn.Module):
         return self.layer(x, jnp.any(x != self.value, axis=-1))
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0])
+@pytest.mark.parametrize("value", [pytest.param(0.0, marks=pytest.mark.slow), -1.0])
 def test_a_masking_layer_is_imported_or_refused(value):
     model = sequential(VECTORS, L.Masking(value), L.LSTM(4, **START))
     with pytest.raises(UserError, match=rf"padded with {value:g} .*layer masking\S* of the Keras model masks steps of"):
@@ -60,6 +60,7 @@ def test_a_masking_layer_is_imported_or_refused(value):
     assert from_keras(model, Masked(LSTM(4), value), VECTORS).difference < 1e-5
 
 
+@pytest.mark.slow
 def test_a_mask_of_ids_is_imported_or_refused():
     tail = lambda: [L.Bidirectional(L.LSTM(4, **START)), L.Dense(1)]
     model = sequential(FULL, L.Embedding(20, 5, mask_zero=True), *tail())
@@ -78,6 +79,7 @@ def test_a_mask_of_ids_is_imported_or_refused():
     jax.tree.map(np.testing.assert_array_equal, weights(unmasked), before)
 
 
+@pytest.mark.slow
 def test_a_mask_made_by_the_models_own_comparison_is_found():
     with allowed():
         entry = keras.Input((6, 3))

@@ -24,7 +24,7 @@ for layer in eval(sys.argv[2]):
     for leaf in jax.tree.leaves(params):
         print(hashlib.sha256(np.asarray(leaf).tobytes()).hexdigest())
 """
-QUICK = "[LSTM(130), GRU(16)]"
+QUICK = "[LSTM(130)]"
 WIDE = "[kind(units, initializer=preset) for kind, units, preset in (" + (
     "(LSTM, 300, 'keras'), (GRU, 200, 'flax'), (SimpleRNN, 513, 'keras'), (LSTM, 128, 'keras'), (GRU, 300, 'torch'), "
     "(LSTM, 256, 'flax'), (GRU, 200, 'keras'), (SimpleRNN, 64, 'flax'), (LSTM, 512, 'keras'))]"
@@ -48,7 +48,7 @@ def test_weights_do_not_depend_on_the_number_of_cores(layers):
     cores = sorted(os.sched_getaffinity(0))
     one = bits(cores[:1], layers)
     assert one == bits(cores, layers)
-    assert len(set(one.split())) > 5
+    assert len(set(one.split())) > 2
     if layers == WIDE:
         assert one == bits(cores, layers, "--xla_force_host_platform_device_count=4")
         assert one == bits(cores, layers, "--xla_cpu_multi_thread_eigen=false")

@@ -65,8 +65,10 @@ SCANNED = {
     "flax's cell": RNN(nn.LSTMCell(4)),
     "flax's cells, both directions": Bidirectional(RNN(nn.GRUCell(4), return_sequences=True)),
 }
-CASES = [pytest.param(make(backend=b), id=f"{name}, {b}") for name, make in LAYERS.items() for b in BACKENDS]
-CASES += [pytest.param(layer, id=name) for name, layer in SCANNED.items()]
+QUICK = {"simple, pallas", "lstm, native", "both directions, fused", "gru, scan", "flax's cell"}
+slow = lambda wanted: [pytest.mark.slow] * wanted
+ALL = {f"{name}, {b}": make(backend=b) for name, make in LAYERS.items() for b in BACKENDS} | SCANNED
+CASES = [pytest.param(layer, id=name, marks=slow(name not in QUICK)) for name, layer in ALL.items()]
 
 
 @pytest.mark.parametrize("layer", CASES)
@@ -78,7 +80,7 @@ def test_of_arrays(layer):
     assert np.abs(np.asarray(dx)[MASK]).max() > 1e-3
 
 
-@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("wide", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_of_wide_layers_and_many_features(wide, monkeypatch):
     """Their products are made for all steps at once, before the scan and after it, or for a chunk of steps."""
     if wide:
@@ -94,7 +96,7 @@ def test_of_wide_layers_and_many_features(wide, monkeypatch):
 
 
 @pytest.mark.parametrize("row", [0, 8], ids=["the first row", "the last row, which stands for what is no token"])
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", [pytest.param(name, marks=slow(name in ("scan", "pallas"))) for name in BACKENDS])
 def test_of_tokens(backend, row):
     ids = jnp.asarray(np.where(MASK, np.random.default_rng(0).integers(1, 8, MASK.shape), row))
     table = jnp.asarray(np.random.default_rng(1).normal(size=(9, 3)), jnp.float32)
@@ -113,7 +115,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=slow(kind == "recurrent")) for kind in MODELS])
 def test_of_models_whose_padding_has_a_row_of_its_own(kind):
     model = MODELS[kind]
     params = random_variables(model, PADDED)["params"]

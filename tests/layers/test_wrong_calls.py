@@ -127,23 +127,16 @@ def test_ids_outside_count_as_the_nearest_inside(backend):
     near = jnp.array([[0, 3, 8], [8, 0, 8]])
     table = jnp.asarray(np.random.default_rng(0).normal(size=(9, 4)), jnp.float32)
     layer = LSTM(5, backend=backend)
+    plain = LSTM(5, backend="scan")
     for tokens in (lambda ids, table: Tokens(ids, table), lambda ids, _: Tokens(ids, vocabulary_size=9)):
         params = random_variables(layer, tokens(near, table).dense())
-        step = jax.jit(
-            jax.value_and_grad(lambda p, t, ids, tokens=tokens: (layer.apply(p, tokens(ids, t)) ** 2).sum(), (0, 1))
-        )
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, 1e-4, 1e-6),
-            step(params, table, far),
-            jax.value_and_grad(
-                lambda p, t, tokens=tokens: (
-                    (
-                        LSTM(5, backend="scan").apply(p, tokens(near, t).dense()) ** 2  # pyright: ignore
-                    ).sum()
-                ),
-                (0, 1),
-            )(params, table),
-        )
+
+        def both(params, table, tokens=tokens):
+            found = lambda p, t: (layer.apply(p, tokens(far, t)) ** 2).sum()
+            expected = lambda p, t: (plain.apply(p, tokens(near, t).dense()) ** 2).sum()
+            return [jax.value_and_grad(one, (0, 1))(params, table) for one in (found, expected)]
+
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, 1e-4, 1e-6), *jax.jit(both)(params, table))
     embedding = Embedding(9, 4)
     np.testing.assert_array_equal(embedding.apply({"params": {"embedding": table}}, far), table[near])
     huge = np.array([[2**40 + 5, -(2**40)]])  # which JAX's own int32 would wrap around
@@ -192,7 +185,7 @@ def fuzz(first, count):
 
 
 def test_random_calls_are_refused_or_answered_alike():
-    assert 10 < fuzz(0, 30) < 25
+    assert 4 < fuzz(0, 12) < 11
 
 
 @pytest.mark.slow
