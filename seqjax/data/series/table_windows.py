@@ -188,8 +188,10 @@ class TableWindows:
             raise UserError(f"{name}: too few rows: {longest}; a window takes {span.reach + 1}")
         for note in sources.counted(filled, "missing value", "filled with the last valid one"):
             logging.warning("%s: %s", name, note)
-        for note in sources.counted(sum(map(step.missing, times)), "row", "missing"):
-            logging.warning("%s: %s, and passed over", name, note)
+        for note in sources.counted(sum(map(step.missing, times)), "row", "missing, and passed over"):
+            logging.warning("%s: %s", name, note)
+        for note in sources.counted(sum(map(step.uneven, times)), "step", f"of no whole number of {step}"):
+            logging.warning("%s: %s: the dates of forecasts may be wrong", name, note)
         trained = [_place(facts["names"], own, name) for own in table.names] or [0]
         mean, std = (np.array(facts[key])[trained] for key in ("mean", "std"))
         return Requests(
