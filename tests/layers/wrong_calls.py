@@ -63,7 +63,8 @@ def spoiled(rng, shape, dtype=np.float32):
         return pick(rng, NOTHING)
     if kind == "type":
         dtype = jnp.dtype(pick(rng, TYPES))
-    array = jnp.asarray(rng.integers(0, 2, shape) if dtype == np.bool_ else rng.normal(size=shape), dtype)
+    values = rng.integers(0, 2, shape) if dtype == np.bool_ else rng.normal(size=shape)
+    array = jnp.asarray(np.abs(values) if dtype == np.uint8 else values, dtype)
     return np.asarray(array).tolist() if kind == "list" else array
 
 
