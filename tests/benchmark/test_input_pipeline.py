@@ -12,6 +12,7 @@ from seqjax.benchmark.workloads import find
 __all__ = ["call"]
 
 
+@pytest.mark.slow
 def test_the_pipeline_is_measured_beside_the_step(call, monkeypatch, tmp_path, toy_experiment, toy_dataset):
     from seqjax.benchmark import pipeline
 
