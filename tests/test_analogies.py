@@ -151,6 +151,7 @@ def test_a_run_of_another_kind_has_no_vectors(tmp_path, monkeypatch):
         read(tmp_path / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not GLOVE.is_file(), reason=f"no GloVe at {GLOVE}")
 def test_gloves_own_vectors_know_the_lectures_relations(tmp_path):
     known = read(GLOVE)

@@ -12,6 +12,7 @@ from seqjax.benchmark.workloads import find
 __all__ = ["call"]
 
 
+@pytest.mark.slow
 def test_the_pipeline_is_measured_beside_the_step(call, monkeypatch, tmp_path, toy_experiment, toy_dataset):
     from seqjax.benchmark import pipeline
 
@@ -103,6 +104,7 @@ def test_infer_evaluates_the_ready_batches(toy_experiment, toy_dataset):
     assert seen[0]["loss"] == pytest.approx(2 * float(loss), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_batches_of_like_length_are_passed_over_in_their_mixture():
     from seqjax.benchmark.ours import experiment
     from seqjax.benchmark.pipeline import PASS, Timed, representative

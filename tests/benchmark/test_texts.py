@@ -51,6 +51,7 @@ def test_keras_learns_the_vocabulary_that_ours_learns(monkeypatch, kind):
     assert words == list(fitted.vocabulary.tokens)
 
 
+@pytest.mark.slow
 def test_an_epoch_of_word2vec_takes_every_block_once():
     from seqjax import experiment as experiments
 

@@ -31,6 +31,7 @@ def free_run(monkeypatch, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_free_runs_differ_by_seed_repeat_themselves_and_resume(free_run, tmp_path):
     first, said = free_run(seeds=[1])
     assert len(said) == 2

@@ -47,6 +47,7 @@ def reviews() -> Dataset:
     return Dataset(arrays, gather, parts, "toy", "f00d", lengths=group_lengths(lengths, LONGEST, 3))
 
 
+@pytest.mark.slow
 def test_cutting_changes_neither_a_step_nor_a_score(reviews):
     experiment = Experiment(
         source=None,

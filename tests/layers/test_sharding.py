@@ -229,6 +229,7 @@ def trained(folder, *cases):
     return rows[:, :2].tolist()
 
 
+@pytest.mark.slow
 def test_two_devices_train_like_one(tmp_path):
     """A recurrence over measurements takes half a batch on each core by itself; a bidirectional one over tokens one
     direction, with half of the table and of Adam's two moments of it."""
@@ -252,5 +253,6 @@ print(program.evaluate(state.params, "validation"), len(list(program.batches("va
 """
 
 
+@pytest.mark.slow
 def test_two_devices_evaluate_more_batches_than_may_be_on_their_way_at_once():
     assert on_two_devices(TOYS + MANY, str(ROOT / "tests"))[-1].endswith(" 100")

@@ -134,6 +134,7 @@ def test_only_training_leaves_words_out_for_want_of_room():
     assert 0 < found[1] < expected[1]
 
 
+@pytest.mark.slow
 def test_draws_change_in_training_only_and_frequent_words_are_dropped():
     model = Word2Vec(10, 4, window=3)
     params = {"vectors": VECTORS, "contexts": CONTEXTS}

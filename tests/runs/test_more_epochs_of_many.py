@@ -36,6 +36,7 @@ def many(here, seeds, *options, sweep=None, first=0):
     return members.train("tiny", function, workdir, planned, **given)
 
 
+@pytest.mark.slow
 def test_all_runs_go_on_and_the_common_folder_says_so(here):
     many(here, 2, "epochs=1")
     with pytest.raises(UserError, match="holds a run with epochs=1, not 2, in seed_1, which is not asked for"):

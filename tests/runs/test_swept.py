@@ -32,6 +32,7 @@ def sweep(knob, *values):
     return found, found.fits([experiment(**{knob: value}) for value in values], series())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("knob", "values"), [("rate", (0.2, 0.6)), pytest.param("learning_rate", (0.03, 0.001), marks=pytest.mark.slow)]
 )

@@ -30,6 +30,7 @@ def scores(results):
     return {key: results[key] for key in ("validation", "test")}
 
 
+@pytest.mark.slow
 def test_the_command_trains_seeds_that_are_their_own_runs(folder, capsys, monkeypatch):
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["seqjax", "--experiment=tiny", "--data=sample", "--notune", *arguments])

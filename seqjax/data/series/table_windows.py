@@ -4,7 +4,7 @@ The target is the first feature (its past helps to forecast it). Every series is
 rows, in float64, and so is the target: what a model learns does not depend on the unit or the offset of a column.
 Windows, target and forecast are told as changes from the window's last row, of numbers kept in two parts, so that
 nothing is lost to float32 however far a series wanders. Losses are of the standardised target; metrics get the unit
-beside it, and forecasts are brought back in float64.
+beside it (`changes`), and forecasts are brought back in float64.
 
 A window belongs to the part that holds its target, and may begin before it. Missing values are filled with the last
 valid one for the inputs; a missing target is neither trained on nor scored.
@@ -17,40 +17,20 @@ import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from absl import logging
 
 from seqjax.data.dataset import Arrays, Dataset, Requests
-from seqjax.data.series import baselines, csv_table, sources, steps, windows
+from seqjax.data.series import baselines, changes, csv_table, sources, steps, windows
 from seqjax.data.series.table import Table
 from seqjax.errors import UserError
 
 ASSET = "series.json"
 SAMPLE_TARGET = "T (degC)"
-FACTS = ("columns", "form", "step", "sampling_rate", "sequence_length", "delay", "names", "mean", "std")
+FACTS = ("columns", "time", "form", "step", "sampling_rate", "sequence_length", "delay", "names", "mean", "std")
 """What `ASSET` holds."""
-LEAST = 1e-30
-"""Smaller deviations, and larger ones than one over it, are beyond float32 when they are squared or multiplied."""
-
-
-class Window(NamedTuple):
-    """Standardised."""
-
-    changes: Any
-    """[B, L, F] from the last row, which is 0."""
-    level: Any
-    """[B, F] of the last row."""
-
-
-class Target(NamedTuple):
-    """What is to be forecast of each window."""
-
-    value: Any
-    """[B] standardised: the change since the window's last row."""
-    unit: Any
-    """[B] of one standard deviation, in the column's own unit."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +120,7 @@ class TableWindows:
         parts, short = windows.split_by_target(bounds, self.span, ~np.isnan(table.values[:, 0]), known, name)
         mean, std = windows.statistics_of(values, bounds)
         facts = {"columns": table.columns, "form": csv_table.as_options(self.form), "step": step.facts()}
+        facts |= {"time": table.time}
         facts |= {**dataclasses.asdict(self.span), "names": table.names}
         scales = {"mean": mean.tolist(), "std": std.tolist()}
         said = [f"target {table.columns[0]!r}", f"{filled} missing values filled", *table.notes]
@@ -147,7 +128,7 @@ class TableWindows:
         said += sources.counted(sum(map(step.uneven, times)), "step", f"of no whole number of {step}")
         said += sources.counted(short, "series", "without a window")
         return Dataset(
-            arrays=_arrays(table, values, mean, std, bounds, name),
+            arrays=changes.arrays_of(table, values, mean, std, bounds, name),
             gather=self._examples,
             parts=parts,
             description=sources.describe(table, name, step, parts, "; ".join(said)),
@@ -162,10 +143,10 @@ class TableWindows:
             ),
         )
 
-    def _examples(self, arrays: Arrays, ids: Any) -> tuple[Window, Target]:
+    def _examples(self, arrays: Arrays, ids: Any) -> tuple[changes.Window, changes.Target]:
         rows, last = ids + self.span.delay, ids + self.span.reach
-        change = _minus(arrays, (rows, 0), (last, 0))
-        return _inputs(self.span, arrays, ids), Target(change, arrays["unit"][rows])
+        change = changes.minus(arrays, (rows, 0), (last, 0))
+        return changes.inputs(self.span, arrays, ids), changes.Target(change, arrays["unit"][rows])
 
     def requests(self, assets: Path, text: TextIO, name: str) -> Requests:
         """Every window of a table with the training data's columns, series and time step; other columns are ignored.
@@ -176,7 +157,7 @@ class TableWindows:
         facts = sources.read_facts(assets / ASSET, FACTS)
         span = windows.Span(facts["sampling_rate"], facts["sequence_length"], facts["delay"])
         form = csv_table.Form(**facts["form"])
-        table = csv_table.parse(csv_table.content(text), name, form, facts["columns"])
+        table = csv_table.parse(csv_table.content(text), name, form, facts["columns"], facts["time"])
         bounds, step = windows.pieces(table), steps.of_facts(facts["step"])
         times = [table.times[start:stop] for start, stop in bounds]
         step.check(times, name, table.names)
@@ -187,13 +168,15 @@ class TableWindows:
             raise UserError(f"{name}: too few rows: {longest}; a window takes {span.reach + 1}")
         for note in sources.counted(filled, "missing value", "filled with the last valid one"):
             logging.warning("%s: %s", name, note)
-        for note in sources.counted(sum(map(step.missing, times)), "row", "missing"):
-            logging.warning("%s: %s, and passed over", name, note)
+        for note in sources.counted(sum(map(step.missing, times)), "row", "missing, and passed over"):
+            logging.warning("%s: %s", name, note)
+        for note in sources.counted(sum(map(step.uneven, times)), "step", f"of no whole number of {step}"):
+            logging.warning("%s: %s: the dates of forecasts may be wrong", name, note)
         trained = [_place(facts["names"], own, name) for own in table.names] or [0]
         mean, std = (np.array(facts[key])[trained] for key in ("mean", "std"))
         return Requests(
-            arrays=_arrays(table, values, mean, std, bounds, name),
-            gather=functools.partial(_inputs, span),
+            arrays=changes.arrays_of(table, values, mean, std, bounds, name),
+            gather=functools.partial(changes.inputs, span),
             ids=ids,
             line=_lines(table, ids, span, step, values[:, 0], std[:, 0]),
             header=("series," if table.names else "") + f"window_end,forecast_for,{quoted(facts['columns'][0])}",
@@ -212,49 +195,6 @@ def _first(table: Table, target: str) -> Table:
     names = [target, *(column for column in table.columns if column != target)]
     values = table.values[:, [table.columns.index(column) for column in names]]
     return dataclasses.replace(table, columns=tuple(names), values=values)
-
-
-def _arrays(
-    table: Table, values: np.ndarray, mean: np.ndarray, std: np.ndarray, bounds: windows.Bounds, name: str
-) -> dict[str, np.ndarray]:
-    """What goes to the device: the series standardised and what float32 leaves of it [N, F], and the target's unit [N].
-
-    Raises:
-      UserError: numbers beyond float32.
-    """
-    whole, unit = np.empty(values.shape), np.empty(len(values), np.float32)
-    for column in np.flatnonzero(((std < LEAST) | (std > 1 / LEAST)).any(axis=0)):
-        size = std[:, column][np.argmax((std[:, column] < LEAST) | (std[:, column] > 1 / LEAST))]
-        raise UserError(
-            f"{name}: column {table.columns[column]!r} has the deviation {size:.3g}: give it in another unit, "
-            f"{LEAST:g} to {1 / LEAST:g} are computed with"
-        )
-    for k, (start, stop) in enumerate(bounds):
-        whole[start:stop] = (values[start:stop] - mean[k][None]) / std[k][None]
-        unit[start:stop] = std[k, 0]
-    far = np.argwhere(~(np.abs(whole) < 1 / LEAST))
-    if len(far):
-        row, column = far[0]
-        value, date = values[row, column], steps.texts(table.times[[row]])[0]
-        raise UserError(
-            f"{name}: column {table.columns[column]!r}: {value:g} at {date} is too far from the training rows to be "
-            "computed with"
-        )
-    series = whole.astype(np.float32)
-    return {"series": series, "rest": (whole - series).astype(np.float32), "unit": unit}
-
-
-def _minus(arrays: Arrays, at: Any, before: Any) -> Any:
-    """The series at some places less those at others."""
-    series, rest = arrays["series"], arrays["rest"]
-    return (series[at] - series[before]) + (rest[at] - rest[before])
-
-
-def _inputs(span: windows.Span, arrays: Arrays, ids: Any) -> Window:
-    """The windows that start at the rows `ids` [B]."""
-    offsets = np.arange(span.sequence_length, dtype=np.int32) * np.int32(span.sampling_rate)
-    rows, last = ids[:, None] + offsets[None, :], ids + span.reach
-    return Window(_minus(arrays, rows, last[:, None]), arrays["series"][last])
 
 
 def _lines(
