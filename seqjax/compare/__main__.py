@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _follow(function, options, folder: Path) -> int:
     from seqjax.compare import follow
-    from seqjax.training.workdir import write_atomically
+    from seqjax.files import write_atomically
 
     followed = follow.follow(function, options, lambda source: source.load(DATA.value, folder), STEPS.value)
     print("\n".join(follow.lines(followed)))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS
+from seqjax.files import write_atomically
 from seqjax.report.run import Run
-from seqjax.training.workdir import write_atomically
 
 if TYPE_CHECKING:
     from seqjax.report.runs import Group

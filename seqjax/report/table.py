@@ -243,7 +243,7 @@ def as_json(found: Findings) -> str:
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
     """The report's files, each whole or not at all."""
-    from seqjax.training.workdir import write_atomically
+    from seqjax.files import write_atomically
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():

@@ -119,9 +119,8 @@ class TableWindows:
         values, filled, known = windows.filled(table, bounds, name)
         parts, short = windows.split_by_target(bounds, self.span, ~np.isnan(table.values[:, 0]), known, name)
         mean, std = windows.statistics_of(values, bounds)
-        facts = {"columns": table.columns, "form": csv_table.as_options(self.form), "step": step.facts()}
-        facts |= {"time": table.time}
-        facts |= {**dataclasses.asdict(self.span), "names": table.names}
+        facts = {"columns": table.columns, "time": table.time, "form": csv_table.as_options(self.form)}
+        facts |= {"step": step.facts(), **dataclasses.asdict(self.span), "names": table.names}
         scales = {"mean": mean.tolist(), "std": std.tolist()}
         said = [f"target {table.columns[0]!r}", f"{filled} missing values filled", *table.notes]
         said += sources.counted(sum(map(step.missing, times)), "row", "missing")

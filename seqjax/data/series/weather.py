@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from seqjax.data.series import arrays, date_columns
+from seqjax.data.series.windows import last_valid
 from seqjax.errors import UserError
 
 DATE = "Date Time"
@@ -226,8 +227,7 @@ def carry_forward(weather: Weather, missing: np.ndarray, what: str, name: str) -
         valid = ~missing[:, column]
         if not valid.any():
             raise UserError(f"{name}: column {weather.columns[column]!r} holds nothing but {what}")
-        source = np.maximum.accumulate(np.where(valid, np.arange(len(valid)), valid.argmax()))
-        values[:, column] = values[source, column]
+        values[:, column] = values[last_valid(valid), column]
     return dataclasses.replace(weather, values=values), int(missing.sum())
 
 

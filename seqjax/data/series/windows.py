@@ -205,10 +205,14 @@ def filled(table: Table, bounds: Bounds, name: str) -> tuple[np.ndarray, int, np
             if not valid.any():
                 values[start:stop, column], known[k] = 0, stop
                 continue
-            source = np.maximum.accumulate(np.where(valid, np.arange(len(valid)), valid.argmax()))
-            values[start:stop, column] = values[start + source, column]
+            values[start:stop, column] = values[start + last_valid(valid), column]
             known[k] = max(known[k], start + valid.argmax())
     return values, int(missing.sum()), known
+
+
+def last_valid(valid: np.ndarray) -> np.ndarray:
+    """[N] the place of the last valid value up to each; before the first, of which there must be one, that one's."""
+    return np.maximum.accumulate(np.where(valid, np.arange(len(valid)), valid.argmax()))
 
 
 def statistics_of(values: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
