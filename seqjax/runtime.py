@@ -58,7 +58,7 @@ def cores() -> int:
 
 
 def _share() -> int | None:
-    """Cores that this process's cgroups (version 2 or 1) give time for, rounded up; None: no limit, or none is found."""
+    """Cores that this process's cgroups (version 2 or 1) give time for, rounded up; None: no limit is found."""
     shares = [share for folder in _cgroups() if (share := _quota(folder)) is not None]
     return min(shares, default=None)
 

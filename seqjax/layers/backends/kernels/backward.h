@@ -14,11 +14,11 @@ struct Gradients {
   S *x, *kernel, *bias, *recurrent, *inner, *h, *c;  // shaped as what they are of; x may be missing
 };
 
-template <class S, Kind kind>
+template <class S>
 class Backward {
  public:
   Backward(const Problem<S>& p, const Gradients<S>& d)
-      : p(p), d(d), cut(cut_of(p, blocks)), together(cut.steps(p.T, p.B)), per_gate(p.drops > 1) {
+      : p(p), d(d), cut(cut_of(p)), together(cut.steps(p.T, p.B)), per_gate(p.drops > 1) {
     for (int gate = 0; gate < gates(); ++gate)  // R^T [G*P, P]
       pack.add(p.recurrent, places(p.U, p.P, gate, per_gate ? 1 : G), 1, range(p.U, p.P), G * p.U);
     if (p.D && d.x)  // W^T [G*P, Q]
@@ -33,6 +33,10 @@ class Backward {
     turned_x.resize(p.D * apart);
     for (int64_t tile = 0; tile < cut.tiles; ++tile) tiles.emplace_back(*this, tile, together);
   }
+
+  int64_t pack_panels() const { return pack.panels(); }
+  int64_t groups() const { return cut.groups; }
+  int64_t tile_count() const { return cut.tiles; }
 
   // ---- Weights that stay in the cache: a group of tiles goes back through all steps. ----
 
@@ -126,7 +130,7 @@ class Backward {
     });
     if ((k -= p.D) == 0) return add_up(&Sums::db, 0, blocks * p.P, [&](const S* row) {
       if (p.D) to_gates(row, d.bias);
-      if (kind == kGru) std::copy_n(row + 2 * p.P, p.U, d.inner);
+      if (p.kind == kGru) std::copy_n(row + 2 * p.P, p.U, d.inner);
     });
     const int64_t end = std::min(p.used, k * kTokens);
     for (int64_t n = (k - 1) * kTokens; n < end; ++n)
@@ -137,16 +141,17 @@ class Backward {
   const Problem<S> p;
   const Gradients<S> d;
   const Cut cut;
+  const int G = p.gates(), blocks = p.blocks(), kept = p.kept();
   const int64_t together;  // steps that a wide layer's tiles go back between gradients of the weights
   Pack<S> pack;
 
  private:
-  static constexpr int G = gates_of(kind), blocks = blocks_of(kind), kept = saved_of(kind), w = Vector<S>::width;
+  static constexpr int w = Vector<S>::width;
   static constexpr int64_t kTokens = 64;  // rows of tokens that a task adds up
 
   struct Sums {  // of a group of tiles
     Sums(const Backward& b, bool tokens)
-        : dR(b.p.U * G * b.p.P), dW(b.p.D * b.cut.stride), db(blocks * b.p.P), dx(tokens ? b.p.used * G * b.p.U : 0) {}
+        : dR(b.p.U * b.G * b.p.P), dW(b.p.D * b.cut.stride), db(b.blocks * b.p.P), dx(tokens ? b.p.used * b.G * b.p.U : 0) {}
     Room<S> dR, dW, db, dx;
   };
 
@@ -155,7 +160,7 @@ class Backward {
         : from(b.cut.from(tile)),
           rows(b.cut.rows(tile)),
           dh(rows * b.p.P),
-          dc(kind == kLstm ? rows * b.p.P : 0),
+          dc(b.p.kind == kLstm ? rows * b.p.P : 0),
           next(rows * b.p.P),
           gates(b.cut.wide ? 0 : rows * b.cut.stride),
           dropped(b.p.drops ? steps * rows * b.p.P : 0),
@@ -164,7 +169,7 @@ class Backward {
           dx(b.p.D && b.d.x ? steps * rows * b.Q() : 0) {
       for (int64_t m = 0; m < rows; ++m) {
         std::copy_n(b.d.h_out + (from + m) * b.p.U, b.p.U, dh.data() + m * b.p.P);
-        if (kind == kLstm) std::copy_n(b.d.c_out + (from + m) * b.p.U, b.p.U, dc.data() + m * b.p.P);
+        if (b.p.kind == kLstm) std::copy_n(b.d.c_out + (from + m) * b.p.U, b.p.U, dc.data() + m * b.p.P);
       }
     }
     int64_t from, rows;
@@ -212,9 +217,9 @@ class Backward {
       const S* before = tile.first_before.data();  // c of an LSTM, h of a GRU
       if (step)
         before = earlier + m * kept * P + 4 * P;
-      else if (kind != kSimpleRnn)
-        std::copy_n((kind == kLstm ? d.c0 : d.h0) + b * U, U, tile.first_before.data());
-      retreat<S, kind>(P, keep, before, dh, dc, row, tile.next.data() + m * P);
+      else if (p.kind != kSimpleRnn)
+        std::copy_n((p.kind == kLstm ? d.c0 : d.h0) + b * U, U, tile.first_before.data());
+      retreat<S>(p.kind, P, keep, before, dh, dc, row, tile.next.data() + m * P);
     }
     for (int64_t k = 0; any && k < gates(); ++k) {
       const int64_t width = per_gate ? P : G * P;
@@ -278,7 +283,7 @@ class Backward {
   void finish(const Tile& tile) {
     for (int64_t m = 0; m < tile.rows; ++m) {
       std::copy_n(tile.dh.data() + m * p.P, p.U, d.h + (tile.from + m) * p.U);
-      if (kind == kLstm) std::copy_n(tile.dc.data() + m * p.P, p.U, d.c + (tile.from + m) * p.U);
+      if (p.kind == kLstm) std::copy_n(tile.dc.data() + m * p.P, p.U, d.c + (tile.from + m) * p.U);
     }
   }
 
@@ -304,7 +309,7 @@ class Backward {
   }
 
   const bool per_gate;
-  const std::vector<Segment> segments = segments_of(kind);
+  const std::vector<Segment> segments = segments_of(p.kind);
   std::vector<Sums> sums;
   // Of a wide layer, for some steps: gradients of the gates, tile by tile; the left factors of dR and dW.
   std::vector<Tile> tiles;
@@ -313,37 +318,29 @@ class Backward {
 };
 
 // Some layers alike in all but their numbers.
-template <class S, Kind kind>
-void run_backward(Tasks& tasks, std::vector<Backward<S, kind>>& layers) {
-  using Layer = Backward<S, kind>;
+template <class S>
+void run_backward(Tasks& tasks, std::deque<Backward<S>>& layers) {
+  using Layer = Backward<S>;
   double weights = 0, steps = 0, results = 0;
   for (const auto& layer : layers) {
     weights += layer.pack.operations();
     steps += 3 * layer.p.operations();
     results += double(layer.cut.groups) * layer.pack.operations();
   }
-  run_all(
-      tasks, layers, weights, [](const Layer& layer) { return layer.pack.panels(); },
-      [](Layer& layer, int64_t panel) { layer.pack.fill(panel); });
   if (layers.empty()) return;
-  const int64_t T = layers[0].p.T, together = layers[0].together;
+  run_all<Layer>(tasks, layers, weights, &Layer::pack_panels, [](Layer& layer, int64_t k) { layer.pack.fill(k); });
   if (!layers[0].cut.wide)
-    run_all(
-        tasks, layers, steps, [](const Layer& layer) { return layer.cut.groups; },
-        [](Layer& layer, int64_t group) { layer.run_group(group); });
-  for (int64_t end = layers[0].cut.wide ? T : 0; end > 0; end -= together) {
+    run_all<Layer>(tasks, layers, steps, &Layer::groups, [](Layer& layer, int64_t k) { layer.run_group(k); });
+  const int64_t together = layers[0].together;
+  for (int64_t end = layers[0].cut.wide ? layers[0].p.T : 0; end > 0; end -= together) {
     const int64_t first = std::max<int64_t>(0, end - together);
-    run_all(
-        tasks, layers, steps, [](const Layer& layer) { return layer.cut.tiles; },
-        [&](Layer& layer, int64_t tile) { layer.run_tile(tile, first, end); });
-    run_all(
-        tasks, layers, steps, [](const Layer& layer) { return layer.panels(); },
-        [&](Layer& layer, int64_t panel) { layer.run_panel(panel, first, end); });
+    run_all<Layer>(tasks, layers, steps, &Layer::tile_count,
+                   [&](Layer& layer, int64_t k) { layer.run_tile(k, first, end); });
+    run_all<Layer>(tasks, layers, steps, &Layer::panels,
+                   [&](Layer& layer, int64_t k) { layer.run_panel(k, first, end); });
   }
   for (auto& layer : layers) layer.finish_wide();
-  run_all(
-      tasks, layers, results, [](const Layer& layer) { return layer.results(); },
-      [](Layer& layer, int64_t k) { layer.run_result(k); });
+  run_all<Layer>(tasks, layers, results, &Layer::results, [](Layer& layer, int64_t k) { layer.run_result(k); });
 }
 
 }  // namespace seqjax

@@ -73,4 +73,21 @@ inline void retreat(int64_t P, const S* keep, const S* before, const S* dh, S* d
   }
 }
 
+template <class S>
+inline void advance(Kind kind, int64_t P, const S* z, S* h, S* c, S* keep) {
+  switch (kind) {
+    case kSimpleRnn: return advance<S, kSimpleRnn>(P, z, h, c, keep);
+    case kLstm: return advance<S, kLstm>(P, z, h, c, keep);
+    case kGru: return advance<S, kGru>(P, z, h, c, keep);
+  }
+}
+template <class S>
+inline void retreat(Kind kind, int64_t P, const S* keep, const S* before, const S* dh, S* dc, S* dz, S* passed) {
+  switch (kind) {
+    case kSimpleRnn: return retreat<S, kSimpleRnn>(P, keep, before, dh, dc, dz, passed);
+    case kLstm: return retreat<S, kLstm>(P, keep, before, dh, dc, dz, passed);
+    case kGru: return retreat<S, kGru>(P, keep, before, dh, dc, dz, passed);
+  }
+}
+
 }  // namespace seqjax

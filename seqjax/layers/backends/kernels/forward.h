@@ -13,11 +13,11 @@ struct States {
   S* saved;             // [T, B, saved_of, P] or none
 };
 
-template <class S, Kind kind>
+template <class S>
 class Forward {
  public:
   Forward(const Problem<S>& p, const States<S>& states)
-      : p(p), s(states), cut(cut_of(p, blocks)), together(cut.steps(p.T, cut.most_rows())), per_gate(p.drops > 1) {
+      : p(p), s(states), cut(cut_of(p)), together(cut.steps(p.T, cut.most_rows())), per_gate(p.drops > 1) {
     const auto columns = [&](int gate, int count) { return places(p.U, p.P, gate, count); };
     for (int gate = 0; gate < (per_gate ? G : 1); ++gate)
       pack.add(p.recurrent, range(p.U, p.U), G * p.U, columns(gate, per_gate ? 1 : G), 1);
@@ -26,13 +26,16 @@ class Forward {
       for (const auto& g : segments) pack.add(p.kernel, range(p.D, p.D), G * p.U, columns(g.gate, g.count), 1);
   }
 
+  int64_t panels() const { return pack.panels(); }
+  int64_t tiles() const { return cut.tiles; }
+
   // All steps of the rows of a tile, once the weights are packed.
   void run(int64_t tile) const {
     const int64_t U = p.U, P = p.P, from = cut.from(tile), rows = cut.rows(tile);
     Work work(*this, rows);
     for (int64_t m = 0; m < rows; ++m) {
       std::copy_n(s.h + (from + m) * U, U, work.h.data() + m * P);
-      if (kind == kLstm) std::copy_n(s.c + (from + m) * U, U, work.c.data() + m * P);
+      if (p.kind == kLstm) std::copy_n(s.c + (from + m) * U, U, work.c.data() + m * P);
     }
     for (int64_t step = 0; step < p.T; ++step) {
       if (step % together == 0) inputs(work, from, rows, step, std::min(together, p.T - step));
@@ -41,24 +44,24 @@ class Forward {
     }
     for (int64_t m = 0; m < rows; ++m) {
       std::copy_n(work.h.data() + m * P, U, s.h_out + (from + m) * U);
-      if (kind == kLstm) std::copy_n(work.c.data() + m * P, U, s.c_out + (from + m) * U);
+      if (p.kind == kLstm) std::copy_n(work.c.data() + m * P, U, s.c_out + (from + m) * U);
     }
   }
 
   const Problem<S> p;
   const States<S> s;
   const Cut cut;
+  const int G = p.gates(), kept = p.kept();
   const int64_t together;  // steps whose input products are made together
   Pack<S> pack;
 
  private:
-  static constexpr int G = gates_of(kind), blocks = blocks_of(kind), kept = saved_of(kind);
 
   struct Work {  // of one tile
     Work(const Forward& f, int64_t rows)
         : z(rows * f.together * f.cut.stride),
           h(rows * f.p.P),
-          c(kind == kLstm ? rows * f.p.P : 0),
+          c(f.p.kind == kLstm ? rows * f.p.P : 0),
           x(f.cut.wide ? rows * f.together * f.p.D : 0),
           dropped(f.p.drops ? rows * f.p.P : 0) {
       for (const auto& g : f.segments)
@@ -70,7 +73,7 @@ class Forward {
 
   // Without padding the gates need not be filled: their first product starts from the bias, or from a token's row.
   bool from_bias() const { return p.D && p.U == p.P; }
-  bool from_row() const { return !p.D && p.U == p.P && kind != kGru && !per_gate; }
+  bool from_row() const { return !p.D && p.U == p.P && p.kind != kGru && !per_gate; }
 
   // The input's part of the gates, and the biases, of some steps.
   void inputs(Work& work, int64_t from, int64_t rows, int64_t step, int64_t steps) const {
@@ -89,7 +92,7 @@ class Forward {
           for (const auto& g : segments)
             for (int n = 0; n < g.count; ++n) std::copy_n(part + (g.gate + n) * U, U, row + (g.block + n) * P);
         }
-        if (kind == kGru) std::copy_n(p.inner, U, row + 2 * P);
+        if (p.kind == kGru) std::copy_n(p.inner, U, row + 2 * P);
       }
     }
     if (!any || !D) return;
@@ -128,33 +131,29 @@ class Forward {
       S* keep = s.saved ? s.saved + (t * p.B + b) * kept * P : nullptr;
       if (!p.D && !cut.wide && step + 1 < p.T)
         prefetch<false>(p.x + p.token(b, p.time(step + 1)) * p.x_row, G * U);
-      if (p.valid(b, t)) advance<S, kind>(P, row, h, c, keep);
-      if (kind == kLstm && keep) std::copy_n(c, P, keep + 4 * P);
+      if (p.valid(b, t)) advance<S>(p.kind, P, row, h, c, keep);
+      if (p.kind == kLstm && keep) std::copy_n(c, P, keep + 4 * P);
       if (keep) std::copy_n(h, P, keep + (kept - 1) * P);
       if (s.hs) std::copy_n(h, U, s.hs + (b * p.T + t) * p.step);
     }
   }
 
   const bool per_gate;
-  const std::vector<Segment> segments = segments_of(kind);
+  const std::vector<Segment> segments = segments_of(p.kind);
   int64_t first_kernel = 0;
 };
 
 // Some layers alike in all but their numbers.
-template <class S, Kind kind>
-void run_forward(Tasks& tasks, std::vector<Forward<S, kind>>& layers) {
+template <class S>
+void run_forward(Tasks& tasks, std::deque<Forward<S>>& layers) {
+  using Layer = Forward<S>;
   double weights = 0, steps = 0;
   for (const auto& layer : layers) {
     weights += layer.pack.operations();
     steps += layer.p.operations();
   }
-  using Layer = Forward<S, kind>;
-  run_all(
-      tasks, layers, weights, [](const Layer& layer) { return layer.pack.panels(); },
-      [](Layer& layer, int64_t panel) { layer.pack.fill(panel); });
-  run_all(
-      tasks, layers, steps, [](const Layer& layer) { return layer.cut.tiles; },
-      [](const Layer& layer, int64_t tile) { layer.run(tile); });
+  run_all<Layer>(tasks, layers, weights, &Layer::panels, [](Layer& layer, int64_t k) { layer.pack.fill(k); });
+  run_all<Layer>(tasks, layers, steps, &Layer::tiles, [](Layer& layer, int64_t k) { layer.run(k); });
 }
 
 }  // namespace seqjax

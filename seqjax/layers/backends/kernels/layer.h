@@ -17,6 +17,8 @@
 
 #pragma once
 
+#include <deque>
+
 #include "tasks.h"
 #include "vectors.h"
 
@@ -49,6 +51,7 @@ inline std::vector<int64_t> places(int64_t U, int64_t P, int gate, int count) {
 
 template <class S>
 struct Problem {
+  Kind kind;
   int64_t B, T, D, U, P;   // D = 0: x holds the input's part of the gates of each different token
   const S* x;              // [B, T, D]; with D = 0 rows of G*U, `x_row` apart
   int64_t x_row;
@@ -65,6 +68,9 @@ struct Problem {
   int64_t step;            // entries of the outputs from a step to the next
   int64_t layers;          // that run beside this one in the same call
 
+  int gates() const { return gates_of(kind); }
+  int blocks() const { return blocks_of(kind); }
+  int kept() const { return saved_of(kind); }
   int64_t token(int64_t b, int64_t t) const { return ids[b * T + t]; }
   int64_t time(int64_t step) const { return reverse ? T - 1 - step : step; }
   bool valid(int64_t b, int64_t t) const { return !mask || mask[b * T + t]; }
@@ -95,10 +101,10 @@ struct Cut {
 };
 
 template <class S>
-Cut cut_of(const Problem<S>& p, int blocks) {
+Cut cut_of(const Problem<S>& p) {
   constexpr int64_t kWeights = 1 << 17, kGates = 1 << 13, kSums = 1 << 24;  // bytes
   constexpr int64_t kWideRows = 16, kGroups = 64;
-  const int64_t B = std::max<int64_t>(1, p.B), size = sizeof(S);
+  const int64_t B = std::max<int64_t>(1, p.B), size = sizeof(S), blocks = p.blocks();
   Cut cut;
   cut.B = p.B;
   cut.wide = p.U * p.P * blocks * size > kWeights;
@@ -176,11 +182,12 @@ class Pack {
   std::vector<Panel> panels_;
 };
 
-// tasks of all layers: task(layer, k) for k below that layer's count.
-template <class Layers, class Count, class Task>
-void run_all(Tasks& tasks, Layers& layers, double operations, Count count, const Task& task) {
+// Of some layers tasks: task(layer, k) for k below that layer's `count`.
+template <class Layer>
+void run_all(Tasks& tasks, std::deque<Layer>& layers, double operations, int64_t (Layer::*count)() const,
+             const std::function<void(Layer&, int64_t)>& task) {
   std::vector<int64_t> ends;
-  for (auto& layer : layers) ends.push_back((ends.empty() ? 0 : ends.back()) + count(layer));
+  for (const Layer& layer : layers) ends.push_back((ends.empty() ? 0 : ends.back()) + (layer.*count)());
   tasks.run(ends.empty() ? 0 : ends.back(), operations, [&](int64_t k) {
     const size_t n = std::upper_bound(ends.begin(), ends.end(), k) - ends.begin();
     task(layers[n], k - (n ? ends[n - 1] : 0));

@@ -64,6 +64,7 @@ struct Operands {
     const bool tokens = !check.absent(ids);
     const int64_t G = gates_of(Kind(kind)), K = check.axis(h, 0), bytes = sizeof(Real);
     Problem<Real> p;
+    p.kind = Kind(kind);
     p.B = check.axis(h, 1);
     p.T = check.axis(tokens ? ids : x, 1);
     p.D = tokens ? 0 : check.axis(x, 2);
@@ -88,13 +89,6 @@ struct Operands {
   }
 };
 
-template <class Function>
-void with_kind(int64_t kind, Function function) {
-  if (kind == kSimpleRnn) function(std::integral_constant<Kind, kSimpleRnn>());
-  if (kind == kLstm) function(std::integral_constant<Kind, kLstm>());
-  if (kind == kGru) function(std::integral_constant<Kind, kGru>());
-}
-
 ffi::Error forward(ffi::ThreadPool pool, Buffer x, Buffer ids, Buffer kernel, Buffer bias, Buffer recurrent,
                    Buffer inner, Buffer h, Buffer c, Buffer drop, Buffer mask, Buffer numbers, Result hs, Result h_out,
                    Result c_out, Result saved, int64_t kind) {
@@ -110,22 +104,19 @@ ffi::Error forward(ffi::ThreadPool pool, Buffer x, Buffer ids, Buffer kernel, Bu
     check.floats_or_absent("saved", *saved, {K, p.T, p.B, saved_of(Kind(kind)), p.P});
   }
   return run_if_good(check, pool, [&](Tasks& tasks) {
-    with_kind(kind, [&](auto constant) {
-      std::vector<Forward<Real, constant()>> layers;
-      layers.reserve(check.members.count() * K);
-      for (int64_t n = 0; n < check.members.count() * K; ++n) {
-        const int64_t k = n % K, member = n / K;
-        const Problem<Real> p = o.problem(check, kind, member, k);
-        const auto place = [&](const Buffer& buffer, int64_t size) {
-          return check.members.offset(buffer, member) + k * size;
-        };
-        const int64_t state = p.B * p.U, kept = p.T * p.B * saved_of(constant()) * p.P;
-        layers.emplace_back(p, States<Real>{given<Real>(h, place(h, state)), given<Real>(c, place(c, state)),
-                                            wanted(hs, place(*hs, p.U)), wanted(h_out, place(*h_out, state)),
-                                            wanted(c_out, place(*c_out, state)), wanted(saved, place(*saved, kept))});
-      }
-      run_forward(tasks, layers);
-    });
+    std::deque<Forward<Real>> layers;
+    for (int64_t n = 0; n < check.members.count() * K; ++n) {
+      const int64_t k = n % K, member = n / K;
+      const Problem<Real> p = o.problem(check, kind, member, k);
+      const auto place = [&](const Buffer& buffer, int64_t size) {
+        return check.members.offset(buffer, member) + k * size;
+      };
+      const int64_t state = p.B * p.U, kept = p.T * p.B * p.kept() * p.P;
+      layers.emplace_back(p, States<Real>{given<Real>(h, place(h, state)), given<Real>(c, place(c, state)),
+                                          wanted(hs, place(*hs, p.U)), wanted(h_out, place(*h_out, state)),
+                                          wanted(c_out, place(*c_out, state)), wanted(saved, place(*saved, kept))});
+    }
+    run_forward(tasks, layers);
   });
 }
 
@@ -157,27 +148,24 @@ ffi::Error backward(ffi::ThreadPool pool, Buffer x, Buffer ids, Buffer kernel, B
     check.floats_or_none("gradient of c", *dc, kind == kLstm, {K, p.B, p.U});
   }
   return run_if_good(check, pool, [&](Tasks& tasks) {
-    with_kind(kind, [&](auto constant) {
-      std::vector<Backward<Real, constant()>> layers;
-      layers.reserve(check.members.count() * K);
-      for (int64_t n = 0; n < check.members.count() * K; ++n) {
-        const int64_t k = n % K, member = n / K;
-        const Problem<Real> p = o.problem(check, kind, member, k);
-        const auto from = [&](const Buffer& buffer, int64_t size) {
-          return given<Real>(buffer, check.members.offset(buffer, member) + k * size);
-        };
-        const auto to = [&](Result& buffer, int64_t size) {
-          return wanted(buffer, check.members.offset(*buffer, member) + k * size);
-        };
-        const int64_t state = p.B * p.U, gates = G * p.U;
-        layers.emplace_back(
-            p, Gradients<Real>{from(h, state), from(c, state), from(saved, p.T * p.B * saved_of(constant()) * p.P),
-                               from(dhs, p.U), from(dh_out, state), from(dc_out, state),
-                               to(dx, p.D ? p.B * p.T * p.D : gates), to(dkernel, p.D * gates), to(dbias, gates),
-                               to(drecurrent, p.U * gates), to(dinner, p.U), to(dh, state), to(dc, state)});
-      }
-      run_backward(tasks, layers);
-    });
+    std::deque<Backward<Real>> layers;
+    for (int64_t n = 0; n < check.members.count() * K; ++n) {
+      const int64_t k = n % K, member = n / K;
+      const Problem<Real> p = o.problem(check, kind, member, k);
+      const auto from = [&](const Buffer& buffer, int64_t size) {
+        return given<Real>(buffer, check.members.offset(buffer, member) + k * size);
+      };
+      const auto to = [&](Result& buffer, int64_t size) {
+        return wanted(buffer, check.members.offset(*buffer, member) + k * size);
+      };
+      const int64_t state = p.B * p.U, gates = G * p.U;
+      layers.emplace_back(
+          p, Gradients<Real>{from(h, state), from(c, state), from(saved, p.T * p.B * p.kept() * p.P),
+                             from(dhs, p.U), from(dh_out, state), from(dc_out, state),
+                             to(dx, p.D ? p.B * p.T * p.D : gates), to(dkernel, p.D * gates), to(dbias, gates),
+                             to(drecurrent, p.U * gates), to(dinner, p.U), to(dh, state), to(dc, state)});
+    }
+    run_backward(tasks, layers);
   });
 }
 

@@ -5,9 +5,11 @@
 
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -18,11 +20,12 @@ namespace seqjax {
 
 class Tasks {
  public:
+  using Task = std::function<void(int64_t)>;
+
   explicit Tasks(xla::ffi::ThreadPool pool) : pool_(pool), threads_(pool.num_threads()) {}
 
   // task(k) for every k below count, in any order; returns when all are done. operations: about how many numbers are
   // multiplied or moved in all; few are not worth the waking of threads.
-  template <class Task>
   void run(int64_t count, double operations, const Task& task) {
     constexpr double kWorthwhile = 1 << 18;
     const int64_t helpers = operations < kWorthwhile ? 0 : std::min<int64_t>(threads_, count) - 1;
@@ -41,7 +44,6 @@ class Tasks {
   struct Shared {
     explicit Shared(int64_t count) : count(count) {}
 
-    template <class Task>
     void work(const Task& task) {
       for (int64_t k; (k = next.fetch_add(1)) < count;) {
         try {
