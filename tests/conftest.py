@@ -44,7 +44,7 @@ def is_known(flag: str) -> bool:
 def _programs_are_compiled_once(tmp_path_factory):
     """Tests that run the same program many times (kill, resume, compare) compile it once."""
     jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("xla")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 class Line(nn.Module):
