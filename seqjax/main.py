@@ -23,7 +23,7 @@ from absl import app, flags, logging
 from seqjax import experiment as experiments
 from seqjax import folders
 from seqjax.command_line import fail, failing
-from seqjax.errors import UserError
+from seqjax.errors import UserError, check_least
 from seqjax.runs import commands
 from seqjax.runs.lines import result_line, result_lines
 from seqjax.training.workdir import Workdir
@@ -66,7 +66,10 @@ STEPS = flags.DEFINE_integer(
 )
 CHECKPOINT_SECONDS = flags.DEFINE_float("checkpoint_seconds", 30.0, "Between checkpoints within an epoch.")
 DEVICES = flags.DEFINE_integer(
-    "devices", None, "Devices that share each batch's work (default: all accelerators; of CPU cores as many as gain)."
+    "devices", None, "Devices that share each batch (default: all accelerators; a CPU is one, with all its cores)."
+)
+THREADS = flags.DEFINE_integer(
+    "threads", None, "On CPUs (default: the cores of this process and its cgroup, at most $OMP_NUM_THREADS)."
 )
 TUNE = flags.DEFINE_bool("tune", True, "Apply memory and vector settings that make CPU steps faster.")
 
@@ -221,11 +224,12 @@ def runtime_settings() -> dict[str, str]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not flags.FLAGS["verbosity"].present:  # orbax logs a hundred lines a run
         logging.set_verbosity(logging.WARNING)
-    if not TUNE.value:
-        return {}
-    from seqjax.runtime import tune
+    from seqjax.runtime import limit_threads, tune
 
-    return tune()
+    if THREADS.value is not None:
+        check_least("threads", THREADS.value, 1)
+    limit_threads(THREADS.value)
+    return tune() if TUNE.value else {}
 
 
 def run() -> None:

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from seqjax import runtime
+
 CODE = """
 import resource, sys
 from seqjax.runtime import tune
@@ -46,12 +48,39 @@ def test_the_users_own_choice_stands():
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux's processor affinity")
-@pytest.mark.parametrize("cores", [1, 2])
-def test_two_cores_are_two_devices(cores):
-    if len(os.sched_getaffinity(0)) < cores:
-        pytest.skip("one core only")
-    code = (
-        "import os, sys; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])\n"
-        "from seqjax.runtime import tune; tune(); import jax; print(jax.device_count())"
-    )
-    assert run(code, str(cores), XLA_FLAGS="") == [str(cores)]
+def test_a_cpu_is_one_device_with_as_many_threads_as_are_allowed():
+    code = """
+import os
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+from seqjax.runtime import cores, limit_threads, tune
+tune()
+found = [cores(), limit_threads(3)]
+import jax
+jax.numpy.ones(3).block_until_ready()
+names = [open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task")]
+print(*found, jax.device_count(), sum("XLAEigen" in name for name in names))
+"""
+    assert run(code, XLA_FLAGS="") == ["1", "3", "1", "3"]
+
+
+def test_the_least_of_affinity_environment_and_cgroup_counts(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("NPROC", raising=False)
+    monkeypatch.setattr(runtime, "CGROUP", tmp_path)
+    assert runtime.cores() == 16
+    for text, expected in (("9,2", 9), ("0", 16), ("", 16), ("many", 16), ("99", 16)):
+        monkeypatch.setenv("OMP_NUM_THREADS", text)
+        assert runtime.cores() == expected
+    monkeypatch.setenv("NPROC", "5")
+    assert runtime.cores() == 5
+    (tmp_path / "cpu.max").write_text("250000 100000\n")
+    assert runtime.cores() == 3
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert runtime.cores() == 5
+    (tmp_path / "cpu.max").unlink()
+    (tmp_path / "cpu").mkdir()
+    for quota, expected in (("-1", 5), ("150000", 2), ("nonsense", 5)):
+        (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota)
+        (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000")
+        assert runtime.cores() == expected

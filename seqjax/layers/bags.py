@@ -41,7 +41,7 @@ def product(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> 
         return jax.lax.platform_dependent(*operands, cpu=cpu, default=plain)
 
     whole, split = PartitionSpec(), PartitionSpec(DATA)
-    return over_devices(DATA, run, (tokens, weights, kernel), (split, split, whole), split)
+    return over_devices(run, (tokens, weights, kernel), (split, split, whole), split)
 
 
 def _check(tokens: Any, weights: Any, kernel: Any) -> tuple[jax.Array, jax.Array | None, jax.Array]:

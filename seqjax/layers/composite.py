@@ -3,7 +3,6 @@
 Legend: B batch, T time, D features, U units.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +12,8 @@ from flax import linen as nn
 
 from seqjax.errors import UserError
 from seqjax.layers.backends.choice import Choice, choose
-from seqjax.layers.backends.directions import run_apart
 from seqjax.layers.checks import check_parts
 from seqjax.layers.recurrent import ONE_CALL, RNN, Recurrent, RecurrentLayer
-from seqjax.layers.sharding import DIRECTIONS, devices_along
 
 MERGES = ("concat", "sum", "mul", "ave")
 
@@ -78,11 +75,7 @@ class Bidirectional(Recurrent):
         ]
         directions = [direction for *_, direction in prepared]
         choice, inputs, mask, _ = prepared[0]
-        backend = choice.backend
-        run = ONE_CALL[backend]
-        if devices_along(DIRECTIONS) == 2:
-            run = functools.partial(run_apart, run, train=train, turned=backend != "native")
-        results = run(self.forward.fused_cell, directions, inputs, mask, sequences)
+        results = ONE_CALL[choice.backend](self.forward.fused_cell, directions, inputs, mask, sequences)
         return [layer.finish(inputs, *result) for layer, result in zip(layers, results, strict=True)]
 
     def _merge(self, forward: jax.Array, backward: jax.Array) -> jax.Array:
@@ -178,24 +171,6 @@ def recurrent_layers(model: Any) -> list[Recurrent]:
         return [model]
     parts = vars(model).items() if isinstance(model, nn.Module) else ()
     return [layer for name, part in parts if name != "parent" for layer in recurrent_layers(part)]
-
-
-def runs_in_one_call(model: Any) -> bool:
-    """Whether a model has recurrent layers and all of them run on backends that do a layer in one call."""
-    found = choices(model)
-    return bool(found) and all(choice.backend in ONE_CALL for _, choice in found)
-
-
-def runs_apart(model: Any) -> bool:
-    """Whether two devices would each run one direction of a model over embedded tokens, and gain from it.
-
-    Its recurrent layers are Bidirectionals that a backend runs in one call, and its field `embedding_size` is set.
-    """
-    layers = recurrent_layers(model)
-    able = [
-        isinstance(both, Bidirectional) and together(both.layer, both.backward_layer or both.layer) for both in layers
-    ]
-    return bool(able) and all(able) and getattr(model, "embedding_size", None) is not None
 
 
 def choices(model: Any) -> list[tuple[str, Choice]]:

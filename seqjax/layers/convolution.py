@@ -59,7 +59,7 @@ def convolve(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
         return jax.lax.platform_dependent(*operands, cpu=cpu, default=plain)
 
     split, whole = PartitionSpec(None, None, DATA), PartitionSpec()
-    return over_devices(DATA, run, (inputs, kernel), (split, whole), split)
+    return over_devices(run, (inputs, kernel), (split, whole), split)
 
 
 def plain(inputs: jax.Array, kernel: jax.Array) -> jax.Array:

@@ -66,7 +66,7 @@ def train(
     check_model(experiment, dataset)
     from seqjax.training.program import shared_by
 
-    mesh = shared_by(experiment, dataset, settings.devices)  # refuses a number of devices before the folder is claimed
+    mesh = shared_by(experiment, settings.devices)  # refuses a number of devices before the folder is claimed
     config |= found(experiment, dataset, mesh, tuned or {})
     if explained:
         print("\n".join(config["backends"]) or "no recurrent layer")

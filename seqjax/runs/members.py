@@ -14,6 +14,7 @@ vmap        all in one program (`seqjax.runs.together`); values of a knob that d
 
 import dataclasses
 import multiprocessing
+import os
 import signal
 import subprocess
 import sys
@@ -235,8 +236,10 @@ class Processes:
 def _run_all(commands: Sequence[tuple[str, list[str]]], processes: int) -> dict[str, int]:
     """Run the commands, so many at once; their lines are printed under their names. Returns the exit codes.
 
-    The first signal is passed on to those that run, and no more are started.
+    The first signal is passed on to those that run, and no more are started. Each has its share of the cores; two
+    threads at least, because some of XLA's sums have other bits on one than on several.
     """
+    environment = {**os.environ, "NPROC": str(max(2, runtime.cores() // processes))}
     running: set[subprocess.Popen[str]] = set()
     lock = threading.Lock()
 
@@ -246,7 +249,7 @@ def _run_all(commands: Sequence[tuple[str, list[str]]], processes: int) -> dict[
                 return 0
             # A group of its own: Ctrl-C in a terminal reaches this process alone, which passes it on once.
             process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0, env=environment
             )
             running.add(process)
         assert process.stdout is not None

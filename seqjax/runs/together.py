@@ -111,7 +111,7 @@ class Together:
             configs = {}
             for member in members:
                 try:
-                    mesh = shared_by(found[member.folder], dataset, self.settings.devices)
+                    mesh = shared_by(found[member.folder], self.settings.devices)
                     config = asked[member.folder] | commands.found(found[member.folder], dataset, mesh, self.tuned)
                     self._claim(member, config, dataset, source_file, stack)
                 except UserError as error:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -16,9 +15,7 @@ from seqjax.data.dataset import Arrays, Dataset, Requests
 from seqjax.data.pipeline import Batches, batches, steps_per_epoch
 from seqjax.errors import UserError, check_least
 from seqjax.experiment import Experiment
-from seqjax.layers.composite import runs_apart, runs_in_one_call
-from seqjax.layers.sharding import DATA, DIRECTIONS, make_mesh
-from seqjax.models.forecasters import ConvForecaster
+from seqjax.layers.sharding import DATA, make_mesh
 from seqjax.training.state import (
     Stack,
     Sums,
@@ -29,10 +26,6 @@ from seqjax.training.state import (
     means,
     no_sums,
 )
-
-LARGE_TABLE = 1 << 20
-"""From so many entries on an embedding is kept by columns where two devices run a direction each, with what the
-optimizer knows of it; a smaller one is whole on both."""
 
 SMALL_STEP = 1 << 20
 """Up to so many entries in the inputs of a batch, a step is so short that the time between dispatches tells."""
@@ -58,37 +51,24 @@ class Settings:
                 check_least(name, getattr(self, name), 1)
 
 
-def shared_by(experiment: Experiment, dataset: Dataset, count: int | None = None) -> Mesh:
-    """The devices that share the work of each batch, as a mesh.
+def shared_by(experiment: Experiment, count: int | None = None) -> Mesh:
+    """The devices that share each batch, as a mesh.
 
     Args:
       experiment: whose batches they are.
-      dataset: for the kind of inputs.
-      count: how many; None is all accelerators, or as many CPU devices (`seqjax.runtime` makes one for each of two
-        cores) as gain. These are all for a recurrence or convolutions over measurements: their steps are too small
-        for XLA to share out, so half a batch on each core is 1.7 (W1, W2) or 1.2 times (W5) as fast. They are two for
-        a bidirectional recurrence over embedded tokens, each with one direction (W3). They are one for the rest, whose
-        large products and tables XLA shares out itself (W3b, W4: a loss or nothing).
+      count: how many; None is all accelerators, or one CPU device, whose cores share the work within it.
 
     Raises:
       UserError: there are not so many, or the batch does not divide over them.
     """
     found = jax.devices()
-    cpu = found[0].platform == "cpu" and jax.process_count() == 1
-    apart = cpu and len(found) >= 2 and count in (None, 2) and runs_apart(experiment.model)
-    if apart:
-        return make_mesh(found[:2], DIRECTIONS)
-    if count is None and cpu:
-        measured = all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(dataset.example()))
-        able = runs_in_one_call(experiment.model) or isinstance(experiment.model, ConvForecaster)
-        gains = measured and able and experiment.batch_size % len(found) == 0
-        count = len(found) if gains else 1
-    count = count or len(found)
+    alone = found[0].platform == "cpu" and jax.process_count() == 1
+    count = count or (1 if alone else len(found))
     if count > len(found):
         raise UserError(f"devices={count}: there are only {len(found)}")
     if experiment.batch_size % count:
         raise UserError(f"batch_size {experiment.batch_size} does not divide over {count} devices")
-    return make_mesh(found[:count], DATA)
+    return make_mesh(found[:count])
 
 
 def steps_per_dispatch(experiment: Experiment, dataset: Dataset, count: int | None = None) -> int:
@@ -129,18 +109,16 @@ class Program:
     def __init__(self, experiment: Experiment, dataset: Dataset, settings: Settings):
         """Puts the arrays on every device; compiles at first use."""
         self.experiment, self.dataset, self.settings = experiment, dataset, settings
-        self.mesh = mesh = shared_by(experiment, dataset, settings.devices)
+        self.mesh = mesh = shared_by(experiment, settings.devices)
         self.steps_per_dispatch = steps_per_dispatch(experiment, dataset, settings.steps_per_dispatch)
         self._whole = NamedSharding(mesh, PartitionSpec())
-        self._split = NamedSharding(mesh, PartitionSpec(None, DATA) if DATA in mesh.shape else PartitionSpec())
+        self._split = NamedSharding(mesh, PartitionSpec(None, DATA))
         self.arrays = jax.device_put(dict(dataset.arrays), self._whole)
         self._before: Any = None
         stack, whole = (self._split, self._split), self._whole
 
-        def train(state: Any, stack: Stack, arrays: Arrays, length: int | None) -> tuple[Any, Any]:
-            return self._kept(self.train_steps(state, stack, arrays, length))
-
-        self._train = jax.jit(train, donate_argnums=0, static_argnums=3, in_shardings=(None, stack, whole))
+        options = {"in_shardings": (None, stack, whole), "out_shardings": whole}
+        self._train = jax.jit(self.train_steps, donate_argnums=0, static_argnums=3, **options)
         shardings = {"in_shardings": (whole, stack, None, whole), "out_shardings": whole}
         self._evaluate = jax.jit(self.evaluate_steps, static_argnums=4, **shardings)
 
@@ -167,20 +145,8 @@ class Program:
         return jax.lax.scan(add, sums, stack)[0]
 
     def place(self, tree: Tree) -> Tree:
-        """A tree of arrays, whole on every device; large tables by columns where each device has a direction."""
-        return jax.device_put(tree, self._shardings(tree))
-
-    def _kept(self, tree: Tree) -> Tree:
-        """A result within the compiled program, where `place` would put it."""
-        return jax.lax.with_sharding_constraint(tree, self._shardings(tree))
-
-    def _shardings(self, tree: Any) -> Any:
-        def sharding(path: Any, leaf: jax.Array) -> NamedSharding:
-            table = getattr(path[-1], "key", None) == "embedding" if path else False
-            apart = DIRECTIONS in self.mesh.shape and table and leaf.size >= LARGE_TABLE and leaf.shape[1] % 2 == 0
-            return NamedSharding(self.mesh, PartitionSpec(None, DIRECTIONS)) if apart else self._whole
-
-        return jax.tree_util.tree_map_with_path(sharding, tree)
+        """A tree of arrays, whole on every device."""
+        return jax.device_put(tree, self._whole)
 
     def batches(self, part: str, start: int, stop: int, seed: int | None = None):
         """Batches of a part, the slice of this host, `steps_per_dispatch` of them together."""
@@ -215,7 +181,7 @@ class Program:
 
     def sums_of(self, params: Any, batches: Iterable[Batches], sums: Tree) -> Tree:
         """`sums` over any batches."""
-        sums, params = jax.device_put((sums, params), self._whole)  # tables too: nothing changes them here
+        sums, params = self.place((sums, params))
         for batch in batches:
             with jax.set_mesh(self.mesh):
                 sums = self._evaluate(sums, self._stack(batch), params, self.arrays, batch.length)

@@ -2,7 +2,7 @@
 
 - `scan`: `nn.scan` over the cell, the plain definition. It can do everything.
 - `fused`: one scan with a hand-written backward (`fused.py`); runs everywhere.
-- `native`: what `fused` does, compiled from C++ (`native.py`); on CPUs with a C++ compiler.
+- `native`: what `fused` does, compiled from C++ for all cores (`native.py`); on CPUs with a C++ compiler.
 - `cudnn`: NVIDIA's LSTM through `jax.experimental.rnn` (`cudnn.py`).
 - `pallas`: what `fused` does, up to 64 units, in one kernel on NVIDIA GPUs (`pallas.py`). By name only: it has been
   interpreted and lowered for CUDA on a CPU machine, never run on a GPU.
@@ -14,18 +14,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seqjax import runtime
 from seqjax.errors import UserError
 from seqjax.layers.backends import native_library
-from seqjax.layers.sharding import DATA, DIRECTIONS, devices_along
 
 BACKENDS = ("auto", "scan", "fused", "native", "cudnn", "pallas")
 
 CUDNN_UNITS = 128
 """From so many units on `auto` takes cuDNN where it may. Read (FlashRNN, arXiv 2412.07752), not measured here."""
-NATIVE_UNITS = 128
-"""Up to so many units `auto` takes the native backend, whose call is one core's: the products of more are so large that
-XLA shares them out, which gains where the cores have nothing else to do."""
 PALLAS_UNITS = 64
 """Up to so many units a layer's recurrent matrix stays in the registers of a few warps."""
 
@@ -69,18 +64,11 @@ def choose(layer: Any, *, masked: bool, dropped: bool, platform: str | None = No
     if refusals["cudnn"] is None and not masked and layer.units >= CUDNN_UNITS:
         return Choice("cudnn", f"an LSTM of {layer.units} >= {CUDNN_UNITS} units on NVIDIA without a mask")
     if refusals["native"] is None:
-        if layer.units <= NATIVE_UNITS:
-            return Choice("native", f"{layer.units} <= {NATIVE_UNITS} units on a CPU with a C++ compiler")
-        if _every_core_has_a_device():
-            return Choice("native", "a CPU with a C++ compiler, and every core has its own share of a batch")
+        return Choice("native", "a CPU with a C++ compiler")
     if refusals["fused"] is None:
         others = "; ".join(f"{name}: {refusals[name] or 'no gain expected'}" for name in ("native", "cudnn"))
         return Choice("fused", f"its backward is hand-written; {others}")
     return Choice("scan", f"fused: {refusals['fused']}")
-
-
-def _every_core_has_a_device() -> bool:
-    return max(devices_along(DATA), devices_along(DIRECTIONS)) >= runtime.cores()
 
 
 def fused_refusal(layer: Any) -> str | None:

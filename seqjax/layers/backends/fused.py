@@ -233,7 +233,7 @@ def run(
         None if mask is None else _steps([mask[:, :, None]] * len(directions), flips),
     )
     function = functools.partial(recurrence, cell, one and directions[0].reverse, sequences)
-    hs, final = over_devices(DATA, function, operands, *_specs(operands))
+    hs, final = over_devices(function, operands, *_specs(operands))
     results = []
     for k, flip in enumerate(flips):
         outputs = None

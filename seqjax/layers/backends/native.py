@@ -1,9 +1,10 @@
 """The native backend: a layer's steps, all in one call of compiled C++ (`kernels/`), for CPUs.
 
-Legend: B batch, T time, D features, U units, G gates, P units rounded up to whole vectors.
+Legend: B batch, T time, D features, U units, G gates, K layers of one call, P units rounded up to whole vectors.
 
-It computes what the fused backend computes, with the same weights; the head of `kernels/layer.h` says how.
-Each device runs its own half of a batch, or its own direction, as in `fused.py`.
+It computes what the fused backend computes, with the same weights; the head of `kernels/layer.h` says how. A call's
+work is shared by all of XLA's threads, and its bits do not depend on how many there are. Where a user asks for several
+devices, each runs its own share of a batch, as in `fused.py`.
 """
 
 import functools
@@ -33,27 +34,27 @@ class Operands(NamedTuple):
     """What a call takes, in its order; an array that is not there is None."""
 
     x: jax.Array
-    """[B, T, D]; without kernel the input's part of the gates [B, T, G*U], or of each different token [N, G*U]."""
+    """[B, T, D]; without kernel the input's part of the gates of each different token, [N, K*G*U]."""
     ids: jax.Array | None
     """[B, T] int32: the tokens' places in x."""
     kernel: jax.Array | None
-    """[D, G*U]."""
+    """[K, D, G*U]."""
     bias: jax.Array | None
-    """[G*U]; None without kernel. A GRU's recurrent bias of z and r belongs to it."""
+    """[K, G*U]; None without kernel. A GRU's recurrent bias of z and r belongs to it."""
     recurrent: jax.Array
-    """[U, G*U]."""
+    """[K, U, G*U]."""
     inner: jax.Array | None
-    """[U]: the GRU's bias inside the reset product."""
+    """[K, U]: the GRU's bias inside the reset product."""
     h: jax.Array
-    """[B, U]."""
+    """[K, B, U]."""
     c: jax.Array | None
-    """[B, U], of an LSTM."""
+    """[K, B, U], of an LSTM."""
     drop: jax.Array | None
-    """[G or 1, B, U]."""
+    """[K, G or 1, B, U]."""
     mask: jax.Array | None
     """[B, T] bool."""
     numbers: jax.Array
-    """[2] int32: whether the last step comes first; how many rows of x have a place, for tokens."""
+    """[K + 1] int32: of each layer whether the last step comes first; how many rows of x have a place, for tokens."""
 
 
 @struct.dataclass
@@ -78,22 +79,22 @@ def _call(name: str, kind: int, operands: Operands, extra: Sequence[Any], result
 
 
 def _run(kind: int, keep: bool, sequences: bool, o: Operands) -> Sequence[Any]:
-    """-> outputs [B, T, U], h, c [B, U], gates for the backward [T, B, S, P]; what is not wanted has no elements."""
-    batch, units = o.h.shape
+    """-> outputs [B, T, K, U], h, c [K, B, U], gates for the backward [K, T, B, S, P]; unwanted: no elements."""
+    layers, batch, units = o.h.shape
     time = o.x.shape[1] if o.ids is None else o.ids.shape[1]
     padded = -(-units * o.recurrent.dtype.itemsize // PADDING) * PADDING // o.recurrent.dtype.itemsize
-    outputs = (batch, time, units) if sequences else None
-    gates = (time, batch, SAVED[kind], padded) if keep else None
+    outputs = (batch, time, layers, units) if sequences else None
+    gates = (layers, time, batch, SAVED[kind], padded) if keep else None
     return _call("forward", kind, o, (), (outputs, o.h.shape, None if o.c is None else o.c.shape, gates))
 
 
 def _results(sequences: bool, hs: jax.Array, h: jax.Array, c: jax.Array) -> tuple[Any, State]:
-    return hs if sequences else None, (h, c) if c.ndim == 2 else (h,)
+    return hs if sequences else None, (h, c) if c.ndim == 3 else (h,)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def recurrence(kind: int, sequences: bool, operands: Operands) -> tuple[Any, State]:
-    """-> (outputs of all steps [B, T, U], or None without `sequences`; final state).
+    """-> (outputs of all steps [B, T, K, U], or None without `sequences`; final state, each [K, B, U]).
 
     Reverse-mode derivatives only, and first ones: for `jax.jvp` or a Hessian take the backend scan.
     """
@@ -118,8 +119,12 @@ def _backward(kind: int, sequences: bool, saved: _Saved, gradient: Any) -> tuple
     wanted = o._replace(ids=None, drop=None, mask=None, numbers=None, x=o.x if saved.wants_dx else None)
     names = ("x", "kernel", "bias", "recurrent", "inner", "h", "c")
     shapes = [None if getattr(wanted, name) is None else getattr(wanted, name).shape for name in names]
+    if o.ids is None and saved.wants_dx:
+        shapes[0] = (len(o.h), *o.x.shape)  # each layer's
     found = _call("backward", kind, o, (saved.gates, outputs, dh, *(dc or [None])), shapes)
     gradients = {name: array for name, array, shape in zip(names, found, shapes, strict=True) if shape is not None}
+    if o.ids is None and saved.wants_dx:
+        gradients["x"] = gradients["x"].sum(axis=0)
     empty = o._replace(**dict.fromkeys(Operands._fields))
     return (empty._replace(**gradients),)
 
@@ -134,55 +139,71 @@ def run(
     mask: jax.Array | None,
     sequences: bool,
 ) -> Results:
-    """As `fused.run`: K layers of one shape over the same inputs, one after the other."""
+    """As `fused.run`: K layers of one shape over the same inputs, in one call."""
     function = functools.partial(recurrence, KINDS[cell.gates, cell.states], sequences)
-    found = []
-    for direction in directions:
-        operands = _operands(cell, direction, inputs, mask)
-        found.append(over_devices(DATA, function, operands, *_shares(operands, sequences)))
-    return found
+    operands = _operands(cell, directions, inputs, mask)
+    outputs, state = over_devices(function, operands, *_shares(operands, sequences))
+    return [(outputs[:, :, k] if sequences else None, tuple(part[k] for part in state)) for k in range(len(directions))]
 
 
-def _operands(cell: FusedCell, direction: Direction, inputs: Any, mask: Any) -> Operands:
-    parameters = direction.parameters
-    dtype = jnp.promote_types(jnp.result_type(inputs.dtype, *parameters.values()), jnp.float32)
-    kernel, bias, recurrent = (
-        array.astype(dtype)
-        for array in (parameters["kernel"], input_bias(cell, parameters["bias"]), parameters["recurrent_kernel"])
-    )
-    ids, used = None, 0
+def _operands(cell: FusedCell, directions: Sequence[Direction], inputs: Any, mask: Any) -> Operands:
+    weights = [array for direction in directions for array in direction.parameters.values()]
+    dtype = jnp.promote_types(jnp.result_type(inputs.dtype, *weights), jnp.float32)
+    stacked = lambda arrays: jnp.stack([array.astype(dtype) for array in arrays])
+    parameters = [direction.parameters for direction in directions]
+    biases = [input_bias(cell, each["bias"]) for each in parameters]
+    ids, kernel, bias, used = None, None, None, 0
     if isinstance(inputs, Tokens):
-        (x, ids, used), kernel, bias = project_distinct(inputs, kernel, bias, _project), None, None
+        joined = jnp.concatenate([each["kernel"].astype(dtype) for each in parameters], axis=1)
+        x, ids, used = project_distinct(inputs, joined, jnp.concatenate(biases).astype(dtype), native_product)
     else:
-        x = inputs.astype(dtype)
-    inner = inner_bias(parameters["bias"])
-    h, *c = [state.astype(dtype) for state in direction.state]
+        x, kernel, bias = inputs, stacked(each["kernel"] for each in parameters), stacked(biases)
+    inner = [inner_bias(each["bias"]) for each in parameters]
+    h, *c = [stacked(parts) for parts in zip(*(direction.state for direction in directions), strict=True)]
+    drops = [direction.drop for direction in directions]
+    numbers = [*(direction.reverse for direction in directions), used]
     return Operands(
         x.astype(dtype),
         ids,
         kernel,
         bias,
-        recurrent,
-        None if inner is None else inner.astype(dtype),
+        stacked(each["recurrent_kernel"] for each in parameters),
+        None if inner[0] is None else stacked(inner),
         h,
         c[0] if c else None,
-        None if direction.drop is None else jax.lax.stop_gradient(direction.drop).astype(dtype),
+        None if drops[0] is None else jax.lax.stop_gradient(stacked(drops)),
         mask,
-        jnp.stack([jnp.asarray(number, jnp.int32) for number in (direction.reverse, used)]),
+        jnp.stack([jnp.asarray(number, jnp.int32) for number in numbers]),
     )
 
 
-def _project(table: jax.Array, tokens: jax.Array, used: jax.Array, kernel: jax.Array, bias: jax.Array) -> Any:
+@jax.custom_vjp
+def native_product(table: jax.Array, tokens: jax.Array, used: jax.Array, kernel: jax.Array, bias: jax.Array) -> Any:
     """As `tokens.Product`."""
     shape = jax.ShapeDtypeStruct((len(tokens), kernel.shape[1]), kernel.dtype)
     return native_library.call("project", shape, table.astype(kernel.dtype), tokens, used, kernel, bias)
 
 
+def _product_forward(*operands: Any) -> tuple[Any, Any]:
+    return native_product(*operands), operands[:4]
+
+
+def _product_backward(saved: Any, gradient: jax.Array) -> tuple[Any, None, None, Any, Any]:
+    table, tokens, used, kernel = saved
+    shapes = [jax.ShapeDtypeStruct(shape, kernel.dtype) for shape in (table.shape, kernel.shape, kernel.shape[1:])]
+    operands = table.astype(kernel.dtype), tokens, used, kernel, gradient
+    dtable, dkernel, dbias = native_library.call("project_backward", shapes, *operands)
+    return dtable.astype(table.dtype), None, None, dkernel, dbias
+
+
+native_product.defvjp(_product_forward, _product_backward)
+
+
 def _shares(o: Operands, sequences: bool) -> tuple[Operands, Any]:
     """Along which axis the batch of every operand and result lies, for `over_devices`."""
-    rows, whole = PartitionSpec(DATA), PartitionSpec()
-    of_gates = PartitionSpec(None, DATA)
+    rows, whole, second = PartitionSpec(DATA), PartitionSpec(), PartitionSpec(None, DATA)
+    of_gates = PartitionSpec(None, None, DATA)
     x = rows if o.ids is None else whole
-    shares = (x, rows, whole, whole, whole, whole, rows, rows, of_gates, rows, whole)
+    shares = (x, rows, whole, whole, whole, whole, second, second, of_gates, rows, whole)
     present = (None if array is None else share for array, share in zip(o, shares, strict=True))
-    return Operands(*present), (rows if sequences else None, rows)  # type: ignore[arg-type]
+    return Operands(*present), (rows if sequences else None, second)  # type: ignore[arg-type]

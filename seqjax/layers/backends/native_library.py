@@ -1,8 +1,8 @@
 """The C++ of the folder `kernels`, compiled once for a machine and given to XLA.
 
-The compiled library lies in the cache folder, named after all that it depends on: the source, XLA's headers, the
-compiler and the processor. Where it cannot be made (no C++ compiler, a system that is not Unix) the reason is kept in
-words, and `auto` takes another backend.
+There is a library for each type of numbers, made when it is first needed: few need float64. It lies in the cache
+folder, named after all that it depends on: the source, XLA's headers, the compiler and the processor. Where it cannot
+be made (no C++ compiler, a system that is not Unix) the reason is kept in words, and `auto` takes another backend.
 """
 
 import ctypes
@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,14 @@ from seqjax import folders
 from seqjax.errors import UserError
 
 SOURCES = Path(__file__).with_name("kernels")
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-pthread")
+TYPES = {"float32": "float", "float64": "double"}
+"""Of C++."""
+LAYERS = ("forward", "backward")
+"""Which answer for all members of a `jax.vmap` at once; the others are called once for each."""
 TARGETS = (
-    *("forward", "backward", "project", "bags", "bags_backward"),
+    *LAYERS,
+    *("project", "project_backward", "bags", "bags_backward"),
     *("convolve", "convolve_inputs", "convolve_kernel"),
 )
 SECONDS = 300
@@ -36,44 +42,47 @@ SECONDS = 300
 
 
 def call(target: str, results: Any, *operands: jax.Array, **attributes: Any) -> Any:
-    """Within a program: results are `jax.ShapeDtypeStruct`s. Under `jax.vmap` it is called once for each."""
-    return jax.ffi.ffi_call(f"seqjax_{target}", results, vmap_method="sequential")(*operands, **attributes)
+    """Within a program: results are `jax.ShapeDtypeStruct`s, all of one type of numbers."""
+    dtype = jnp.dtype(jax.tree.leaves(results)[0].dtype).name
+    if dtype in TYPES and (fault := _registered(dtype)):
+        raise UserError(f"native: {fault}")
+    method = "expand_dims" if target in LAYERS else "sequential"
+    return jax.ffi.ffi_call(f"seqjax_{target}_{dtype}", results, vmap_method=method)(*operands, **attributes)
 
 
 def computes(dtype: Any) -> bool:
     """Whether it can be called for numbers of a type where JAX runs."""
-    able = jnp.dtype(dtype) in (jnp.dtype(jnp.float32), jnp.dtype(jnp.float64))
-    return able and jax.default_backend() == "cpu" and refusal() is None
+    return jnp.dtype(dtype).name in TYPES and jax.default_backend() == "cpu" and refusal() is None
 
 
 def refusal() -> str | None:
-    """Why the library cannot be used here, or None: then its targets are registered. Compiles it the first time."""
+    """Why the library cannot be used here, or None: then float32 is ready. Compiles it the first time."""
     if os.environ.get("SEQJAX_NATIVE") == "0":
         return "SEQJAX_NATIVE=0 is set"
-    return _registered()
+    return _registered("float32")
 
 
 @functools.cache
-def _registered() -> str | None:
-    """Why it cannot be used; once a process."""
+def _registered(dtype: str) -> str | None:
+    """Why it cannot be used for a type; once a process."""
     try:
-        library = _load()
+        library = _load(dtype)
     except UserError as error:
         return str(error)
     for target in TARGETS:
         handler = jax.ffi.pycapsule(getattr(library, f"seqjax_{target}"))
-        jax.ffi.register_ffi_target(f"seqjax_{target}", handler, platform="cpu")
+        jax.ffi.register_ffi_target(f"seqjax_{target}_{dtype}", handler, platform="cpu")
     return None
 
 
-def _load() -> ctypes.CDLL:
+def _load(dtype: str) -> ctypes.CDLL:
     """The library from the cache folder, compiled if it is not there or cannot be loaded.
 
     Raises:
       UserError: it cannot be made; the message says why in a line.
     """
-    compiler = _compiler()
-    path = folders.cache_dir() / "native" / f"{_fingerprint(compiler)}.so"
+    compiler = [*_compiler(), f"-DSEQJAX_REAL={TYPES[dtype]}"]
+    path = folders.cache_dir() / "native" / f"{dtype}-{_fingerprint(compiler)}.so"
     if path.exists():
         try:
             return ctypes.CDLL(str(path))
@@ -92,15 +101,25 @@ def _load() -> ctypes.CDLL:
 
 
 def _compile(compiler: list[str], path: Path) -> None:
-    command = [*compiler, f"-I{jax.ffi.include_dir()}", str(SOURCES / "calls.cc"), "-o", str(path)]
-    logging.info("compiling the native library, once on this machine: %s", shlex.join(command))
+    """The sources side by side, then together."""
+    sources = sorted(SOURCES.glob("*.cc"))
+    objects = [path.with_name(f"{source.stem}.o") for source in sources]
+    include = f"-I{jax.ffi.include_dir()}"
+    logging.info("compiling the native library, once on this machine: %s", shlex.join(compiler))
+    made = [[*compiler, include, "-c", str(s), "-o", str(o)] for s, o in zip(sources, objects, strict=True)]
+    for commands in (made, [[*compiler, "-shared", *map(str, objects), "-o", str(path)]]):
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(_run, commands))
+
+
+def _run(command: list[str]) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        raise UserError(f"{compiler[0]} had not compiled it after {SECONDS} s") from None
+        raise UserError(f"{command[0]} had not compiled it after {SECONDS} s") from None
     if done.returncode:
         said = next((line for line in done.stderr.splitlines() if "error" in line), "it did not say why")
-        raise UserError(f"{compiler[0]} could not compile it: {said.strip()}")
+        raise UserError(f"{command[0]} could not compile it: {said.strip()}")
 
 
 def _compiler() -> list[str]:

@@ -126,7 +126,7 @@ def run(
     function = functools.partial(recurrence, CELLS[cell], reverse, sequences, interpret)
     steps, rows, whole = PartitionSpec(None, DATA), PartitionSpec(DATA), PartitionSpec()
     shares = Operands(steps, whole, rows, steps, steps)  # type: ignore[arg-type]
-    hs, state = over_devices(DATA, function, operands, shares, (steps, rows))
+    hs, state = over_devices(function, operands, shares, (steps, rows))
     padded = operands.recurrent.shape[-1]
     own = [slice(k * padded, k * padded + units) for k in range(len(directions))]
     outputs = [None if hs is None else jnp.swapaxes(hs[:, :, columns], 0, 1) for columns in own]

@@ -23,12 +23,12 @@ integers = lambda *shape: jnp.ones(shape, jnp.int32)
 DENSE = native.Operands(
     x=ones(B, T, D),
     ids=jnp.zeros(0, jnp.int32),
-    kernel=ones(D, 4 * U),
-    bias=ones(4 * U),
-    recurrent=ones(U, 4 * U),
+    kernel=ones(1, D, 4 * U),
+    bias=ones(1, 4 * U),
+    recurrent=ones(1, U, 4 * U),
     inner=none,
-    h=ones(B, U),
-    c=ones(B, U),
+    h=ones(1, B, U),
+    c=ones(1, B, U),
     drop=none,
     mask=jnp.zeros(0, bool),
     numbers=jnp.array([0, 0], jnp.int32),
@@ -36,9 +36,10 @@ DENSE = native.Operands(
 TOKENS = DENSE._replace(
     x=ones(N, 4 * U), ids=integers(B, T), kernel=none, bias=none, numbers=jnp.array([0, N], jnp.int32)
 )
-FORWARD = [(B, T, U), (B, U), (B, U), (T, B, 6, P)]
-AFTER = [ones(T, B, 6, P), ones(B, T, U), ones(B, U), ones(B, U)]
-BACKWARD = [(B, T, D), (D, 4 * U), (4 * U,), (U, 4 * U), (0,), (B, U), (B, U)]
+STATE = (1, B, U)
+FORWARD = [(B, T, 1, U), STATE, STATE, (1, T, B, 6, P)]
+AFTER = [ones(1, T, B, 6, P), ones(B, T, 1, U), ones(*STATE), ones(*STATE)]
+BACKWARD = [(1, B, T, D), (1, D, 4 * U), (1, 4 * U), (1, U, 4 * U), (0,), STATE, STATE]
 
 
 def call(target, operands, shapes, **attributes):
@@ -54,23 +55,26 @@ def refused(message, *arguments, **attributes):
 
 
 WRONG = [
-    ({"h": ones(8, U)}, r"operand x is \[3, 4, 2\], but \[8, 4, 2\] is wanted"),
-    ({"h": ones(U)}, r"operand h is \[5\] has not rank 2"),
-    ({"c": ones(1, U)}, r"operand c is \[1, 5\], but \[3, 5\]"),
-    ({"c": none}, r"operand c is \[0\], but \[3, 5\]"),
-    ({"c": ones(B, U).astype(jnp.int32)}, "operand c is .* of another type"),
+    ({"h": ones(1, 8, U)}, r"operand x is \[3, 4, 2\], but \[8, 4, 2\] is wanted"),
+    ({"h": ones(2, B, U)}, r"operand kernel is \[1, 2, 20\], but \[2, 2, 20\] is wanted"),
+    ({"h": ones(U)}, r"operand h is \[5\] has not rank 3"),
+    ({"c": ones(1, 1, U)}, r"operand c is \[1, 1, 5\], but \[1, 3, 5\]"),
+    ({"c": none}, r"operand c is \[0\], but \[1, 3, 5\]"),
+    ({"c": ones(1, B, U).astype(jnp.int32)}, "operand c is .* of another type"),
     ({"x": ones(B, T)}, r"operand x is \[3, 4\] has not rank 3"),
-    ({"x": ones(B, T, 0), "kernel": ones(0, 4 * U)}, "operand x has no features"),
-    ({"kernel": ones(D, 3 * U)}, r"operand kernel is \[2, 15\], but \[2, 20\]"),
-    ({"kernel": none}, r"operand x is \[3, 4, 2\], but \[3, 4, 20\]"),
-    ({"bias": ones(U)}, "operand bias"),
-    ({"recurrent": ones(U, U)}, "operand recurrent"),
-    ({"inner": ones(U)}, r"operand inner is \[5\], but \[0\]"),
-    ({"drop": ones(2, B, U)}, "operand drop has neither one mask"),
-    ({"drop": ones(4, 2, U)}, "operand drop"),
+    ({"x": ones(B, T, 0), "kernel": ones(1, 0, 4 * U)}, "operand x has no features"),
+    ({"kernel": ones(1, D, 3 * U)}, r"operand kernel is \[1, 2, 15\], but \[1, 2, 20\]"),
+    ({"kernel": none}, "of operand ids and operand kernel there must be one"),
+    ({"bias": ones(1, U)}, "operand bias"),
+    ({"recurrent": ones(1, U, U)}, "operand recurrent"),
+    ({"inner": ones(1, U)}, r"operand inner is \[1, 5\], but \[0\]"),
+    ({"drop": ones(1, 2, B, U)}, "operand drop has neither one mask"),
+    ({"drop": ones(1, 4, 2, U)}, "operand drop"),
+    ({"drop": ones(4, B, U)}, "operand drop"),
     ({"mask": jnp.ones((T, B), bool)}, r"operand mask is \[4, 3\], but \[3, 4\]"),
     ({"mask": integers(B, T)}, "operand mask is .* of another type"),
     ({"numbers": integers(1)}, "operand numbers"),
+    ({"numbers": integers(3)}, "operand numbers"),
     ({"ids": integers(B, T)}, r"operand x is \[3, 4, 2\] has not rank 2"),
 ]
 WRONG_TOKENS = [
@@ -79,6 +83,7 @@ WRONG_TOKENS = [
     ({"ids": integers(2, T)}, r"operand ids is \[2, 4\], but \[3, 4\]"),
     ({"numbers": jnp.array([0, N + 1], jnp.int32)}, "operand numbers counts more rows"),
     ({"numbers": jnp.array([0, -1], jnp.int32)}, "operand numbers counts more rows"),
+    ({"kernel": ones(1, D, 4 * U)}, "of operand ids and operand kernel there must be one"),
     ({"x": ones(N, U)}, r"operand x is \[6, 5\], but \[6, 20\]"),
 ]
 
@@ -98,13 +103,13 @@ def test_results_and_what_comes_back_of_a_recurrent_layer():
         call("forward", operands, FORWARD, kind=LSTM)
     call("backward", [*DENSE, *AFTER], BACKWARD, kind=LSTM)
     for k, name in enumerate(("hs", "h after it", "c after it", "saved")):
-        shapes = [(1, *shape[1:]) if k == n else shape for n, shape in enumerate(FORWARD)]
+        shapes = [(7, *shape[1:]) if k == n else shape for n, shape in enumerate(FORWARD)]
         refused(f"operand {name} is", "forward", DENSE, shapes, kind=LSTM)
     for k in range(4):
-        after = [array[:1] if k == n else array for n, array in enumerate(AFTER)]
+        after = [jnp.tile(array, (2, *[1] * (array.ndim - 1))) if k == n else array for n, array in enumerate(AFTER)]
         refused("operand (saved|gradient of .*) is", "backward", [*DENSE, *after], BACKWARD, kind=LSTM)
     for k in range(7):
-        shapes = [(1, *shape[1:]) if k == n else shape for n, shape in enumerate(BACKWARD)]
+        shapes = [(7, *shape[1:]) if k == n else shape for n, shape in enumerate(BACKWARD)]
         refused("operand gradient of .* is", "backward", [*DENSE, *AFTER], shapes, kind=LSTM)
     refused("kind is none", "forward", DENSE, FORWARD, kind=7)
 
@@ -118,13 +123,26 @@ def test_operands_of_products():
     refused("operand used", "project", (table, tokens, used * -1, kernel, bias), [(4, 5)])
     refused("operand kernel", "project", (table, tokens, used, ones(3, 5), bias), [(4, 5)])
     refused("operand rows", "project", (table, tokens, used, kernel, bias), [(3, 5)])
+    ascending, shapes = jnp.array([0, 2, 9, -4], jnp.int32), [(3, 2), (2, 5), (5,)]
+    back = lambda tokens, used: (table, tokens, jnp.array(used, jnp.int32), kernel, ones(4, 5))
+    dtable, dkernel, dbias = call("project_backward", back(ascending, 2), shapes)
+    np.testing.assert_array_equal(dtable, [[5, 5], [0, 0], [5, 5]])
+    np.testing.assert_array_equal(dkernel[:, 0], [4, 6])
+    np.testing.assert_array_equal(dbias, [2] * 5)
+    for wrong in (ascending, ascending[::-1], jnp.array([1, 1, 2, 2], jnp.int32)):
+        refused("operand tokens does not ascend", "project_backward", back(wrong, 3), shapes)
+    refused("operand used", "project_backward", back(ascending, 5), shapes)
+    for k, name in enumerate(("table", "kernel", "bias")):
+        less = [(1, *shape[1:]) if k == n else shape for n, shape in enumerate(shapes)]
+        refused(f"operand gradient of {name}", "project_backward", back(ascending, 2), less)
     bags = jnp.array([[0, 2, -100_000_000], [1, 1, 2**31 - 1]], jnp.int32)
     np.testing.assert_array_equal(call("bags", (bags, none, table), [(2, 2)]), [[4, 6], [4, 6]])
     refused("operand weights", "bags", (bags, ones(2, 2), table), [(2, 2)])
     refused("operand sums", "bags", (bags, none, table), [(3, 2)])
     refused("operand tokens", "bags", (bags.astype(jnp.float32), none, table), [(2, 2)])
     refused("operand sums", "bags_backward", (bags, none, ones(1, 2)), [(3, 2)])
-    refused("neither float32 nor float64", "bags", (bags, none, integers(3, 2)), [(2, 2)])
+    refused("not float32", "bags", (bags, none, integers(3, 2)), [(2, 2)])
+    refused("operand kernel has no rows", "bags", (bags, none, ones(0, 2)), [(2, 2)])
 
 
 def test_operands_of_convolutions():

@@ -6,100 +6,155 @@
 
 namespace seqjax {
 
+template <class S>
+struct States {
+  const S *h, *c;       // [B, U] before the first step
+  S *hs, *h_out, *c_out;  // of all steps, `Problem::step` apart, or none; after the last
+  S* saved;             // [T, B, saved_of, P] or none
+};
+
 template <class S, Kind kind>
-void run_forward(const Problem<S>& p, const S* h0, const S* c0, S* hs, S* h_out, S* c_out, S* saved) {
-  constexpr int G = gates_of(kind), blocks = blocks_of(kind), kept = saved_of(kind);
-  const int64_t U = p.U, P = p.P;
-  const auto segments = segments_of(kind);
-  const auto pack = [&](const S* weights, int64_t K, int gate, int count) {
-    const auto at = places(U, P, gate, count);
-    return packed<S>(K, count * P, [&](int64_t k, int64_t n) { return at[n] < 0 ? S(0) : weights[k * G * U + at[n]]; });
+class Forward {
+ public:
+  Forward(const Problem<S>& p, const States<S>& states)
+      : p(p), s(states), cut(cut_of(p, blocks)), together(cut.steps(p.T, cut.most_rows())), per_gate(p.drops > 1) {
+    const auto columns = [&](int gate, int count) { return places(p.U, p.P, gate, count); };
+    for (int gate = 0; gate < (per_gate ? G : 1); ++gate)
+      pack.add(p.recurrent, range(p.U, p.U), G * p.U, columns(gate, per_gate ? 1 : G), 1);
+    first_kernel = pack.matrices();
+    if (p.D)
+      for (const auto& g : segments) pack.add(p.kernel, range(p.D, p.D), G * p.U, columns(g.gate, g.count), 1);
+  }
+
+  // All steps of the rows of a tile, once the weights are packed.
+  void run(int64_t tile) const {
+    const int64_t U = p.U, P = p.P, from = cut.from(tile), rows = cut.rows(tile);
+    Work work(*this, rows);
+    for (int64_t m = 0; m < rows; ++m) {
+      std::copy_n(s.h + (from + m) * U, U, work.h.data() + m * P);
+      if (kind == kLstm) std::copy_n(s.c + (from + m) * U, U, work.c.data() + m * P);
+    }
+    for (int64_t step = 0; step < p.T; ++step) {
+      if (step % together == 0) inputs(work, from, rows, step, std::min(together, p.T - step));
+      products(work, from, rows, step);
+      advance_rows(work, from, rows, step);
+    }
+    for (int64_t m = 0; m < rows; ++m) {
+      std::copy_n(work.h.data() + m * P, U, s.h_out + (from + m) * U);
+      if (kind == kLstm) std::copy_n(work.c.data() + m * P, U, s.c_out + (from + m) * U);
+    }
+  }
+
+  const Problem<S> p;
+  const States<S> s;
+  const Cut cut;
+  const int64_t together;  // steps whose input products are made together
+  Pack<S> pack;
+
+ private:
+  static constexpr int G = gates_of(kind), blocks = blocks_of(kind), kept = saved_of(kind);
+
+  struct Work {  // of one tile
+    Work(const Forward& f, int64_t rows)
+        : z(rows * f.together * f.cut.stride),
+          h(rows * f.p.P),
+          c(kind == kLstm ? rows * f.p.P : 0),
+          x(f.cut.wide ? rows * f.together * f.p.D : 0),
+          dropped(f.p.drops ? rows * f.p.P : 0) {
+      for (const auto& g : f.segments)
+        starts.emplace_back(rows * f.together, f.p.D ? f.p.bias + g.gate * f.p.U : nullptr);
+    }
+    Room<S> z, h, c, x, dropped;
+    std::vector<std::vector<const S*>> starts;
   };
-  const bool per_gate = p.drops > 1;
-  std::vector<Room<S>> R, W;
-  for (int gate = 0; gate < (per_gate ? G : 1); ++gate) R.push_back(pack(p.recurrent, U, gate, per_gate ? 1 : G));
-  if (p.D)
-    for (const auto& s : segments) W.push_back(pack(p.kernel, p.D, s.gate, s.count));
-  const Tiling most = tiling(p, blocks);
-  const int64_t stride = most.stride, together = most.rows * most.steps;
-  Room<S> z(together * stride), h(most.rows * P), c(kind == kLstm ? most.rows * P : 0);
-  Room<S> x(most.steps > 1 ? together * p.D : 0), dropped(p.drops ? most.rows * P : 0);
+
   // Without padding the gates need not be filled: their first product starts from the bias, or from a token's row.
-  const bool from_bias = p.D && U == P, from_row = !p.D && U == P && kind != kGru && !per_gate;
-  std::vector<std::vector<const S*>> starts;
-  for (const auto& s : segments) starts.emplace_back(together, p.D ? p.bias + s.gate * U : nullptr);
+  bool from_bias() const { return p.D && p.U == p.P; }
+  bool from_row() const { return !p.D && p.U == p.P && kind != kGru && !per_gate; }
 
   // The input's part of the gates, and the biases, of some steps.
-  const auto inputs = [&](int64_t from, int64_t rows, int64_t step, int64_t steps) {
+  void inputs(Work& work, int64_t from, int64_t rows, int64_t step, int64_t steps) const {
+    const int64_t U = p.U, P = p.P, D = p.D;
     bool any = false;
-    for (int64_t s = 0; s < steps; ++s) {
-      const int64_t t = p.time(step + s);
+    for (int64_t k = 0; k < steps; ++k) {
+      const int64_t t = p.time(step + k);
       if (!p.any(from, from + rows, t)) continue;
       any = true;
       for (int64_t m = 0; m < rows; ++m) {
-        S* row = z.data() + (s * rows + m) * stride;
-        const S* part = p.D ? p.bias : p.x + p.place(from + m, t) * G * U;
-        if (from_row) {
-          starts[0][s * rows + m] = part;
-        } else if (!from_bias) {
+        S* row = work.z.data() + (k * rows + m) * cut.stride;
+        const S* part = D ? p.bias : p.x + p.token(from + m, t) * p.x_row;
+        if (from_row()) {
+          work.starts[0][k * rows + m] = part;
+        } else if (!from_bias()) {
           for (const auto& g : segments)
-            for (int k = 0; k < g.count; ++k) std::copy_n(part + (g.gate + k) * U, U, row + (g.block + k) * P);
+            for (int n = 0; n < g.count; ++n) std::copy_n(part + (g.gate + n) * U, U, row + (g.block + n) * P);
         }
         if (kind == kGru) std::copy_n(p.inner, U, row + 2 * P);
       }
     }
-    if (!any || !p.D) return;
-    const S* left = p.x + (from * p.T + p.time(step)) * p.D;
-    int64_t apart = p.T * p.D;
-    if (most.steps > 1) {
-      for (int64_t s = 0; s < steps; ++s)
+    if (!any || !D) return;
+    const S* left = p.x + (from * p.T + p.time(step)) * D;
+    int64_t apart = p.T * D;
+    if (cut.wide) {
+      for (int64_t k = 0; k < steps; ++k)
         for (int64_t m = 0; m < rows; ++m)
-          std::copy_n(p.x + ((from + m) * p.T + p.time(step + s)) * p.D, p.D, &x[(s * rows + m) * p.D]);
-      left = x.data();
-      apart = p.D;
+          std::copy_n(p.x + ((from + m) * p.T + p.time(step + k)) * D, D, &work.x[(k * rows + m) * D]);
+      left = work.x.data();
+      apart = D;
     }
-    for (size_t k = 0; k < W.size(); ++k)
-      multiply_add<S>(steps * rows, segments[k].count * P, p.D, left, apart, 1, W[k].data(), 0,
-                      z.data() + segments[k].block * P, stride, from_bias ? starts[k].data() : nullptr);
-  };
+    for (size_t k = 0; k < segments.size(); ++k)
+      multiply_add<S>(steps * rows, segments[k].count * P, D, left, apart, 1, pack[first_kernel + k], 0,
+                      work.z.data() + segments[k].block * P, cut.stride, from_bias() ? work.starts[k].data() : nullptr);
+  }
 
-  for (int64_t from = 0; from < p.B; from += most.rows) {
-    const int64_t rows = std::min(most.rows, p.B - from);
-    std::fill(h.begin(), h.end(), S(0));
-    std::fill(c.begin(), c.end(), S(0));
-    for (int64_t m = 0; m < rows; ++m) {
-      std::copy_n(h0 + (from + m) * U, U, h.data() + m * P);
-      if (kind == kLstm) std::copy_n(c0 + (from + m) * U, U, c.data() + m * P);
-    }
-    for (int64_t step = 0; step < p.T; ++step) {
-      const int64_t t = p.time(step), s = step % most.steps, place = s * rows;
-      if (s == 0) inputs(from, rows, step, std::min(most.steps, p.T - step));
-      S* gates = z.data() + place * stride;
-      if (p.any(from, from + rows, t)) {
-        for (size_t k = 0; k < R.size(); ++k) {
-          if (p.drops) drop_rows(p, k, from, rows, h.data(), P, dropped.data());
-          multiply_add<S>(rows, per_gate ? P : G * P, U, p.drops ? dropped.data() : h.data(), P, 1, R[k].data(), 0,
-                          gates + k * P, stride, from_row ? starts[0].data() + place : nullptr);
-        }
-      }
-      for (int64_t m = 0; m < rows; ++m) {
-        const int64_t b = from + m;
-        const S* row = gates + m * stride;
-        S *hm = h.data() + m * P, *cm = c.data() + m * P;
-        S* keep = saved ? saved + (t * p.B + b) * kept * P : nullptr;
-        if (!p.D && most.steps == 1 && step + 1 < p.T)
-          prefetch<false>(p.x + p.place(b, p.time(step + 1)) * G * U, G * U);
-        if (p.valid(b, t)) advance<S, kind>(P, row, hm, cm, keep);
-        if (kind == kLstm && keep) std::copy_n(cm, P, keep + 4 * P);
-        if (keep) std::copy_n(hm, P, keep + (kept - 1) * P);
-        if (hs) std::copy_n(hm, U, hs + (b * p.T + t) * U);
-      }
-    }
-    for (int64_t m = 0; m < rows; ++m) {
-      std::copy_n(h.data() + m * P, U, h_out + (from + m) * U);
-      if (kind == kLstm) std::copy_n(c.data() + m * P, U, c_out + (from + m) * U);
+  // The state's part.
+  void products(Work& work, int64_t from, int64_t rows, int64_t step) const {
+    if (!p.any(from, from + rows, p.time(step))) return;
+    const int64_t place = step % together * rows;
+    for (int64_t k = 0; k < first_kernel; ++k) {
+      if (p.drops) drop_rows(p, k, from, rows, work.h.data(), p.P, work.dropped.data());
+      multiply_add<S>(rows, per_gate ? p.P : G * p.P, p.U, p.drops ? work.dropped.data() : work.h.data(), p.P, 1,
+                      pack[k], 0, work.z.data() + place * cut.stride + k * p.P, cut.stride,
+                      from_row() ? work.starts[0].data() + place : nullptr);
     }
   }
+
+  void advance_rows(Work& work, int64_t from, int64_t rows, int64_t step) const {
+    const int64_t U = p.U, P = p.P, t = p.time(step);
+    const S* row = work.z.data() + step % together * rows * cut.stride;
+    for (int64_t m = 0; m < rows; ++m, row += cut.stride) {
+      const int64_t b = from + m;
+      S *h = work.h.data() + m * P, *c = work.c.data() + m * P;
+      S* keep = s.saved ? s.saved + (t * p.B + b) * kept * P : nullptr;
+      if (!p.D && !cut.wide && step + 1 < p.T)
+        prefetch<false>(p.x + p.token(b, p.time(step + 1)) * p.x_row, G * U);
+      if (p.valid(b, t)) advance<S, kind>(P, row, h, c, keep);
+      if (kind == kLstm && keep) std::copy_n(c, P, keep + 4 * P);
+      if (keep) std::copy_n(h, P, keep + (kept - 1) * P);
+      if (s.hs) std::copy_n(h, U, s.hs + (b * p.T + t) * p.step);
+    }
+  }
+
+  const bool per_gate;
+  const std::vector<Segment> segments = segments_of(kind);
+  int64_t first_kernel = 0;
+};
+
+// Some layers alike in all but their numbers.
+template <class S, Kind kind>
+void run_forward(Tasks& tasks, std::vector<Forward<S, kind>>& layers) {
+  double weights = 0, steps = 0;
+  for (const auto& layer : layers) {
+    weights += layer.pack.operations();
+    steps += layer.p.operations();
+  }
+  using Layer = Forward<S, kind>;
+  run_all(
+      tasks, layers, weights, [](const Layer& layer) { return layer.pack.panels(); },
+      [](Layer& layer, int64_t panel) { layer.pack.fill(panel); });
+  run_all(
+      tasks, layers, steps, [](const Layer& layer) { return layer.cut.tiles; },
+      [](const Layer& layer, int64_t tile) { layer.run(tile); });
 }
 
 }  // namespace seqjax
