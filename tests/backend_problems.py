@@ -1,5 +1,7 @@
 """A layer run by two backends on the same drawn problem."""
 
+import os
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,7 +43,7 @@ def states_like(layer, variables, inputs, seed):
     return jax.tree.map(lambda s: jnp.asarray(rng.normal(size=s.shape), s.dtype), state)
 
 
-def gradients(layer, params, inputs, state, seed, **options):
+def gradients(layer, params, inputs, state, seed, compiler_options=None, **options):
     """Outputs and final state, and the gradients of a random projection of them."""
 
     def loss(params, inputs, state):
@@ -51,7 +53,8 @@ def gradients(layer, params, inputs, state, seed, **options):
         total = sum((w * y).sum() for w, y in zip(weights, jax.tree.leaves(outputs), strict=True))
         return total, outputs
 
-    function = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))
+    differentiated = jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)
+    function = jax.jit(differentiated, compiler_options=compiler_options)
     (_, outputs), found = function(params, inputs, state)  # the loss itself cancels to nearly nothing: no measure
     return outputs, found
 
@@ -62,10 +65,13 @@ def compare(backend, make, inputs, tolerance, seed, **options):
     state = states_like(scan, params, inputs, seed)
     expected = gradients(scan, params, inputs, state, seed, **options)
     quickly = jax.config.values["jax_disable_most_optimizations"]
-    if backend == "fused":
-        jax.config.update("jax_disable_most_optimizations", False)  # as users compile it
+    emitters = None
+    if backend == "fused":  # as users compile it, whatever conftest.py chose for the other programs
+        jax.config.update("jax_disable_most_optimizations", False)
+        name = "xla_cpu_use_fusion_emitters"
+        emitters = {name: True} if name in os.environ.get("XLA_FLAGS", "") else None
     try:
-        actual = gradients(other, params, inputs, state, seed, **options)
+        actual = gradients(other, params, inputs, state, seed, emitters, **options)
     finally:
         jax.config.update("jax_disable_most_optimizations", quickly)
     assert_close(actual, expected, tolerance)

@@ -1,6 +1,8 @@
 """Settings of every test, and a tiny experiment that trains in a second."""
 
 import os
+import subprocess
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -19,18 +21,30 @@ from seqjax.training import metrics
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+PLAIN_LOOPS = "--xla_cpu_use_fusion_emitters=false"  # more than half of the time of compiling was the emitters'
+
+
 def pytest_configure(config):
     """The quick tests compile quickly, in their own processes too; the slow ones as users do."""
     if config.getoption("-m") == "not slow":
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
         jax.config.update("jax_disable_most_optimizations", True)
+        flags = os.environ.get("XLA_FLAGS", "")
+        if PLAIN_LOOPS not in flags and is_known(PLAIN_LOOPS):  # a worker finds it there already
+            os.environ["XLA_FLAGS"] = f"{flags} {PLAIN_LOOPS}".strip()
+
+
+def is_known(flag: str) -> bool:
+    """Whether this XLA takes the flag: it ends the process at one that it does not know."""
+    trial = [sys.executable, "-c", "import jax; jax.devices()"]
+    return not subprocess.run(trial, env={**os.environ, "XLA_FLAGS": flag}, capture_output=True).returncode
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _programs_are_compiled_once(tmp_path_factory):
     """Tests that run the same program many times (kill, resume, compare) compile it once."""
     jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("xla")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 class Line(nn.Module):

@@ -6,7 +6,9 @@ import sys
 import pytest
 
 import report_runs
+from seqjax.report import __main__ as command
 from seqjax.report import runs
+from tool_calls import called
 
 
 def row(epoch, loss):
@@ -35,6 +37,11 @@ def grouped(root):
 
 
 def report(*arguments):
+    return called(command, *arguments)
+
+
+def report_apart(*arguments):
+    """In a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "seqjax.report", *map(str, arguments)], capture_output=True, text=True, timeout=120
     )

@@ -1,5 +1,6 @@
 """Keras beside the rows, step by step: the mirrored models follow ours."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -9,9 +10,11 @@ import pytest
 
 keras_lecture = pytest.importorskip("keras_lecture", reason="keras is not installed", exc_type=ImportError)
 from keras_rows import SMALL, knobs, load  # noqa: E402
+from seqjax.compare import __main__ as command  # noqa: E402
 from seqjax.compare import follow  # noqa: E402
 from seqjax.compare.mirror import mirror, vectors  # noqa: E402
 from seqjax.errors import UserError  # noqa: E402
+from tool_calls import called  # noqa: E402
 
 JENA = {
     "jena_dense": ["units=4"],
@@ -137,10 +140,11 @@ def test_a_wrong_call_is_one_line_and_exit_code_2():
         ("--experiment=jena_lstm", "--free", "--seeds=a"): "whole numbers are expected",
         ("jena_lstm",): "is not a flag",
     }
-    for arguments, message in wrong.items():
-        done = call(*arguments)
+    calls = [(functools.partial(called, command), arguments) for arguments in wrong] + [(call, ("jena_lstm",))]
+    for run, arguments in calls:
+        done = run(*arguments)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-        assert message in done.stderr
+        assert wrong[arguments] in done.stderr
 
 
 def test_without_keras_it_says_how_to_get_it():

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 import browser
 import report_runs
-from report_folders import folder, grouped, make, report
+from report_folders import folder, grouped, make, report, report_apart
 from seqjax.errors import UserError
 from seqjax.report import forecasts, gallery, runs
 from seqjax.report.claims import CLAIMS
@@ -108,10 +108,11 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(tmp_path):
         "--runz=x": "runz",
         "x": "'x' is not a flag",
     }
-    for argument, message in wrong.items():
-        done = report(argument)
+    calls = [(report, argument) for argument in wrong] + [(report_apart, f"--runs={tmp_path}/empty")]
+    for call, argument in calls:
+        done = call(argument)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-        assert message in done.stderr
+        assert wrong[argument] in done.stderr
 
 
 def test_help_needs_no_heavy_library():

@@ -1,6 +1,7 @@
 """A run that is interrupted, killed or damaged ends as the uninterrupted one: same rows, same bits."""
 
 import dataclasses
+import shutil
 import signal
 
 import jax
@@ -45,15 +46,19 @@ def assert_same_run(experiment, dataset, first, second):
 
 
 @pytest.fixture(scope="module")
-def reference(toy_experiment, toy_dataset, tmp_path_factory):
+def finished(toy_experiment, toy_dataset, tmp_path_factory):
+    """(the uninterrupted run, its results): to be read only."""
     workdir = new_workdir(tmp_path_factory.mktemp("reference") / "run")
-    fit(toy_experiment, toy_dataset, workdir, SETTINGS)
-    return workdir
+    return workdir, fit(toy_experiment, toy_dataset, workdir, SETTINGS)
 
 
-def test_results_describe_the_best_epoch(toy_experiment, toy_dataset, tmp_path):
-    workdir = new_workdir(tmp_path / "run")
-    results = fit(toy_experiment, toy_dataset, workdir, SETTINGS)
+@pytest.fixture(scope="module")
+def reference(finished):
+    return finished[0]
+
+
+def test_results_describe_the_best_epoch(toy_experiment, toy_dataset, finished):
+    workdir, results = finished
     rows = workdir.rows()
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert [row["step"] for row in rows] == [7, 14, 21]
@@ -156,8 +161,7 @@ def test_a_run_that_dies_at_the_end_of_an_epoch_resumes(
 def test_a_damaged_newest_checkpoint_costs_only_the_work_since_the_one_before(
     toy_experiment, toy_dataset, reference, tmp_path, caplog
 ):
-    workdir = new_workdir(tmp_path / "run")
-    fit(toy_experiment, toy_dataset, workdir, SETTINGS)
+    workdir = Workdir(shutil.copytree(reference.path, tmp_path / "run"))
     newest = workdir.path / "checkpoints" / "latest" / "21"
     for file in newest.rglob("*"):
         if file.is_file():

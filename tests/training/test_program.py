@@ -1,6 +1,7 @@
 """The train step against a plain loop, the compiled program against the step."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -28,18 +29,21 @@ def test_the_program_equals_a_plain_loop_over_the_definition(toy_experiment, toy
     params = toy_experiment.model.init({"params": params_key}, toy_dataset.example())["params"]
     opt_state = toy_experiment.optimizer.init(params)
     options = {"batch_size": toy_experiment.batch_size, "start": 0, "stop": 14, "seed": toy_experiment.seed}
-    for batch in batches(toy_dataset.parts["train"], **options):
-        ids = batch.ids[0][batch.weights[0] > 0]
-        inputs, targets = toy_dataset.gather(toy_dataset.arrays, batch.ids[0])
-        count = len(ids)
 
-        def loss(params, inputs=inputs, targets=targets, count=count, step=batch.step):
-            rngs = {"dropout": jax.random.fold_in(key, step)}
+    @functools.partial(jax.jit, static_argnames="count")
+    def step(params, opt_state, inputs, targets, number, count):
+        def loss(params):
+            rngs = {"dropout": jax.random.fold_in(key, number)}
             outputs = toy_experiment.model.apply({"params": params}, inputs, train=True, rngs=rngs)
             return jnp.mean((outputs[:count] - targets[:count]) ** 2)  # padding comes last
 
         updates, opt_state = toy_experiment.optimizer.update(jax.grad(loss)(params), opt_state, params)
-        params = optax.apply_updates(params, updates)
+        return optax.apply_updates(params, updates), opt_state
+
+    for batch in batches(toy_dataset.parts["train"], **options):
+        inputs, targets = toy_dataset.gather(toy_dataset.arrays, batch.ids[0])
+        count = int((batch.weights[0] > 0).sum())
+        params, opt_state = step(params, opt_state, inputs, targets, batch.step, count)
     _, state, _ = final_state(toy_experiment, toy_dataset, 4)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), state.params, params)
     assert int(state.step) == 14

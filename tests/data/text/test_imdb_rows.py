@@ -19,7 +19,7 @@ ROWS = {  # knobs that make it quick, and the least accuracy: what a bag of word
     "imdb_bigram_tfidf": (("epochs=4", "vocabulary_size=1000"), 0.7),
     "imdb_onehot_bilstm": (("epochs=8", "units=8"), 0.68),
     "imdb_bilstm": (("epochs=8", "units=8", "embedding_size=16"), 0.68),
-    "imdb_bilstm_masked": (("epochs=8", "units=8", "embedding_size=16", "group_lengths=false"), 0.68),
+    "imdb_bilstm_masked": (("epochs=5", "units=8", "embedding_size=16", "group_lengths=false"), 0.8),
     "imdb_conv1d": (("epochs=3", "embedding_size=16"), 0.75),
     "imdb_transformer": (("epochs=4", "group_lengths=false", "embedding_size=16", "learning_rate=0.003"), 0.68),
     "imdb_word2vec": (("epochs=8", "units=8", "embedding_size=16", "vectors=vectors.txt"), 0.68),
