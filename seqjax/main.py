@@ -26,6 +26,7 @@ from seqjax.command_line import fail, failing
 from seqjax.errors import UserError
 from seqjax.runs import commands
 from seqjax.runs.lines import result_line, result_lines
+from seqjax.runs.programs import keep_programs
 from seqjax.training.workdir import Workdir
 
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one; see --list.")
@@ -217,10 +218,11 @@ def data_dir() -> Path:
 
 
 def runtime_settings() -> dict[str, str]:
-    """Quiet the libraries and, unless --notune, tune this process; to be called before JAX is imported."""
+    """Quiet the libraries, keep compiled programs and, unless --notune, tune; to be called before JAX is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not flags.FLAGS["verbosity"].present:  # orbax logs a hundred lines a run
         logging.set_verbosity(logging.WARNING)
+    keep_programs()
     if not TUNE.value:
         return {}
     from seqjax.runtime import tune
