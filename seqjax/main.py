@@ -8,7 +8,7 @@
 --mode=predict --workdir=runs/jena_lstm --input=weather.csv
 """
 
-# Flags -> commands -> fit. JAX and TensorFlow are imported only when a run begins, so
+# Flags -> commands -> fit. JAX is imported only when a run begins, TensorFlow only when it lasts, so
 # that --help, --list and a wrong flag answer at once.
 
 import io

@@ -1,4 +1,4 @@
-"""What the command line does, for programs too: train, evaluate, predict. Imports JAX and TensorFlow when called."""
+"""What the command line does, for programs too: train, evaluate, predict. Imports JAX when called."""
 
 import os
 import shlex
