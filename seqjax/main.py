@@ -8,7 +8,7 @@
 --mode=predict --workdir=runs/jena_lstm --input=weather.csv
 """
 
-# Flags -> commands -> fit. JAX and TensorFlow are imported only when a run begins, so
+# Flags -> commands -> fit. JAX is imported only when a run begins, TensorFlow only when it lasts, so
 # that --help, --list and a wrong flag answer at once.
 
 import io
@@ -26,6 +26,7 @@ from seqjax.command_line import fail, failing
 from seqjax.errors import UserError, check_least
 from seqjax.runs import commands
 from seqjax.runs.lines import result_line, result_lines
+from seqjax.runs.programs import keep_programs
 from seqjax.training.workdir import Workdir
 
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one; see --list.")
@@ -220,10 +221,11 @@ def data_dir() -> Path:
 
 
 def runtime_settings() -> dict[str, str]:
-    """Quiet the libraries and, unless --notune, tune this process; to be called before JAX is imported."""
+    """Quiet the libraries, keep compiled programs and, unless --notune, tune; to be called before JAX is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not flags.FLAGS["verbosity"].present:  # orbax logs a hundred lines a run
         logging.set_verbosity(logging.WARNING)
+    keep_programs()
     from seqjax.runtime import limit_threads, tune
 
     if THREADS.value is not None:

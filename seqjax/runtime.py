@@ -89,6 +89,19 @@ def _quota(folder: Path) -> int | None:
         return None
 
 
+def processor() -> str:
+    """What a compiler looks at to make code for this very processor, as far as the system says it."""
+    lines = _cpuinfo().splitlines()
+    wanted = [line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))]
+    return "\n".join(
+        [platform.machine(), *dict.fromkeys(wanted)] if wanted else [platform.machine(), platform.processor()]
+    )
+
+
 def _has_avx512() -> bool:
+    return " avx512f" in _cpuinfo()
+
+
+def _cpuinfo() -> str:
     information = Path("/proc/cpuinfo")
-    return information.exists() and " avx512f" in information.read_text(encoding="utf-8", errors="replace")
+    return information.read_text(encoding="utf-8", errors="replace") if information.exists() else ""

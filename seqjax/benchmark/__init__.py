@@ -5,6 +5,7 @@
     python -m seqjax.benchmark --pipeline=jena_lstm,imdb_bilstm,jena_recurrent:cell=gru --data=sample
     python -m seqjax.benchmark --text=int,multi_hot,tf_idf,bigrams,word2vec --blocks=3
     python -m seqjax.benchmark --tables=million,jena
+    python -m seqjax.benchmark --cold --peers=keras-jax,keras-tf,torch --blocks=5
 
 How to read the table. A number is the time of one step of one batch in milliseconds: `train` is forward, backward
 and RMSprop update, `infer` is the forward pass. It is the median over blocks of steps; every implementation has a
@@ -48,4 +49,11 @@ imports its reader and reads once, in turn; `peak MB` is what its memory has gro
 included. `pyarrow` is `pyarrow.csv.read_csv` alone, with which ours reads: it leaves the dates of the Jena file as
 text, checks neither quotes nor the order of rows, and makes no [N, F] array. pandas and polars are told the form of
 the dates.
+
+The table of --cold is in seconds from the start of a process, medians over --blocks processes of each kind in turn.
+`first step` of a peer: its libraries are imported, W1's model and its batches made and one training step done. Ours is
+the real command, `python -m seqjax.main --experiment=jena_lstm --data=sample`, which makes its data, claims its folder
+and saves the initial state too, up to the moment when the checkpoint after its first dispatch, 32 steps, is on disk;
+once with the compiled programs of an earlier start, which a run keeps, and once (`nothing kept`) without. `predict` is
+the whole of --mode=predict, from a finished run and a CSV of 500 rows.
 """

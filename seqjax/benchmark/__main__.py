@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import seqjax.benchmark
 from seqjax import folders
-from seqjax.benchmark import table, tables, texts, workloads
+from seqjax.benchmark import cold, table, tables, texts, workloads
 from seqjax.benchmark.measure import MODES, Measurement, Row
 from seqjax.benchmark.worker import OURS, PEERS
 from seqjax.command_line import complain, failing
@@ -50,6 +50,7 @@ def parser() -> Parser:
     add("--text", type=listed, default=[], help=f"Instead: vectorizers and word2vec. {_lines(kinds)}")
     read = {name: kind.title for name, kind in tables.KINDS.items()}
     add("--tables", type=listed, default=[], help=f"Instead: readers of CSV. {_lines(read)}")
+    add("--cold", action="store_true", help="Instead: seconds from the start of a process to its first W1 step.")
     add("--data", choices=["real", "sample"], default="real", help="For --pipeline and --text.")
     add("--data_dir", help="For these: where real data are (default: $SEQJAX_DATA_DIR, else ~/.cache/seqjax).")
     return made
@@ -74,6 +75,9 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if options.text or options.tables:
         measure_texts(options) if options.text else measure_tables(options)
+        return 0
+    if options.cold:
+        measure_cold(options)
         return 0
     rows: list[Row] = []
     peers = [peer for peer in options.peers if has_gpu(peer) and installed(peer, PEERS[peer].packages)]
@@ -101,7 +105,7 @@ def check(options: argparse.Namespace) -> None:
     """Raise UserError for a wrong name or number, before anything is started."""
     for name in options.workloads:
         workloads.find(name)
-    apart = [f"--{name}" for name in ("pipeline", "text", "tables") if getattr(options, name)]
+    apart = [f"--{name}" for name in ("pipeline", "text", "tables", "cold") if getattr(options, name)]
     if len(apart) > 1:
         raise UserError(f"{' and '.join(apart)} are measured one at a time")
     known = (("peer", options.peers, PEERS), ("mode", options.modes, MODES), ("kind", options.text, texts.KINDS))
@@ -180,6 +184,15 @@ def measure_tables(options: argparse.Namespace) -> None:
     if options.output:
         write(options.output, rows)
     print(table.tables(rows))
+
+
+def measure_cold(options: argparse.Namespace) -> None:
+    """The table of `--cold`, measured in processes."""
+    able = [peer for peer in options.peers if not PEERS[peer].nvidia and installed(peer, PEERS[peer].packages)]
+    rows = cold.measure(able, options.blocks, options.scale, complain)
+    if options.output:
+        write(options.output, rows)
+    print(table.cold(rows))
 
 
 def _data_dir(options: argparse.Namespace) -> Path:

@@ -19,7 +19,7 @@ import numpy as np
 from seqjax import experiment as experiments
 from seqjax.data.dataset import Arrays, Dataset
 from seqjax.data.lengths import GROUPS
-from seqjax.data.pipeline import Batches, order, steps_per_epoch
+from seqjax.data.pipeline import Batches, import_tensorflow, order, steps_per_epoch
 from seqjax.data.text import rows
 from seqjax.training.program import Program, Settings
 from seqjax.training.state import create_state, no_sums
@@ -50,6 +50,7 @@ def measure(
       UserError: no such experiment or knob, or no data.
     """
     asked = [parse(name) for name in names]
+    import_tensorflow()  # so that all batches are tf.data's, as those of a long run are
     loaded = [function(**options) for _, function, options, _ in asked]
     datasets = [experiment.source.load(data, data_dir) for experiment in loaded]
     timed = [

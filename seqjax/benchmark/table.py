@@ -72,6 +72,16 @@ def tables(rows: Sequence[Mapping[str, Any]]) -> str:
     return columns(lines)
 
 
+def cold(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One line per implementation, and the shortest and longest of its blocks."""
+    ours = {row["what"]: row["seconds"] for row in rows if row["implementation"] == OURS}
+    lines = [["from start to", "implementation", "seconds", "from", "to", "seconds / ours"]]
+    for row in rows:
+        numbers = [f"{number:.2f}" for number in (row["seconds"], min(row["blocks"]), max(row["blocks"]))]
+        lines.append([row["what"], row["implementation"], *numbers, f"{row['seconds'] / ours[row['what']]:.2f}"])
+    return columns(lines)
+
+
 def columns(lines: Sequence[Sequence[str]]) -> str:
     """Left-aligned text columns; the first line is the heading."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -199,6 +199,7 @@ class SkipGram:
         from seqjax.training.program import Program, Settings
         from seqjax.training.state import create_state
 
+        import_tensorflow()  # or a run begins to after some seconds, while it is timed
         self.program = Program(experiment, dataset, Settings())
         self.state = self.program.place(create_state(experiment, dataset.example()))
         self.steps = steps_per_epoch(len(dataset.parts["train"]), experiment.batch_size)

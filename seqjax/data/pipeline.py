@@ -3,6 +3,9 @@
 Several consecutive batches come stacked, for several steps in one dispatch; a stack never crosses the end of an
 epoch. The last batch of an epoch is padded to full size with weight 0: every example counts exactly once.
 
+TensorFlow takes seconds to import, so a run does not wait for it: the same function makes the first stacks directly
+while TensorFlow is imported in a thread, and tf.data goes on from the stack at which it is ready.
+
 With lengths, a batch holds examples of like length: the epoch's order is sorted by length and cut into batches, and
 these come in random order. What does not fill a batch is drawn first and comes last, as without.
 
@@ -10,12 +13,22 @@ Legend: B batch of this host, K batches in a stack, S steps in an epoch.
 """
 
 import functools
+import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
+
+PATIENCE = 3.0
+"""Seconds of training before TensorFlow's import begins. It occupies a core for 2 to 8 s, and a second more when the
+process ends: a run that is over sooner is better off without it."""
+
+Part = tuple[np.ndarray, np.ndarray, np.int32]
+"""Of a stack: ids [K, B], weights [K, B], steps that hold the longest example."""
 
 
 class Batches(NamedTuple):
@@ -75,11 +88,16 @@ def batches(
       lengths: of the examples `ids`, [N]; None: all alike.
 
     Yields:
-      Batches, read ahead by tf.data in its own thread.
+      Batches, read ahead by tf.data in its own thread once TensorFlow is there, until then made when asked for. Where
+      only batches without a seed are asked for (evaluation, prediction), it is never imported.
+
+    Raises:
+      ImportError: there is no TensorFlow for a seed's batches; or what else its import makes of itself.
     """
-    tf = import_tensorflow()
     if batch_size % hosts:
         raise ValueError(f"batch_size {batch_size} does not divide over {hosts} hosts")
+    if seed is not None and importlib.util.find_spec("tensorflow") is None:
+        import_tensorflow()  # says what is missing
     epoch_steps = steps_per_epoch(len(ids), batch_size)
     columns = slice(host * batch_size // hosts, (host + 1) * batch_size // hosts)
 
@@ -87,7 +105,7 @@ def batches(
     def order_of(epoch: int) -> np.ndarray:
         return order(seed, epoch, batch_size, len(ids), lengths)
 
-    def stack_at(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.int32]:
+    def stack_at(first: np.ndarray, last: np.ndarray) -> Part:
         epoch, step = divmod(int(first), epoch_steps)
         positions = np.arange(step * batch_size, (step + int(last - first)) * batch_size)
         valid = positions < len(ids)
@@ -97,14 +115,39 @@ def batches(
         longest = np.int32(0 if lengths is None else lengths[places].max())
         return chosen[:, columns], weights[:, columns], longest
 
-    def stack_of(first, last):
+    firsts, lasts = _stacks(start, stop, epoch_steps, stack)
+    for first, chosen, weights, longest in _made(stack_at, firsts, lasts, wanted=seed is not None):
+        yield Batches(int(first), chosen, weights, None if lengths is None else int(longest))
+
+
+def _made(
+    stack_at: Callable[[np.ndarray, np.ndarray], Part], firsts: np.ndarray, lasts: np.ndarray, *, wanted: bool
+) -> Iterator[tuple[np.ndarray, *Part]]:
+    """The stacks with the number of each one's first batch: directly until TensorFlow is there, then by tf.data.
+
+    Args:
+      stack_at: first and last + 1 of a stack -> what is in it.
+      firsts: of every stack.
+      lasts: of every stack.
+      wanted: TensorFlow is worth importing.
+    """
+    for position, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
+        tf = _TENSORFLOW.by_now(wanted=wanted)
+        if tf is not None:
+            yield from _read_ahead(tf, stack_at, firsts[position:], lasts[position:])
+            return
+        yield first, *stack_at(first, last)
+
+
+def _read_ahead(tf: Any, stack_at: Callable, firsts: np.ndarray, lasts: np.ndarray) -> Iterator[Any]:
+    """`_made` by tf.data."""
+
+    def stack_of(first: Any, last: Any) -> Any:
         return first, *tf.numpy_function(stack_at, (first, last), (tf.int32, tf.float32, tf.int32), stateful=False)
 
     tf.config.set_visible_devices([], "GPU")  # the accelerator's memory is JAX's
-    firsts, lasts = _stacks(start, stop, epoch_steps, stack)
     dataset = tf.data.Dataset.from_tensor_slices((firsts, lasts)).map(stack_of).prefetch(tf.data.AUTOTUNE)
-    for first, chosen, weights, longest in dataset.as_numpy_iterator():
-        yield Batches(int(first), chosen, weights, None if lengths is None else int(longest))
+    return dataset.as_numpy_iterator()
 
 
 def _stacks(start: int, stop: int, epoch_steps: int, stack: int) -> tuple[np.ndarray, np.ndarray]:
@@ -114,6 +157,41 @@ def _stacks(start: int, stop: int, epoch_steps: int, stack: int) -> tuple[np.nda
     lasts = np.minimum(firsts + stack, (firsts // epoch_steps + 1) * epoch_steps)
     keep = (lasts > start) & (firsts < stop)
     return np.maximum(firsts[keep], start), np.minimum(lasts[keep], stop)
+
+
+class LateTensorflow:
+    """TensorFlow without waiting for it."""
+
+    def __init__(self):
+        self._wanted_since: float | None = None
+        self._import: Future[Any] | None = None
+
+    def by_now(self, *, wanted: bool) -> Any | None:
+        """The module if it is imported, or None: not yet.
+
+        Args:
+          wanted: where it has been wanted for `PATIENCE` seconds, begin to import it, in a thread. A process that ends
+            meanwhile waits for the thread: an import cannot be broken off.
+
+        Raises:
+          ImportError: the import has failed; or what else it makes of itself.
+        """
+        if self._import is None:
+            if "tensorflow" in sys.modules:
+                return import_tensorflow()
+            if not wanted:
+                return None
+            self._wanted_since = self._wanted_since or time.monotonic()
+            if time.monotonic() - self._wanted_since < PATIENCE:
+                return None
+            thread = ThreadPoolExecutor(1, "import_tensorflow")
+            self._import = thread.submit(import_tensorflow)
+            thread.shutdown(wait=False)  # it ends with its task
+        return self._import.result() if self._import.done() else None
+
+
+_TENSORFLOW = LateTensorflow()
+"""This process's."""
 
 
 def import_tensorflow() -> Any:
@@ -133,5 +211,5 @@ def import_tensorflow() -> Any:
         import tensorflow
     finally:
         if hide:
-            del sys.modules[eager]
+            sys.modules.pop(eager, None)  # another thread may have imported it as well
     return tensorflow

@@ -1,4 +1,4 @@
-"""What the command line does, for programs too: train, evaluate, predict. Imports JAX and TensorFlow when called."""
+"""What the command line does, for programs too: train, evaluate, predict. Imports JAX when called."""
 
 import os
 import shlex
@@ -241,15 +241,14 @@ def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -
     dataset = load(experiment, workdir, config["data"], data_dir)
     workdir.check({"fingerprint": dataset.fingerprint, "description": dataset.description})
     from seqjax.data.pipeline import steps_per_epoch
-    from seqjax.training.best import restore_best
+    from seqjax.training.best import restore_best, shapes
     from seqjax.training.program import Program, Settings
-    from seqjax.training.state import count_parameters, create_state
+    from seqjax.training.state import count_parameters
 
     steps = config.get("settings", {}).get("steps_per_dispatch")
     if not isinstance(steps, int | None):
         raise UserError(f"{workdir.path / 'config.json'} is damaged (steps_per_dispatch={steps!r})")
-    state = create_state(experiment, dataset.example())
-    step, params = restore_best(workdir, state.params)
+    step, params = restore_best(workdir, shapes(experiment, dataset.example()))
     program = Program(experiment, dataset, Settings(steps))
     scores = {part: program.evaluate(params, part) for part in ("validation", "test")}
     return {

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from seqjax.data.dataset import Requests
@@ -25,7 +26,7 @@ def restore_best(workdir: Workdir, params: Any) -> tuple[int, Any]:
 
     Args:
       workdir: of a run that has finished at least one epoch.
-      params: a tree of the same structure, shapes and types.
+      params: a tree of the same structure, shapes and types, such as `shapes` makes.
 
     Raises:
       UserError: there is none yet, or it is damaged or missing.
@@ -48,6 +49,18 @@ def restore_best(workdir: Workdir, params: Any) -> tuple[int, Any]:
     if restored is None:
         raise _lost(workdir, folder / str(step), "damaged" if step in found else "missing", finished)
     return step, restored
+
+
+def shapes(experiment: Experiment, inputs: Any) -> Any:
+    """The model's parameters as `jax.ShapeDtypeStruct`s on the first device: nothing is computed or compiled for them.
+
+    Args:
+      experiment: whose model it is.
+      inputs: of any one example, [1, ...].
+    """
+    params = jax.eval_shape(lambda inputs: create_state(experiment, inputs).params, inputs)
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device), params)
 
 
 def _lost(workdir: Workdir, path: Path, said: str, finished: bool) -> UserError:
@@ -77,5 +90,5 @@ def predictions(experiment: Experiment, requests: Requests, workdir: Workdir) ->
     if not len(requests.ids):
         return
     example = requests.gather(requests.arrays, requests.ids[:1])
-    _, params = restore_best(workdir, create_state(experiment, example).params)
+    _, params = restore_best(workdir, shapes(experiment, example))
     yield from outputs(experiment, params, requests)

@@ -10,7 +10,6 @@ import functools
 import hashlib
 import importlib.metadata
 import os
-import platform
 import shlex
 import shutil
 import subprocess
@@ -23,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from absl import logging
 
-from seqjax import folders
+from seqjax import folders, runtime
 from seqjax.errors import UserError
 
 SOURCES = Path(__file__).with_name("kernels")
@@ -139,17 +138,7 @@ def _compiler() -> list[str]:
 def _fingerprint(compiler: list[str]) -> str:
     """Of all that the library depends on: a home folder may be shared by machines with different processors."""
     version = subprocess.run([*compiler, "--version"], capture_output=True, timeout=SECONDS, check=False).stdout
-    texts = [*compiler, importlib.metadata.version("jaxlib"), platform.machine(), _processor()]
+    texts = [*compiler, importlib.metadata.version("jaxlib"), runtime.processor()]
     sources = [path.read_bytes() for path in sorted(SOURCES.iterdir())] if SOURCES.is_dir() else []
     parts = [*sources, version, *(text.encode() for text in texts)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:32]
-
-
-def _processor() -> str:
-    """What -march=native looks at, as far as the system says it."""
-    information = Path("/proc/cpuinfo")
-    if not information.exists():
-        return platform.processor()
-    lines = information.read_text(encoding="utf-8", errors="replace").splitlines()
-    wanted = ("model name", "flags", "Features", "CPU part")
-    return "\n".join(dict.fromkeys(line for line in lines if line.startswith(wanted)))
