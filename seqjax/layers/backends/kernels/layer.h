@@ -102,16 +102,17 @@ struct Cut {
 
 template <class S>
 Cut cut_of(const Problem<S>& p) {
-  constexpr int64_t kWeights = 1 << 17, kGates = 1 << 13, kSums = 1 << 24;  // bytes
-  constexpr int64_t kWideRows = 16, kGroups = 64;
+  constexpr int64_t kWeights = 1 << 17, kGates = 1 << 15, kSums = 1 << 24;  // bytes
+  constexpr int64_t kLeastRows = 16, kTiles = 8, kGroups = 64;
   const int64_t B = std::max<int64_t>(1, p.B), size = sizeof(S), blocks = p.blocks();
   Cut cut;
   cut.B = p.B;
   cut.wide = p.U * p.P * blocks * size > kWeights;
-  const int64_t rows = cut.wide ? kWideRows : std::max<int64_t>(kRows, kGates / (blocks * p.P * size));
-  int64_t tiles = (B + rows - 1) / rows;
-  if (tiles > 1) tiles = tiles > 2 ? (tiles + 3) / 4 * 4 : 2;  // as many for each of two or four threads
-  cut.tiles = std::min(B, tiles);
+  const int64_t most = std::max(kLeastRows, cut.wide ? 0 : kGates / (blocks * p.P * size));
+  // As many tiles as the gates' cache asks for, or as eight threads would like if each keeps some rows.
+  int64_t tiles = std::max((B + most - 1) / most, std::min(kTiles, B / kLeastRows));
+  if (tiles > 2) tiles = (tiles + 3) / 4 * 4;
+  cut.tiles = std::clamp<int64_t>(tiles, 1, B);
   const int64_t sums = (p.U + p.D) * blocks * p.P * size;
   int64_t groups = p.D ? std::clamp<int64_t>(kSums / sums, 8, kGroups)
                        : std::clamp<int64_t>(p.B * p.T / std::max<int64_t>(1, p.used), p.layers > 1 ? 1 : 2, 4);
