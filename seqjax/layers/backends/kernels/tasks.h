@@ -5,11 +5,8 @@
 
 #pragma once
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -35,17 +32,25 @@ class Job {
   Job(int64_t count, const Task& task) : count_(count), task_(&task) {}
 
   // Whoever comes too late finds nothing left, and does not look at the task.
-  void work() {
-    for (int64_t k; (k = next_.fetch_add(1)) < count_;) {
-      try {
-        (*task_)(k);
-      } catch (const std::bad_alloc&) {
-        failed_ = true;
-      }
-      if (done_.fetch_add(1) + 1 < count_) continue;
+  void help() {
+    ++helpers_;
+    while (work()) {
+    }
+  }
+  // Does a task; false: none was left.
+  bool work() {
+    const int64_t k = next_.fetch_add(1);
+    if (k >= count_) return false;
+    try {
+      (*task_)(k);
+    } catch (const std::bad_alloc&) {
+      failed_ = true;
+    }
+    if (done_.fetch_add(1) + 1 == count_) {
       const std::lock_guard<std::mutex> lock(mutex_);
       all_done_.notify_one();
     }
+    return true;
   }
   // For the tasks that others have begun.
   void wait() {
@@ -55,58 +60,15 @@ class Job {
     all_done_.wait(lock, [&] { return done_ == count_; });
     if (failed_) throw std::bad_alloc();
   }
+  int64_t helpers() const { return helpers_; }
 
  private:
   const int64_t count_;
   const Task* const task_;
-  std::atomic<int64_t> next_{0}, done_{0};
+  std::atomic<int64_t> next_{0}, done_{0}, helpers_{0};
   std::atomic<bool> failed_{false};
   std::mutex mutex_;
   std::condition_variable all_done_;
-};
-
-// Threads that have helped stand by for a moment, as the next call often comes soon: a thread that sleeps is woken in
-// 5 to 50 microseconds, but in one call of five Linux puts it on the very core of the caller, where it waits until all
-// is done (a step of W1 took 4 ms instead of 2.8). They yield to whoever else wants their core.
-class Standby {
- public:
-  // Gives the job to a thread that stands by, if one does.
-  static bool hand(const std::shared_ptr<Job>& job) {
-    for (Place& place : places_) {
-      int waiting = kWaiting;
-      if (place.state.load() != kWaiting || !place.state.compare_exchange_strong(waiting, kTaken)) continue;
-      place.job = job;
-      place.state = kGiven;
-      return true;
-    }
-    return false;
-  }
-  // Another job for this thread, or none.
-  static std::shared_ptr<Job> wait() {
-    for (Place& place : places_) {
-      int state = kFree;
-      if (!place.state.compare_exchange_strong(state, kWaiting)) continue;
-      const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(kMicroseconds);
-      while (place.state.load() != kGiven) {
-        for (int k = 0; k < 50; ++k) pause();
-        sched_yield();
-        state = kWaiting;
-        if (std::chrono::steady_clock::now() > end && place.state.compare_exchange_strong(state, kFree)) return {};
-      }
-      const auto job = std::move(place.job);
-      place.state = kFree;
-      return job;
-    }
-    return {};
-  }
-
- private:
-  static constexpr int kFree = 0, kWaiting = 1, kTaken = 2, kGiven = 3, kMicroseconds = 500, kPlaces = 256;
-  struct Place {
-    std::atomic<int> state;  // static: zero, kFree
-    std::shared_ptr<Job> job;
-  };
-  static inline Place places_[kPlaces];
 };
 
 class Tasks {
@@ -123,15 +85,22 @@ class Tasks {
       return;
     }
     const auto job = std::make_shared<Job>(count, task);
-    for (int64_t k = 0; k < helpers; ++k)
-      if (!Standby::hand(job)) pool_.Schedule([job] {
-          for (auto next = job; next; next = Standby::wait()) next->work();
-        });
-    job->work();  // the caller works too and waits for begun tasks only: nothing can wait for ever
+    for (int64_t k = 0; k < helpers; ++k) ask(job);
+    // The caller works too and waits for begun tasks only: nothing can wait for ever. A thread is woken in 5 to 50
+    // microseconds; but where the other cores are busy for that moment, Linux puts it on the caller's own and leaves
+    // it there until all is done (one call in five: 4 ms for a step of W1 instead of 2.8). So who has not come after
+    // a task is asked for once more, which wakes another.
+    int64_t again = helpers;
+    while (job->work())
+      for (int64_t missing = helpers - job->helpers(); again > 0 && missing > 0; --missing, --again) ask(job);
     job->wait();
   }
 
  private:
+  void ask(const std::shared_ptr<Job>& job) {
+    pool_.Schedule([job] { job->help(); });
+  }
+
   xla::ffi::ThreadPool pool_;
   int64_t threads_;
 };
