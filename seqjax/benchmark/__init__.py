@@ -36,7 +36,7 @@ mean square of all outputs, with -masked of those of real steps; no update. `inf
 `nn.LSTM` or `nn.GRU`, where masked on packed sequences, sorted in advance. S1 is W1's LSTM at batch 1, a step at a
 time, the state handed on, every output waited for: ours by the layer's call on one step with the state before (the
 state donated, parameters as arguments of the jitted function), Flax and Keras by their cells' calls, compiled; torch
-by `nn.LSTMCell` on one thread, a quarter of `nn.LSTM`'s time; onnxruntime by its LSTM operator bound to memory of its
+by `nn.LSTMCell` on one thread, a third of `nn.LSTM`'s time; onnxruntime by its LSTM operator bound to memory of its
 own. 0.01 in the table is 10 microseconds.
 
 The data are generated. Token frequencies fall as rank ** -1.17, which gives as many different tokens in a batch as

@@ -48,7 +48,7 @@ def _said(row: Mapping[str, Any]) -> str:
 
 
 def _panel(panel: Any, axis: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    from matplotlib.ticker import NullFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     for name in dict.fromkeys(row["implementation"] for row in rows):
         line = [(row["value"], row["milliseconds"]) for row in rows if row["implementation"] == name]
@@ -57,9 +57,18 @@ def _panel(panel: Any, axis: str, rows: Sequence[Mapping[str, Any]]) -> None:
     values = sorted({row["value"] for row in rows})
     if ours:
         fixed, time = ours[0] if axis == "threads" else ours[-1]
-        guide = [time * (value / fixed) ** (-1 if axis == "threads" else 1) for value in values]
-        panel.plot(values, guide, ":", color=GUIDE, label="in proportion (threads: shared fully)", zorder=0)
+        guide = [time * work(axis, value) / work(axis, fixed) for value in values]
+        panel.plot(values, guide, ":", color=GUIDE, label="in proportion to the work", zorder=0)
     panel.set(xscale="log", yscale="log", xlabel=axis, ylabel="milliseconds")
     panel.set_xticks(values, [f"{value:,}" for value in values], rotation=45 if len(values) > 5 else 0)
     panel.xaxis.set_minor_locator(NullLocator())
-    panel.xaxis.set_minor_formatter(NullFormatter())
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    panel.yaxis.set_minor_formatter(NullFormatter())
+
+
+def work(axis: str, value: int) -> float:
+    """Multiplications of a thread, but for a factor."""
+    if axis == "units":
+        return value * (value + BASE.features)
+    return 1 / value if axis == "threads" else value

@@ -93,7 +93,7 @@ def test_the_table_has_slopes_and_the_picture_a_panel_for_each_axis(call, fake, 
     root = xml.etree.ElementTree.fromstring(svg)
     panels = [group for group in root.iter() if group.get("id", "").startswith("axes_")]
     assert len(panels) == 6  # the legend has the last one
-    for words in (*growth.AXES, "PyTorch (seeds: one after the other)", "in proportion"):
+    for words in (*growth.AXES, "PyTorch (seeds: one after the other)", "in proportion to the work"):
         assert words in svg
     assert growth_picture.draw(rows) == svg
 
@@ -110,6 +110,12 @@ def test_a_wrong_flag_is_said(call, arguments, message):
     code, _, err = call(*arguments)
     assert code == 2
     assert message in err
+
+
+def test_the_guides_follow_the_products():
+    assert growth_picture.work("units", 128) / growth_picture.work("units", 64) == 3  # 128 * 192, 64 * 128
+    assert growth_picture.work("length", 200) / growth_picture.work("length", 100) == 2
+    assert growth_picture.work("threads", 4) / growth_picture.work("threads", 1) == 1 / 4
 
 
 def test_a_point_that_was_not_measured_is_a_dash():
