@@ -48,7 +48,7 @@ takes seconds and up to 7 GB, so peers are started one after the other there, ea
 The table of --growth is in milliseconds for a gradient of L64, of which one size grows at a time: the units, the
 steps (`length`), the batch, the number of layers with weights and batches of their own (`seeds`: one `jax.vmap`; torch
 takes them one after the other), and the threads (NPROC, torch.set_num_threads) up to as many as there are cores. All
-as they come. `slope` is ours's on logarithmic scales from the point before: 1 is in proportion.
+as they come. `slope` is that of ours on logarithmic scales from the point before: 1 is in proportion.
 
 The table of --pipeline is in examples per second: of tf.data's batches of ids alone, of gathering the batches from
 them on the device, of the train step on batches that are there, of training as it is, and (`infer`) of evaluating the

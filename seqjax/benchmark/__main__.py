@@ -54,7 +54,7 @@ def parser() -> Parser:
     add("--cold", action="store_true", help="Instead: seconds from the start of a process to its first W1 step.")
     axes = ",".join(growth.AXES)
     said = f"Instead: how a step's time grows with each of {axes} (default: all)."
-    add("--growth", type=listed, nargs="?", const=axes, default=[], help=said)
+    add("--growth", type=listed, nargs="?", const=axes, help=said)
     add("--data", choices=["real", "sample"], default="real", help="For --pipeline and --text.")
     add("--data_dir", help="For these: where real data are (default: $SEQJAX_DATA_DIR, else ~/.cache/seqjax).")
     return made
@@ -125,15 +125,15 @@ def check(options: argparse.Namespace) -> None:
     if len(apart) > 1:
         raise UserError(f"{' and '.join(apart)} are measured one at a time")
     known = (("peer", options.peers, PEERS), ("mode", options.modes, MODES), ("kind", options.text, texts.KINDS))
-    known += (("table", options.tables, tables.KINDS), ("axis", options.growth, growth.AXES))
+    known += (("table", options.tables, tables.KINDS), ("axis", options.growth or [], growth.AXES))
     for kind, chosen, choices in known:
         for name in chosen:
             if name not in choices:
                 raise UserError(f"there is no {kind} {name!r}; choices: {', '.join(choices)}")
-    for name in ("workloads", "modes"):
-        if not getattr(options, name):
+    for name in ("workloads", "modes", "growth"):
+        if getattr(options, name) == []:
             raise UserError(f"--{name}= is empty")
-    for name in ("modes", "text", "tables", "growth"):
+    for name in ("modes", "text", "tables"):
         setattr(options, name, list(dict.fromkeys(getattr(options, name))))
     for name in options.workloads:
         if not modes_of(workloads.find(name), options):

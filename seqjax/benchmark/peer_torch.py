@@ -222,7 +222,7 @@ def _run(layer: Any, x: Any, lengths: Any) -> Any:
 
 
 class TorchStream:
-    """See `worker.Implementation`: `nn.LSTMCell`, which takes less than a third of the time of `nn.LSTM` on one step."""
+    """See `worker.Implementation`: `nn.LSTMCell`, which takes a third of the time of `nn.LSTM` on one step."""
 
     def __init__(self, workload: Workload, dataset: Dataset, threads: int):
         """On one thread: products of one row leave nothing to a second."""

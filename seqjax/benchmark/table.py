@@ -90,7 +90,7 @@ def cold(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def growth(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One line per point: each implementation, ours's slope from the point before, and the best peer over ours.
+    """One line per point: each implementation, the slope of ours from the point before, and the best peer over ours.
 
     The slope is of the logarithms: 1 where the time grows in proportion.
     """

@@ -102,6 +102,7 @@ def test_the_table_has_slopes_and_the_picture_a_panel_for_each_axis(call, fake, 
     ("arguments", "message"),
     [
         (["--growth=units,width"], "there is no axis 'width'; choices: units, length, batch, seeds, threads"),
+        (["--growth="], "--growth= is empty"),
         (["--growth", "--cold"], "--cold and --growth are measured one at a time"),
         (["--growth", "--output=a.svg"], "--output=a.svg is for the rows as JSON"),
     ],
