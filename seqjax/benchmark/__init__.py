@@ -1,7 +1,10 @@
 """Time training and inference against other libraries: python -m seqjax.benchmark [flags].
 
-    python -m seqjax.benchmark                                             everything: about an hour on two cores
+    python -m seqjax.benchmark                                             W1 to W6: about an hour on two cores
     python -m seqjax.benchmark --workloads=W1,W3m --peers=torch,flax --output=benchmark.json
+    python -m seqjax.benchmark --workloads=library,S1 --blocks=5           layers alone, and a step at a time
+    python -m seqjax.benchmark --growth --output=growth.json               and the picture growth.svg
+    python -m seqjax.benchmark --growth=units,threads --peers=torch
     python -m seqjax.benchmark --pipeline=jena_lstm,imdb_bilstm,jena_recurrent:cell=gru --data=sample
     python -m seqjax.benchmark --text=int,multi_hot,tf_idf,bigrams,word2vec --blocks=3
     python -m seqjax.benchmark --tables=million,jena
@@ -11,8 +14,10 @@ How to read the table. A number is the time of one step of one batch in millisec
 and RMSprop update, `infer` is the forward pass. It is the median over blocks of steps; every implementation has a
 process of its own, all are given the same threads, and their blocks are run in turn, so that a slow minute of the
 machine hits all alike. A peer has two numbers, as it comes and, behind it with a *, with the C library told to keep
-freed memory and XLA its vector width (`seqjax.runtime.tune`, which seqjax always uses). The last column is the time
-of the best peer, tuned or not, over ours: above 1 we are faster.
+freed memory and XLA its vector width (`seqjax.runtime.tune`, which seqjax's runs always use). The last column is the
+time of the best peer, tuned or not, over ours: above 1 we are faster. The second table is the peak memory of the same
+processes, in MB (10^6 bytes): the whole process from its start, libraries, data and compiling included, up to the end
+of the mode; `infer` is run before `train`, whose number has both in it. Above 1 ours is the smaller.
 
 What is timed. Batches are made in advance and lie in memory. Ours goes through `seqjax.training.program.Program` as
 `main` does: several steps in one dispatch, the gathering of the batch from the data included; its `infer` also computes
@@ -24,11 +29,26 @@ Peers have no dropout where they know none: Flax's GRU has no recurrent dropout 
 advantage), and torch takes a loop over the steps for it in training. Bags of words and one-hot vectors are given to
 peers as the vectors that they ask for (the one-hot ones, 1.5 GB a batch, are made from ids within the step).
 
+L32 to L512 are a recurrent layer as a library, in a program of one's own: `jax.jit` and nothing set, so ours too has
+two numbers there, and the last column is of ours as it comes. `train` is value and gradient by the parameters of the
+mean square of all outputs, with -masked of those of real steps; no update. `infer` is all outputs [B, T, U]. Flax is
+`nn.RNN` of OptimizedLSTMCell (of its LSTM cells the faster) or GRUCell, with `seq_lengths` where masked; torch is
+`nn.LSTM` or `nn.GRU`, where masked on packed sequences, sorted in advance. S1 is W1's LSTM at batch 1, a step at a
+time, the state handed on, every output waited for: ours by the layer's call on one step with the state before (the
+state donated, parameters as arguments of the jitted function), Flax and Keras by their cells' calls, compiled; torch
+by `nn.LSTMCell` on one thread, a third of `nn.LSTM`'s time; onnxruntime by its LSTM operator bound to memory of its
+own. 0.01 in the table is 10 microseconds.
+
 The data are generated. Token frequencies fall as rank ** -1.17, which gives as many different tokens in a batch as
 the real reviews have (3,900 in 32 reviews of 600 tokens). Lengths in W3m are log-normal with mean 235, cut at 600;
 W3 and W3b have 600 tokens in every review; W4 has the distinct tokens of the reviews of W3m. In W3b a peer's step
 takes seconds and up to 7 GB, so peers are started one after the other there, each run in turn with ours alone;
 --blocks=3 is enough for it.
+
+The table of --growth is in milliseconds for a gradient of L64, of which one size grows at a time: the units, the
+steps (`length`), the batch, the number of layers with weights and batches of their own (`seeds`: one `jax.vmap`; torch
+takes them one after the other), and the threads (NPROC, torch.set_num_threads) up to as many as there are cores. All
+as they come. `slope` is that of ours on logarithmic scales from the point before: 1 is in proportion.
 
 The table of --pipeline is in examples per second: of tf.data's batches of ids alone, of gathering the batches from
 them on the device, of the train step on batches that are there, of training as it is, and (`infer`) of evaluating the

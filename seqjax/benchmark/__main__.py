@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import seqjax.benchmark
 from seqjax import folders
-from seqjax.benchmark import cold, table, tables, texts, workloads
+from seqjax.benchmark import cold, growth, growth_picture, table, tables, texts, workloads
 from seqjax.benchmark.measure import MODES, Measurement, Row
 from seqjax.benchmark.worker import OURS, PEERS
 from seqjax.command_line import complain, failing
@@ -36,13 +36,14 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     add = made.add_argument
-    titles = {name: workload.title for name, workload in workloads.WORKLOADS.items()}
-    add("--workloads", type=listed, default=list(workloads.WORKLOADS), help=_lines(titles))
+    titles = {name: workload.title for name, workload in (workloads.WORKLOADS | workloads.STREAMS).items()}
+    titles["library"] = f"all of {', '.join(workloads.LIBRARY)}"
+    add("--workloads", type=listed, default=list(workloads.WORKLOADS), help=f"{_lines(titles)} Default: W1 to W6.")
     add("--peers", type=listed, default=list(PEERS), help=f"Of {', '.join(PEERS)}; empty for none.")
     add("--modes", type=listed, default=list(MODES), help=f"Of {', '.join(MODES)}.")
     add("--output", help="Write the rows to this file as JSON, after every workload.")
-    add("--blocks", type=int, default=7, help="Blocks of steps of which the median is taken (default: 7).")
-    add("--block_seconds", type=float, default=1.0, help="About how long a block is (default: 1).")
+    add("--blocks", type=int, help="Blocks of steps of which the median is taken (default: 7; 3 for --growth).")
+    add("--block_seconds", type=float, help="About how long a block is (default: 1; 0.2 for --growth).")
     add("--scale", type=float, default=1.0, help="Shrink the workloads, to try the benchmark; 0.02 takes seconds.")
     said = "Instead: the input pipeline and the programs of these experiments, NAME or NAME:KNOB=VALUE."
     add("--pipeline", type=listed, default=[], help=said)
@@ -51,6 +52,9 @@ def parser() -> Parser:
     read = {name: kind.title for name, kind in tables.KINDS.items()}
     add("--tables", type=listed, default=[], help=f"Instead: readers of CSV. {_lines(read)}")
     add("--cold", action="store_true", help="Instead: seconds from the start of a process to its first W1 step.")
+    axes = ",".join(growth.AXES)
+    said = f"Instead: how a step's time grows with each of {axes} (default: all)."
+    add("--growth", type=listed, nargs="?", const=axes, help=said)
     add("--data", choices=["real", "sample"], default="real", help="For --pipeline and --text.")
     add("--data_dir", help="For these: where real data are (default: $SEQJAX_DATA_DIR, else ~/.cache/seqjax).")
     return made
@@ -76,49 +80,71 @@ def main(arguments: Sequence[str]) -> int:
     if options.text or options.tables:
         measure_texts(options) if options.text else measure_tables(options)
         return 0
-    if options.cold:
-        measure_cold(options)
+    if options.cold or options.growth:
+        measure_cold(options) if options.cold else measure_growth(options)
         return 0
     rows: list[Row] = []
-    peers = [peer for peer in options.peers if has_gpu(peer) and installed(peer, PEERS[peer].packages)]
-    for name in options.workloads:
+    chosen = [workloads.find(name) for name in options.workloads]
+    peers = able(options.peers, chosen)
+    for workload in chosen:
         measurement = Measurement(
-            workloads.find(name),
-            scale=options.scale,
-            blocks=options.blocks,
-            block_seconds=options.block_seconds,
-            say=complain,
+            workload, scale=options.scale, blocks=options.blocks, block_seconds=options.block_seconds, say=complain
         )
-        able = [peer for peer in peers if name in (PEERS[peer].workloads or workloads.WORKLOADS)]
-        rows += measurement.rows(able, options.modes)
+        rows += measurement.rows([peer for peer in peers if PEERS[peer].runs(workload)], modes_of(workload, options))
         if options.output:
             write(options.output, rows)
-        complain(f"{name} is done")
-    scaled = f"; all sizes times {options.scale:g}: these are not the real workloads" if options.scale != 1 else ""
-    print(f"milliseconds for a step; * with the memory setting that we use ourselves{scaled}")
+        complain(f"{workload.name} is done")
+    print(f"milliseconds for a step; * with the memory setting that we use ourselves{scaled(options)}")
     print(table.comparison(rows))
+    print(f"\npeak memory of the whole process (libraries and data too) in MB; infer is run first{scaled(options)}")
+    print(table.comparison(rows, "peak_memory_mb"))
     ours = {(row["workload"], row["mode"]) for row in rows if row["implementation"] == OURS}
-    return 0 if len(ours) == len(options.workloads) * len(options.modes) else 1
+    return 0 if len(ours) == sum(len(modes_of(workload, options)) for workload in chosen) else 1
+
+
+def able(peers: Iterable[str], chosen: Sequence[workloads.Workload]) -> list[str]:
+    """The peers that can run any of the workloads here; says which of them cannot for want of something."""
+    asked = [peer for peer in peers if any(PEERS[peer].runs(workload) for workload in chosen)]
+    return [peer for peer in asked if has_gpu(peer) and installed(peer, PEERS[peer].packages)]
+
+
+def modes_of(workload: workloads.Workload, options: argparse.Namespace) -> list[str]:
+    """Those asked for that it has."""
+    return [mode for mode in options.modes if mode in workload.modes]
+
+
+def scaled(options: argparse.Namespace) -> str:
+    """A warning above the table, or nothing."""
+    return f"; all sizes times {options.scale:g}: these are not the real workloads" if options.scale != 1 else ""
 
 
 def check(options: argparse.Namespace) -> None:
     """Raise UserError for a wrong name or number, before anything is started."""
-    for name in options.workloads:
-        workloads.find(name)
-    apart = [f"--{name}" for name in ("pipeline", "text", "tables", "cold") if getattr(options, name)]
+    options.workloads = workloads.named(options.workloads)
+    apart = [f"--{name}" for name in ("pipeline", "text", "tables", "cold", "growth") if getattr(options, name)]
     if len(apart) > 1:
         raise UserError(f"{' and '.join(apart)} are measured one at a time")
     known = (("peer", options.peers, PEERS), ("mode", options.modes, MODES), ("kind", options.text, texts.KINDS))
-    known += (("table", options.tables, tables.KINDS),)
+    known += (("table", options.tables, tables.KINDS), ("axis", options.growth or [], growth.AXES))
     for kind, chosen, choices in known:
         for name in chosen:
             if name not in choices:
                 raise UserError(f"there is no {kind} {name!r}; choices: {', '.join(choices)}")
-    for name in ("workloads", "modes"):
-        if not getattr(options, name):
+    for name in ("workloads", "modes", "growth"):
+        if getattr(options, name) == []:
             raise UserError(f"--{name}= is empty")
+    for name in ("modes", "text", "tables"):
         setattr(options, name, list(dict.fromkeys(getattr(options, name))))
-    options.text, options.tables = list(dict.fromkeys(options.text)), list(dict.fromkeys(options.tables))
+    for name in options.workloads:
+        if not modes_of(workloads.find(name), options):
+            raise UserError(
+                f"{name} has no mode {options.modes[0]!r}; choices: {', '.join(workloads.find(name).modes)}"
+            )
+    blocks, seconds = (growth.BLOCKS, growth.BLOCK_SECONDS) if options.growth else (7, 1.0)
+    options.blocks = blocks if options.blocks is None else options.blocks
+    options.block_seconds = seconds if options.block_seconds is None else options.block_seconds
+    if options.growth and str(options.output).endswith(".svg"):
+        raise UserError(f"--output={options.output} is for the rows as JSON; the picture goes beside it, as .svg")
     if options.blocks < 1:
         raise UserError(f"--blocks={options.blocks} must be at least 1")
     if not options.block_seconds >= 0:
@@ -188,11 +214,26 @@ def measure_tables(options: argparse.Namespace) -> None:
 
 def measure_cold(options: argparse.Namespace) -> None:
     """The table of `--cold`, measured in processes."""
-    able = [peer for peer in options.peers if not PEERS[peer].nvidia and installed(peer, PEERS[peer].packages)]
-    rows = cold.measure(able, options.blocks, options.scale, complain)
+    peers = [peer for peer in options.peers if not PEERS[peer].nvidia]
+    rows = cold.measure(able(peers, [workloads.find(cold.WORKLOAD)]), options.blocks, options.scale, complain)
     if options.output:
         write(options.output, rows)
     print(table.cold(rows))
+
+
+def measure_growth(options: argparse.Namespace) -> None:
+    """The table of `--growth`, measured in processes, and its picture."""
+    peers = able([peer for peer in options.peers if peer in growth.PEERS], [growth.BASE])
+    measured = growth.Growth(
+        peers, blocks=options.blocks, block_seconds=options.block_seconds, scale=options.scale, say=complain
+    )
+    rows = measured.rows(options.growth, lambda rows: write(options.output, rows) if options.output else None)
+    print(f"milliseconds for a gradient{scaled(options)}")
+    print(table.growth(rows))
+    if options.output:
+        picture = Path(options.output).with_suffix(".svg")
+        picture.write_text(growth_picture.draw(rows), encoding="utf-8")
+        complain(f"the picture is {picture}")
 
 
 def _data_dir(options: argparse.Namespace) -> Path:

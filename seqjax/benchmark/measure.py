@@ -57,10 +57,8 @@ class Measurement:
 
     def rows(self, peers: Iterable[str], modes: Sequence[str]) -> list[Row]:
         """Measure ours and the peers; whoever dies is told of and left out."""
-        workers = self._start([(OURS, True)])
-        variants = [
-            (peer, tuned) for peer in peers for tuned in (False, True) if tuned or not IMPLEMENTATIONS[peer].ours
-        ]
+        workers = self._start(self._variants([OURS]))
+        variants = self._variants(peers)
         groups = [[variant] for variant in variants] if self.workload.alone else [variants]
         rows: list[Row] = []
         try:
@@ -79,7 +77,12 @@ class Measurement:
             for worker in workers:
                 worker.close()
 
-    def _start(self, variants: Iterable[tuple[str, bool]]) -> list[Worker]:
+    def _variants(self, implementations: Iterable[str]) -> list[tuple[str, bool]]:
+        """As it comes and tuned; ours in models tuned alone, as a run of ours is."""
+        always = lambda name: IMPLEMENTATIONS[name].ours and self.workload.group == "lecture"
+        return [(name, tuned) for name in implementations for tuned in (False, True) if tuned or not always(name)]
+
+    def _start(self, variants: Sequence[tuple[str, bool]]) -> list[Worker]:
         workers = []
         for implementation, tuned in variants:
             try:
@@ -87,7 +90,7 @@ class Measurement:
             except WorkerDiedError as error:
                 self._tell(implementation, error)
                 continue
-            if tuned and not worker.ready["tuned"] and not IMPLEMENTATIONS[implementation].ours:
+            if tuned and not worker.ready["tuned"] and (implementation, False) in variants:
                 worker.close()  # nothing can be set here: it is the same as untuned
             else:
                 workers.append(worker)

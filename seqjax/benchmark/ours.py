@@ -1,14 +1,16 @@
-"""Our side of the benchmark: the product's own compiled program, fed with batches made in advance.
+"""Our side of the benchmark: the product's own compiled program, fed with batches made in advance; layers alone.
 
 Legend: B batch, K steps in one dispatch, T time, V vocabulary.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import flax.linen as nn
 import jax
 import numpy as np
 
+from seqjax.benchmark.jitted import JittedLayer, JittedStream
 from seqjax.benchmark.workloads import Workload
 from seqjax.data.dataset import Dataset
 from seqjax.data.pipeline import Batches, order
@@ -116,3 +118,26 @@ class Pallas(Ours):
     """The recurrent layers by the backend that `auto` takes nowhere; on NVIDIA GPUs only."""
 
     backend = "pallas"
+
+
+class OursLayer(JittedLayer):
+    """A layer as a library, from `seqjax.layers`."""
+
+    def make(self, workload: Workload) -> Any:
+        """All outputs."""
+        layer = {"lstm": LSTM, "gru": GRU}[workload.cell](workload.units, return_sequences=True)
+        return Bidirectional(layer) if workload.both else layer
+
+    def outputs(self, layer: Any, params: Any, x: Any, lengths: Any, mask: Any) -> Any:
+        """At a masked step the held one."""
+        return layer.apply(params, x, mask)
+
+
+class OursStream(JittedStream):
+    """A step is the layer's call on a sequence of one step."""
+
+    def make(self, workload: Workload, example: Any) -> Any:
+        """The output is the state's h: it is not returned twice."""
+        layer = LSTM(workload.units, return_state=True)
+        params = layer.init(jax.random.key(0), example)
+        return params, lambda params, state, x: layer.apply(params, x, initial_state=state)[1]

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from seqjax.benchmark.jitted import JittedLayer, JittedStream
 from seqjax.benchmark.workloads import Workload
 from seqjax.data.dataset import Dataset
 
@@ -95,3 +96,28 @@ class Flax:
         for k in range(steps):
             outputs = self._apply(self.state[0], self.batches[k % len(self.batches)][0])
         jax.block_until_ready(outputs)
+
+
+class FlaxLayer(JittedLayer):
+    """`nn.RNN` of `OptimizedLSTMCell`, faster than `LSTMCell` by its joined products, or of `GRUCell`."""
+
+    def make(self, workload: Workload) -> Any:
+        """All outputs."""
+        cell = {"lstm": nn.OptimizedLSTMCell, "gru": nn.GRUCell}[workload.cell]
+        one, other = (nn.RNN(cell(workload.units)) for _ in range(2))
+        return nn.Bidirectional(one, other) if workload.both else one
+
+    def outputs(self, layer: Any, params: Any, x: Any, lengths: Any, mask: Any) -> Any:
+        """What stands at a masked step is not said."""
+        return layer.apply(params, x, seq_lengths=lengths)
+
+
+class FlaxStream(JittedStream):
+    """The cell itself, without `nn.RNN`."""
+
+    def make(self, workload: Workload, example: Any) -> Any:
+        """The carry is (c, h)."""
+        cell = nn.OptimizedLSTMCell(workload.units)
+        carry = cell.initialize_carry(jax.random.key(0), example[0].shape)
+        params = cell.init(jax.random.key(0), carry, example[0])
+        return params, lambda params, state, x: cell.apply(params, state, x[0])[0]

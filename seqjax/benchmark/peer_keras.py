@@ -7,6 +7,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from seqjax.benchmark.workloads import Workload
@@ -40,6 +41,46 @@ class Keras:
         """Each returns its outputs on the host."""
         for k in range(steps):
             self.model.predict_on_batch(self.batches[k % len(self.batches)][0])
+
+
+class KerasStream:
+    """See `worker.Implementation`: the call of an `LSTMCell`, compiled; every step is waited for."""
+
+    def __init__(self, workload: Workload, dataset: Dataset, threads: int):
+        """By `jax.jit`, where the state's memory is donated to the next state, or by `tf.function`."""
+        tensorflow = keras.backend.backend() == "tensorflow"
+        self.device = _limit_tensorflow(threads) if tensorflow else keras.distribution.list_devices()[0]
+        self.cell = layers.LSTMCell(workload.units)
+        self.cell.build((1, workload.features))
+        self.inputs: list[Any] = [keras.ops.convert_to_tensor(x[0]) for x, _ in workload.host_batches(dataset)]
+        self.steps_at_once = len(self.inputs)
+        self.state: Any = [keras.ops.convert_to_tensor(np.zeros((1, workload.units), np.float32)) for _ in range(2)]
+        self.step: Any = self._by_tensorflow() if tensorflow else self._by_jax()
+
+    def _by_jax(self) -> Any:
+        import jax
+
+        weights: Any = [variable.value for variable in self.cell.trainable_variables]
+        kept: Any = [variable.value for variable in self.cell.non_trainable_variables]
+        call = lambda weights, kept, x, state: self.cell.stateless_call(weights, kept, x, state)[0][1]
+        step = jax.jit(call, donate_argnums=3)
+        return lambda x, state: jax.block_until_ready(step(weights, kept, x, state))
+
+    def _by_tensorflow(self) -> Any:
+        import tensorflow as tf
+
+        step = tf.function(lambda x, h, c: self.cell(x, [h, c])[1])
+        step = step.get_concrete_function(self.inputs[0], *self.state)  # two thirds of the time of the function itself
+        return lambda x, state: step(x, *state)
+
+    def infer(self, steps: int) -> None:
+        """The state is handed on from block to block."""
+        step, state = self.step, self.state
+        for _ in range(steps // self.steps_at_once):
+            for x in self.inputs:
+                state = step(x, state)
+        keras.ops.convert_to_numpy(state[0])
+        self.state = state
 
 
 def _limit_tensorflow(threads: int) -> str:

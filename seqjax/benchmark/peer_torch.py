@@ -1,4 +1,4 @@
-"""PyTorch modules with its RMSprop; on a GPU where torch finds one, so that cuDNN is used there.
+"""PyTorch modules with its RMSprop, and layers alone; on a GPU where torch finds one, so that cuDNN is used there.
 
 Legend: B batch, T time, D features, U units.
 """
@@ -135,7 +135,7 @@ class Torch:
             self.optimizer.zero_grad(set_to_none=True)
             self.loss(self.model(*inputs), targets).backward()
             self.optimizer.step()
-        self._wait()
+        _wait()
 
     def infer(self, steps: int) -> None:
         """Waits for the last step only (a CPU has no queue)."""
@@ -143,11 +143,12 @@ class Torch:
         with torch.inference_mode():
             for k in range(steps):
                 self.model(*self.batches[k % len(self.batches)][0])
-        self._wait()
+        _wait()
 
-    def _wait(self) -> None:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def _tensors(workload: Workload, device: Any, x: np.ndarray, y: np.ndarray) -> tuple[tuple[Any, ...], Any]:
@@ -162,3 +163,82 @@ def _tensors(workload: Workload, device: Any, x: np.ndarray, y: np.ndarray) -> t
         inputs = inputs.long()
     arguments = (inputs.to(device),) if lengths is None else (inputs.to(device), lengths)
     return arguments, torch.from_numpy(y).to(device)
+
+
+class TorchLayer:
+    """A layer alone: see `worker.Implementation` and `jitted.JittedLayer`. Members are run one after the other."""
+
+    steps_at_once = 1
+
+    def __init__(self, workload: Workload, dataset: Dataset, threads: int):
+        """Rows of a masked batch are sorted by length: packing is quicker then."""
+        torch.set_num_threads(threads)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device, self.steps = torch.cuda.get_device_name() if device.type == "cuda" else "cpu", workload.steps
+        make = {"lstm": nn.LSTM, "gru": nn.GRU}[workload.cell]
+        self.layers = [
+            make(workload.features, workload.units, batch_first=True, bidirectional=workload.both).to(device)
+            for _ in range(workload.members)
+        ]
+        self.batches = []
+        for x, lengths in workload.host_batches(dataset):
+            members = zip(x, lengths, strict=True) if workload.members > 1 else [(x, lengths)]
+            self.batches.append([_packed(workload, device, *member) for member in members])
+
+    def train(self, steps: int) -> None:
+        """The gradient by the parameters."""
+        for k in range(steps):
+            for layer, (x, lengths) in zip(self.layers, self.batches[k % len(self.batches)], strict=True):
+                layer.zero_grad(set_to_none=True)
+                outputs = _run(layer, x, lengths)
+                (outputs if lengths is None else outputs.data).square().mean().backward()
+        _wait()
+
+    def infer(self, steps: int) -> None:
+        """All outputs [B, T, U or 2U], zeros where a row has ended."""
+        with torch.inference_mode():
+            for k in range(steps):
+                for layer, (x, lengths) in zip(self.layers, self.batches[k % len(self.batches)], strict=True):
+                    self.outputs(layer, x, lengths)
+        _wait()
+
+    def outputs(self, layer: Any, x: Any, lengths: Any) -> Any:
+        """[B, T, F], None or real steps [B] in descending order -> [B, T, U or 2U]."""
+        outputs = _run(layer, x, lengths)
+        if lengths is None:
+            return outputs
+        return nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True, total_length=self.steps)[0]
+
+
+def _packed(workload: Workload, device: Any, x: np.ndarray, lengths: np.ndarray) -> tuple[Any, Any]:
+    if not workload.masked:
+        return torch.from_numpy(x).to(device), None
+    order = np.argsort(-lengths, kind="stable")
+    return torch.from_numpy(x[order]).to(device), torch.from_numpy(lengths[order]).long()
+
+
+def _run(layer: Any, x: Any, lengths: Any) -> Any:
+    return layer(x if lengths is None else nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True))[0]
+
+
+class TorchStream:
+    """See `worker.Implementation`: `nn.LSTMCell`, which takes a third of the time of `nn.LSTM` on one step."""
+
+    def __init__(self, workload: Workload, dataset: Dataset, threads: int):
+        """On one thread: products of one row leave nothing to a second."""
+        del threads
+        torch.set_num_threads(1)
+        self.device = "cpu"
+        self.inputs = [torch.from_numpy(x[0]) for x, _ in workload.host_batches(dataset)]
+        self.steps_at_once = len(self.inputs)
+        self.cell = nn.LSTMCell(workload.features, workload.units).eval()
+        self.state = (torch.zeros(1, workload.units), torch.zeros(1, workload.units))
+
+    def infer(self, steps: int) -> None:
+        """The state is handed on from block to block."""
+        cell, state = self.cell, self.state
+        with torch.inference_mode():
+            for _ in range(steps // self.steps_at_once):
+                for x in self.inputs:
+                    state = cell(x, state)
+        self.state = state

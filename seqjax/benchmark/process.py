@@ -23,8 +23,15 @@ class WorkerDiedError(Exception):
 class Worker:
     """One implementation's process."""
 
-    def __init__(self, implementation: str, workload: str, scale: float, tuned: bool):
+    def __init__(self, implementation: str, workload: str, scale: float, tuned: bool, count: int | None = None):
         """Starts it, and waits until all is built.
+
+        Args:
+          implementation: of `worker.IMPLEMENTATIONS`.
+          workload: its name.
+          scale: of its sizes.
+          tuned: with the memory setting that we use ourselves.
+          count: of threads; None: as many as there are cores.
 
         Raises:
           WorkerDiedError: it ended before that.
@@ -37,12 +44,12 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.stderr,
-            env=environment(implementation),
+            env=environment(implementation, count),
             text=True,
         )
         order = {"implementation": implementation, "workload": workload, "scale": scale}
         try:
-            self.ready = cast(Ready, self._ask({**order, "tuned": tuned, "threads": threads()}))
+            self.ready = cast(Ready, self._ask({**order, "tuned": tuned, "threads": count or threads()}))
         except BaseException:
             self.close()
             raise
@@ -50,6 +57,10 @@ class Worker:
         self.first: dict[str, Block] = {}
         self.steps: dict[str, int] = {}
         self.blocks: dict[str, list[Block]] = {}
+
+    def change(self, **fields: Any) -> None:
+        """Build the workload anew with other fields. Raises WorkerDiedError: the process has ended."""
+        self.ready = cast(Ready, self._ask({"changed": fields}))
 
     def warm_up(self, mode: str, block_seconds: float) -> None:
         """The first step, which compiles, and others, from which the steps of a block follow."""
@@ -77,7 +88,7 @@ class Worker:
         return {
             "implementation": self.implementation,
             "mode": mode,
-            "milliseconds": round(1000 * seconds, 4),
+            "milliseconds": float(f"{1000 * seconds:.5g}"),
             "tuned": self.ready["tuned"],
             "page_faults": round(statistics.median(block["page_faults"] / block["steps"] for block in blocks), 1),
             "peak_memory_mb": blocks[-1]["peak_memory_mb"],
@@ -120,10 +131,14 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def environment(implementation: str) -> dict[str, str]:
-    """Of a worker: the same number of threads for all, and no library that takes a whole GPU for itself."""
+def environment(implementation: str, count: int | None = None) -> dict[str, str]:
+    """Of a worker: the same number of threads for all, and no library that takes a whole GPU for itself.
+
+    XLA's pool is as large as $NPROC says, which is set where another number than that of the cores is asked for.
+    """
     package = str(Path(seqjax.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": str(threads()), "PYTHONPATH": path}
+    settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": str(count or threads()), "PYTHONPATH": path}
+    settings |= {} if count is None else {"NPROC": str(count)}
     settings |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
     return {**os.environ, **settings, **IMPLEMENTATIONS[implementation].environment}

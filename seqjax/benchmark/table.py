@@ -1,38 +1,45 @@
 """Rows to text."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from seqjax.benchmark.worker import IMPLEMENTATIONS, OURS
 
 
-def comparison(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One line per workload and mode: ours, each peer as `plain (tuned*)`, and the best peer's time over ours."""
+def comparison(rows: Sequence[Mapping[str, Any]], of: str = "milliseconds") -> str:
+    """One line per workload and mode: ours, each peer as `plain (tuned*)`, and the best peer's number over ours.
+
+    Args:
+      rows: of `measure.Row`.
+      of: `milliseconds` or `peak_memory_mb`.
+    """
     peers = list(dict.fromkeys(row["implementation"] for row in rows if row["implementation"] != OURS))
     lines = [["workload", "mode", OURS, *peers, "best peer / ours"]]
     for workload, mode in dict.fromkeys((row["workload"], row["mode"]) for row in rows):
         chosen = [row for row in rows if (row["workload"], row["mode"]) == (workload, mode)]
-        cells = [_cell([row for row in chosen if row["implementation"] == name]) for name in (OURS, *peers)]
-        lines.append([workload, mode, *cells, _ratio(chosen)])
+        cells = [_cell([row for row in chosen if row["implementation"] == name], of) for name in (OURS, *peers)]
+        lines.append([workload, mode, *cells, _ratio(chosen, of)])
     return columns(lines)
 
 
-def _cell(rows: Sequence[Mapping[str, Any]]) -> str:
-    plain = [f"{row['milliseconds']:.4g}" for row in rows if not row["tuned"]]
-    tuned = [f"{row['milliseconds']:.4g}" for row in rows if row["tuned"]]
-    if rows and IMPLEMENTATIONS[rows[0]["implementation"]].ours:
-        return "".join(plain or tuned)
+def _cell(rows: Sequence[Mapping[str, Any]], of: str) -> str:
+    plain = [f"{row[of]:.4g}" for row in rows if not row["tuned"]]
+    tuned = [f"{row[of]:.4g}" for row in rows if row["tuned"]]
+    if not plain and rows and IMPLEMENTATIONS[rows[0]["implementation"]].ours:
+        return "".join(tuned)
     return " ".join(plain + [f"({number}*)" for number in tuned]) or "-"
 
 
-def _ratio(rows: Sequence[Mapping[str, Any]]) -> str:
+def _ratio(rows: Sequence[Mapping[str, Any]], of: str) -> str:
+    """Of ours as it comes, where it was measured so."""
     ours = [row for row in rows if row["implementation"] == OURS]
     peers = [row for row in rows if not IMPLEMENTATIONS[row["implementation"]].ours]
     if not ours or not peers:
         return "-"
-    best = min(peers, key=lambda row: row["milliseconds"])
+    best = min(peers, key=lambda row: row[of])
     name = best["implementation"] + "*" * best["tuned"]
-    return f"{best['milliseconds'] / ours[0]['milliseconds']:.2f} ({name})"
+    return f"{best[of] / min(ours, key=lambda row: row['tuned'])[of]:.2f} ({name})"
 
 
 def pipelines(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -79,6 +86,29 @@ def cold(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows:
         numbers = [f"{number:.2f}" for number in (row["seconds"], min(row["blocks"]), max(row["blocks"]))]
         lines.append([row["what"], row["implementation"], *numbers, f"{row['seconds'] / ours[row['what']]:.2f}"])
+    return columns(lines)
+
+
+def growth(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One line per point: each implementation, the slope of ours from the point before, and the best peer over ours.
+
+    The slope is of the logarithms: 1 where the time grows in proportion.
+    """
+    names = list(dict.fromkeys(row["implementation"] for row in rows))
+    lines, before = [["axis", "value", *names, "slope of ours", "best peer / ours"]], None
+    for axis, value in dict.fromkeys((row["axis"], row["value"]) for row in rows):
+        found = {
+            row["implementation"]: row["milliseconds"] for row in rows if (row["axis"], row["value"]) == (axis, value)
+        }
+        ours, peers = found.get(OURS), [number for name, number in found.items() if name != OURS]
+        slope = ratio = "-"
+        if ours and before and before[0] == axis:
+            slope = f"{math.log(ours / before[2]) / math.log(value / before[1]):.2f}"
+        if ours and peers:
+            ratio = f"{min(peers) / ours:.2f}"
+        before = (axis, value, ours) if ours else None
+        numbers = [f"{found[name]:.4g}" if name in found else "-" for name in names]
+        lines.append([axis, str(value), *numbers, slope, ratio])
     return columns(lines)
 
 

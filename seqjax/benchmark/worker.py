@@ -1,10 +1,11 @@
 """The process of one implementation: makes model and batches, then runs the blocks of steps that it is told to.
 
 One line of JSON per message. First the order (implementation, workload, scale, tuned, threads) comes in, and when all
-is built `Ready` goes out; then for each block {"mode", "steps"} comes in and a `Block` goes out. Whatever libraries
-print goes to stderr.
+is built `Ready` goes out; then for each block {"mode", "steps"} comes in and a `Block` goes out. {"changed"}, fields of
+the workload, builds it anew with other sizes, and `Ready` goes out again. Whatever libraries print goes to stderr.
 """
 
+import dataclasses
 import json
 import os
 import resource
@@ -26,7 +27,7 @@ class Implementation(Protocol):
     device: str
 
     def train(self, steps: int) -> None:
-        """Train for so many steps, and return when they are done."""
+        """Train for so many steps, and return when they are done; not there where the workload is not trained."""
         ...
 
     def infer(self, steps: int) -> None:
@@ -63,24 +64,37 @@ class Peer(NamedTuple):
     packages: tuple[str, ...]
     """What it imports, the one that names its version first."""
     environment: dict[str, str]
+    groups: tuple[str, ...] = ("lecture",)
+    """Of workloads."""
     workloads: tuple[str, ...] | None = None
-    """All that it can run; None: all there are."""
+    """All that it can run of them; None: all there are."""
     nvidia: bool = False
     """Only with a GPU of theirs."""
     ours: bool = False
-    """Ourselves, always tuned; no peer to compare with."""
+    """Ourselves, in models always tuned; no peer to compare with."""
+
+    def runs(self, workload: Any) -> bool:
+        """Whether it can."""
+        return workload.group in self.groups and workload.name in (self.workloads or (workload.name,))
 
 
 OURS = "seqjax"
+ALL_GROUPS = ("lecture", "library", "stream")
+CLASSES = {"lecture": "", "library": "Layer", "stream": "Stream"}
+"""Ends of their names, by the workload's group."""
+_JAX, _TF = {"KERAS_BACKEND": "jax"}, {"KERAS_BACKEND": "tensorflow"}
 PEERS = {
-    "keras-jax": Peer("peer_keras", "Keras", ("keras", "jax"), {"KERAS_BACKEND": "jax"}),
-    "keras-tf": Peer("peer_keras", "Keras", ("keras", "tensorflow"), {"KERAS_BACKEND": "tensorflow"}),
-    "torch": Peer("peer_torch", "Torch", ("torch",), {}),
-    "flax": Peer("peer_flax", "Flax", ("flax", "optax"), {}),
-    "jax-rnn": Peer("peer_cudnn", "CuDNN", ("jax", "flax", "optax"), {}, ("W1", "W3", "W6"), nvidia=True),
-    "seqjax-pallas": Peer("ours", "Pallas", ("jax",), {}, ("W1", "W2", "W3", "W3m", "W3b"), nvidia=True, ours=True),
+    "keras-jax": Peer("peer_keras", "Keras", ("keras", "jax"), _JAX, ("lecture", "stream")),
+    "keras-tf": Peer("peer_keras", "Keras", ("keras", "tensorflow"), _TF, ("lecture", "stream")),
+    "torch": Peer("peer_torch", "Torch", ("torch",), {}, ALL_GROUPS),
+    "flax": Peer("peer_flax", "Flax", ("flax", "optax"), {}, ALL_GROUPS),
+    "jax-rnn": Peer("peer_cudnn", "CuDNN", ("jax", "flax", "optax"), {}, workloads=("W1", "W3", "W6"), nvidia=True),
+    "seqjax-pallas": Peer(
+        "ours", "Pallas", ("jax",), {}, workloads=("W1", "W2", "W3", "W3m", "W3b"), nvidia=True, ours=True
+    ),
+    "onnxruntime": Peer("peer_onnx", "Onnx", ("onnxruntime", "onnx"), {}, ("stream",)),
 }
-IMPLEMENTATIONS = {OURS: Peer("ours", "Ours", ("jax",), {}, ours=True), **PEERS}
+IMPLEMENTATIONS = {OURS: Peer("ours", "Ours", ("jax",), {}, ALL_GROUPS, ours=True), **PEERS}
 
 
 def build(name: str, workload: Any, threads: int) -> Implementation:
@@ -89,7 +103,8 @@ def build(name: str, workload: Any, threads: int) -> Implementation:
 
     peer = IMPLEMENTATIONS[name]
     module = importlib.import_module(f"seqjax.benchmark.{peer.module}")
-    return getattr(module, peer.class_name)(workload, workload.dataset(), threads)
+    made = getattr(module, peer.class_name + CLASSES[workload.group])
+    return made(workload, workload.dataset(), threads)
 
 
 def peak_memory_mb() -> float:
@@ -124,23 +139,35 @@ def main() -> None:
     os.dup2(2, 1)
     order = json.loads(sys.stdin.readline())
     tuned = bool(tune()) if order["tuned"] else False
+    implementation = _built(order, {})
+    answers.write(json.dumps(_ready(order, implementation, tuned)) + "\n")
+    for line in sys.stdin:
+        block = json.loads(line)
+        if "changed" in block:
+            implementation = None  # its memory first
+            implementation = _built(order, block["changed"])
+            answer: Any = _ready(order, implementation, tuned)
+        else:
+            answer = run_block(getattr(implementation, block["mode"]), block["steps"])
+        answers.write(json.dumps(answer) + "\n")
+
+
+def _built(order: dict[str, Any], changed: dict[str, Any]) -> Implementation:
     from seqjax.benchmark.workloads import find
 
-    workload = find(order["workload"])
+    workload = dataclasses.replace(find(order["workload"]), **changed)
     if order["scale"] != 1:
         workload = workload.scaled(order["scale"])
-    implementation = build(order["implementation"], workload, order["threads"])
-    ready = Ready(
+    return build(order["implementation"], workload, order["threads"])
+
+
+def _ready(order: dict[str, Any], implementation: Implementation, tuned: bool) -> Ready:
+    return Ready(
         tuned=tuned,
         steps_at_once=implementation.steps_at_once,
         device=implementation.device,
         version=version(IMPLEMENTATIONS[order["implementation"]].packages[0]),
     )
-    answers.write(json.dumps(ready) + "\n")
-    for line in sys.stdin:
-        block = json.loads(line)
-        run = {"train": implementation.train, "infer": implementation.infer}[block["mode"]]
-        answers.write(json.dumps(run_block(run, block["steps"])) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """The workloads of the benchmark and their generated data, one definition for ours and for the peers.
 
-Legend: B batch, T time, F features or vocabulary, K distinct tokens kept of a review, N examples.
+Legend: B batch, T time, F features or vocabulary, K distinct tokens kept of a review, N examples, S members.
 """
 
 import dataclasses
 import statistics
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,9 @@ class Workload:
     name: str
     title: str
     kind: str
-    """`lstm`, `stacked_gru`, `conv`: on windows [B, T, F]; `bilstm`: on tokens [B, T]; `bag`: on sets of tokens."""
+    """`lstm`, `stacked_gru`, `conv`: on windows [B, T, F]; `bilstm`: on tokens [B, T]; `bag`: on sets of tokens.
+
+    `layer`: a recurrent layer alone on [B, T, F]; `stream`: one alone on [1, 1, F], its state handed on."""
     batch: int
     steps: int
     """T."""
@@ -44,14 +47,32 @@ class Workload:
     """Different ones, used in turn."""
     alone: bool = False
     """One peer at a time beside ours: all of them do not fit into the memory."""
+    cell: str = "lstm"
+    """Of a `layer`: `lstm` or `gru`."""
+    both: bool = False
+    """A `layer` in both directions."""
+    members: int = 1
+    """S: so many layers of a `layer`, each with weights and batches of its own."""
 
     @property
     def text(self) -> bool:
         """Token ids in, a logit out; else a window in, a temperature out."""
         return self.kind in ("bilstm", "bag")
 
+    @property
+    def group(self) -> str:
+        """`lecture`: a whole model as in a run; `library`: a layer in somebody's program; `stream`."""
+        return {"layer": "library", "stream": "stream"}.get(self.kind, "lecture")
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """What is measured."""
+        return ("infer",) if self.kind == "stream" else ("train", "infer")
+
     def scaled(self, scale: float) -> "Workload":
         """A small copy for tests: B, T, the vocabulary, K, and large F and units times `scale`."""
+        if self.kind == "stream":
+            return self
         small = lambda size: max(8, round(size * scale))
         return dataclasses.replace(
             self,
@@ -65,15 +86,28 @@ class Workload:
     def dataset(self) -> Dataset:
         """The data, in the form that the product's sources give them."""
         rng = np.random.default_rng(0)
+        if self.group != "lecture":
+            return self._sequences(rng)
         return self._reviews(rng) if self.text else self._weather(rng)
 
     def host_batches(self, dataset: Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
-        """What peers are fed: inputs (float windows, ids, or float multi-hot vectors [B, F]) and targets [B]."""
-        ids = dataset.parts["train"].reshape(self.batches, self.batch)
+        """What peers are fed: inputs (float windows, ids, or float multi-hot vectors [B, F]) and targets [B].
+
+        Of a layer: inputs [B, T, F], or [S, B, T, F], and how many steps of each row are real, [B] or [S, B].
+        """
+        ids = dataset.parts["train"].reshape(self.batches, *((self.members,) if self.members > 1 else ()), self.batch)
         batches = [dataset.gather(dataset.arrays, row) for row in ids]
         if self.kind == "bag":
             return [(multi_hot(tokens, self.features), labels) for tokens, labels in batches]
         return batches
+
+    def _sequences(self, rng: np.random.Generator) -> Dataset:
+        count = self.batches * self.members * self.batch
+        inputs = rng.standard_normal((count, self.steps, self.features), np.float32)
+        real = lengths(count, self.steps, rng) if self.masked else np.full(count, self.steps)
+        inputs[np.arange(self.steps) >= real[:, None]] = 0
+        arrays = {"inputs": inputs, "lengths": real.astype(np.int32)}
+        return self._dataset(arrays, sequences, np.arange(count, dtype=np.int32))
 
     def _weather(self, rng: np.random.Generator) -> Dataset:
         span = Span(1, self.steps, self.steps - 1 + DELAY)
@@ -106,6 +140,11 @@ class Workload:
 def reviews(arrays: Arrays, ids: Any) -> tuple[Any, Any]:
     """ids [B] -> tokens [B, T or K] int32, labels [B], as `seqjax.data.text.imdb` gathers them."""
     return arrays["tokens"][ids].astype("int32"), arrays["labels"][ids]
+
+
+def sequences(arrays: Arrays, ids: Any) -> tuple[Any, Any]:
+    """ids [..., B] -> inputs [..., B, T, F], real steps [..., B]."""
+    return arrays["inputs"][ids], arrays["lengths"][ids]
 
 
 def lengths(count: int, longest: int, rng: np.random.Generator) -> np.ndarray:
@@ -162,12 +201,49 @@ WORKLOADS = {
 }
 
 
+_SIZES = ((32, 100, 32), (64, 100, 64), (128, 100, 64), (256, 100, 128), (512, 64, 256))
+_VARIANTS: Any = {
+    "": ("LSTM", {}),
+    "-gru": ("GRU", {"cell": "gru"}),
+    "-bi": ("bidirectional LSTM", {"both": True}),
+    "-masked": ("LSTM masked, mean length .39 T,", {"masked": True}),
+}
+LIBRARY = {
+    f"L{units}{ending}": Workload(
+        f"L{units}{ending}",
+        f"{said} {units}, batch 64, T {steps}, {features} features",
+        "layer",
+        64,
+        steps,
+        features,
+        units,
+        batches=2,
+        **options,
+    )
+    for ending, (said, options) in _VARIANTS.items()
+    for units, steps, features in _SIZES
+}
+"""A layer in somebody's own program."""
+STREAMS = {"S1": Workload("S1", "W1's LSTM at batch 1, a step at a time", "stream", 1, 1, 14, 16, batches=1000)}
+ALL = WORKLOADS | STREAMS | LIBRARY
+
+
+def named(names: Iterable[str]) -> list[str]:
+    """The same names once each, with those of its workloads for `library`.
+
+    Raises:
+      UserError: there is no workload of a name.
+    """
+    found = [each for name in names for each in (LIBRARY if name == "library" else [find(name).name])]
+    return list(dict.fromkeys(found))
+
+
 def find(name: str) -> Workload:
     """The workload of that name.
 
     Raises:
       UserError: there is none.
     """
-    if name not in WORKLOADS:
-        raise UserError(f"there is no workload {name!r}; choices: {', '.join(WORKLOADS)}")
-    return WORKLOADS[name]
+    if name not in ALL:
+        raise UserError(f"there is no workload {name!r}; choices: {', '.join(ALL)}, or library for all from L32 on")
+    return ALL[name]

@@ -97,7 +97,9 @@ def test_a_wrong_flag_is_one_line_and_exit_code_2(call, arguments, message):
 def test_a_peer_that_is_not_installed_is_named_and_left_out(monkeypatch, capsys):
     real = command.importlib.util.find_spec
     monkeypatch.setattr(
-        command.importlib.util, "find_spec", lambda name: None if name in ("keras", "torch") else real(name)
+        command.importlib.util,
+        "find_spec",
+        lambda name: None if name in ("keras", "torch", "onnxruntime") else real(name),
     )
     left = [peer for peer in PEERS if command.installed(peer, PEERS[peer].packages)]
     assert left == ["flax", "jax-rnn", "seqjax-pallas"]

@@ -104,6 +104,34 @@ def test_ours_on_another_backend_is_always_tuned_and_no_peer(fake):
     assert train.split() == ["W2", "train", "4", "1", "6", "(6*)", "1.50", "(torch)"]
 
 
+def test_ours_in_a_library_comes_as_it_comes_too(fake):
+    rows, diary, _ = fake("L32", ["torch"])
+    assert [name for name, what, *_ in diary if what == "start"] == ["seqjax", "seqjax*", "torch", "torch*"]
+    milliseconds = {"seqjax": 4, "seqjax*": 3, "torch": 6, "torch*": 5}
+    named = lambda row: row["implementation"] + "*" * row["tuned"]
+    _, train, _ = table.comparison([{**row, "milliseconds": milliseconds[named(row)]} for row in rows]).splitlines()
+    assert train.split() == ["L32", "train", "4", "(3*)", "6", "(5*)", "1.25", "(torch*)"]
+
+
+def test_peak_memory_is_compared_as_times_are():
+    row = lambda name, tuned, mb: {
+        "workload": "W1", "mode": "train", "implementation": name, "tuned": tuned, "peak_memory_mb": mb,
+    }  # fmt: skip
+    rows = [row("seqjax", True, 400.0), row("torch", False, 300.0), row("torch", True, 1310.4)]
+    assert table.comparison(rows, "peak_memory_mb").splitlines()[1].split() == [
+        "W1", "train", "400", "300", "(1310*)", "0.75", "(torch)",
+    ]  # fmt: skip
+
+
+def test_a_row_keeps_the_digits_of_small_numbers():
+    worker: Any = Worker.__new__(Worker)
+    worker.implementation, worker.seconds_to_ready = "torch", 3.0
+    worker.ready = {"tuned": False, "steps_at_once": 1000, "device": "cpu", "version": "2"}
+    block = {"steps": 1000, "seconds": 0.0110382, "page_faults": 0, "peak_memory_mb": 1.0}
+    worker.first, worker.blocks, worker.steps = {"infer": block}, {"infer": [block]}, {"infer": 1000}
+    assert worker.row("infer")["milliseconds"] == pytest.approx(0.011038, rel=1e-9)
+
+
 def test_a_row_is_made_of_medians():
     worker: Any = Worker.__new__(Worker)
     worker.implementation, worker.seconds_to_ready = "torch", 3.0
