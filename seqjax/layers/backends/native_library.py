@@ -13,6 +13,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -104,7 +105,8 @@ def _compile(compiler: list[str], path: Path) -> None:
     sources = sorted(SOURCES.glob("*.cc"))
     objects = [path.with_name(f"{source.stem}.o") for source in sources]
     include = f"-I{jax.ffi.include_dir()}"
-    logging.info("compiling the native library, once on this machine: %s", shlex.join(compiler))
+    print("compiling the CPU's kernels, once on this machine: some seconds", file=sys.stderr, flush=True)
+    logging.info("by %s", shlex.join(compiler))
     made = [[*compiler, include, "-c", str(s), "-o", str(o)] for s, o in zip(sources, objects, strict=True)]
     for commands in (made, [[*compiler, "-shared", *map(str, objects), "-o", str(path)]]):
         with ThreadPoolExecutor() as threads:

@@ -1,4 +1,5 @@
-// Every kernel on one thread and on eight, without JAX: made for -fsanitize=thread. Ends with 0 if the bits agree.
+// Every kernel on one thread and on eight, without JAX: for -fsanitize=thread and for other processors. Ends with 0 if
+// the bits agree. All numbers go to the file that is named, if one is.
 
 #include <cstdio>
 #include <random>
@@ -46,8 +47,9 @@ struct Layers {
   static constexpr int64_t K = 2, N = 90;
 
   Layers(Kind kind, int64_t B, int64_t T, int64_t D, int64_t U, int64_t drops)
-      : kind(kind), G(gates_of(kind)), B(B), T(T), D(D), U(U), drops(drops), x(draw(D ? B * T * D : N * K * G * U)), kernel(draw(K * D * G * U)),
-        bias(draw(K * G * U)), recurrent(draw(K * U * G * U)), inner(draw(K * U)), h(draw(K * B * U)), c(draw(K * B * U)),
+      : kind(kind), G(gates_of(kind)), B(B), T(T), D(D), U(U), drops(drops), x(draw(D ? B * T * D : N * K * G * U)),
+        kernel(draw(K * D * G * U)), bias(draw(K * G * U)), recurrent(draw(K * U * G * U)), inner(draw(K * U)),
+        h(draw(K * B * U)), c(draw(K * B * U)),
         drop(draw(K * drops * B * U)), dhs(draw(B * T * K * U)), mask(new bool[B * T]) {
     for (int64_t n = 0; n < B * T; ++n) ids.push_back(n * 31 % N), mask[n] = n % 5 > 0;
   }
@@ -119,7 +121,10 @@ Numbers products(Threads threads) {
   return rows;
 }
 
+std::FILE* numbers = nullptr;
+
 bool same(const Numbers& one, const Numbers& eight, const char* what) {
+  if (numbers) std::fwrite(one.data(), sizeof(float), one.size(), numbers);
   const bool found = one.size() == eight.size() && !std::memcmp(one.data(), eight.data(), one.size() * sizeof(float));
   if (!found) std::fprintf(stderr, "%s: other bits\n", what);
   return found;
@@ -138,10 +143,12 @@ bool layers(Kind kind, const char* what) {
 
 }  // namespace seqjax
 
-int main() {
+int main(int count, char** arguments) {
   using namespace seqjax;
+  if (count > 1) numbers = std::fopen(arguments[1], "wb");
   bool good = layers(kSimpleRnn, "SimpleRNN") & layers(kLstm, "LSTM") & layers(kGru, "GRU");
   good &= same(products(Threads(1)), products(Threads(8)), "products");
+  if (numbers) std::fclose(numbers);
   if (good) std::puts("one thread and eight: the same bits");
   return good ? 0 : 1;
 }

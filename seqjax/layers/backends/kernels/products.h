@@ -9,7 +9,7 @@ namespace seqjax {
 
 inline bool present(int32_t token, int64_t V) { return token >= 0 && token < V; }
 
-// rows [n, N] = table [V, D] of the n tokens, times kernel [D, N], plus bias; what is outside [0, V) is no token: zeros.
+// rows [n, N] = table [V, D] of the n tokens, times kernel [D, N], plus bias; outside [0, V) is no token: zeros.
 template <class S>
 void run_project(Tasks& tasks, int64_t V, int64_t D, int64_t N, int64_t n, const S* table, const int32_t* tokens,
                  const S* kernel, const S* bias, S* rows) {
@@ -71,7 +71,8 @@ void run_project_backward(Tasks& tasks, int64_t V, int64_t D, int64_t N, int64_t
     }
     if (from + count == n) std::fill(dtable + next * D, dtable + V * D, S(0));
   };
-  const int64_t of_features = (D + kFeatures - 1) / kFeatures, of_tokens = std::max<int64_t>(1, (n + kTogether - 1) / kTogether);
+  const int64_t of_features = (D + kFeatures - 1) / kFeatures;
+  const int64_t of_tokens = std::max<int64_t>(1, (n + kTogether - 1) / kTogether);  // if there are none, zeros
   tasks.run(1 + of_features + of_tokens, 2.0 * n * D * N + V * D, [&](int64_t k) {
     if (k == 0) return add_bias();
     if (k <= of_features) return some_features((k - 1) * kFeatures);
@@ -79,7 +80,7 @@ void run_project_backward(Tasks& tasks, int64_t V, int64_t D, int64_t N, int64_t
   });
 }
 
-// sum [N vectors] of the weighted rows of kernel [V, U], from a column on, whose tokens [T] a bag has; outside [0, V): none.
+// sum [N vectors] of the weighted rows of kernel [V, U], from a column on, whose tokens [T] a bag has.
 template <class S, int N>
 void sum_rows(int64_t T, int64_t V, int64_t U, const int32_t* tokens, const S* weights, const S* kernel, S* sum) {
   constexpr int64_t w = Vector<S>::width;

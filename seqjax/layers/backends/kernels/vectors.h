@@ -166,7 +166,8 @@ constexpr int64_t panel_width() {
 // c [M, N] += a [M, K] b [K, N], or c = a b + starts: element (m, k) of a is a[m * row + k * column]; N is a whole
 // number of vectors; with starts K > 0. b has rows of ldb, or with ldb = 0 it is packed in panels (`packed`).
 template <class S>
-__attribute__((noinline)) void multiply_add(int64_t M, int64_t N, int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb,
+__attribute__((noinline))  // a dozen callers would each take all the tiles' code along
+void multiply_add(int64_t M, int64_t N, int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb,
                   S* c, int64_t ldc, const S* const* starts = nullptr) {
   if (K == 0 && !starts) return;  // `tile` takes one product at least
   constexpr int64_t kFar = 256;  // from so many on, a panel of b has driven c out of the first-level cache
