@@ -29,10 +29,13 @@ set_up() {
     return
   fi
   python=$(find_python)
-  echo "seqjax: installing into $venv (once; a few minutes)" >&2
   if [[ ! -x $venv/bin/python ]]; then
+    echo "seqjax: installing into $venv (once; a few minutes, 2.6 GB)" >&2
     "$python" -m venv "$venv"
+  else
+    echo "seqjax: adding to $venv what pyproject.toml asks for${extras:+ with the extras $extras} (once)" >&2
   fi
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$root${extras:+[$extras]}" >&2
   touch "$stamp"
+  echo "seqjax: installed; starting" >&2
 }

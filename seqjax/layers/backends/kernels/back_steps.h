@@ -60,7 +60,7 @@ class BackwardSteps {
   }
   const S* x_row(const Tile& tile, int64_t step, int64_t m) const { return p.x + x_place(tile, step, m); }
   void drop(Tile& tile, int64_t gate, int64_t step, int64_t place) {
-    drop_rows(p, gate, tile.from, tile.rows, h_before(tile, step), h_stride(step), &tile.dropped[place * p.P]);
+    drop_rows(p, gate, tile.from, tile.rows, h_before(tile, step), h_stride(step), tile.dropped.data() + place * p.P);
   }
 
   // A step leaves the gradients of its gates in `rows`, those of the state before it in the tile; false: none is valid.
@@ -112,7 +112,7 @@ class BackwardSteps {
       multiply_add<S>(all, Q(), segments[k].count * p.P, rows + segments[k].block * p.P, cut.stride, 1,
                       pack[gates() + k], 0, tile.dx.data(), Q());
     for (int64_t k = 0; k < all; ++k)
-      std::copy_n(&tile.dx[k * Q()], p.D, d.x + x_place(tile, first + k / tile.rows, k % tile.rows));
+      std::copy_n(tile.dx.data() + k * Q(), p.D, d.x + x_place(tile, first + k / tile.rows, k % tile.rows));
   }
   void no_inputs(const Tile& tile, int64_t step) {
     for (int64_t m = 0; m < tile.rows; ++m) std::fill_n(d.x + x_place(tile, step, m), p.D, S(0));

@@ -62,7 +62,7 @@ class Backward : public BackwardSteps<S> {
   void run_tile(int64_t k, int64_t first, int64_t end) {
     Tile& tile = tiles[k];
     const int64_t place = tile.from * (end - first), rows = tile.rows * (end - first);
-    const auto at = [&](int64_t step) { return &dz[(place + (step - first) * tile.rows) * cut.stride]; };
+    const auto at = [&](int64_t step) { return dz.data() + (place + (step - first) * tile.rows) * cut.stride; };
     bool any = false;
     for (int64_t step = end - 1; step >= first; --step) any |= retreat_step(tile, step, at(step));
     for (int64_t gate = 0; gate < gates(); ++gate) {
@@ -70,9 +70,9 @@ class Backward : public BackwardSteps<S> {
         for (int64_t step = first; step < end; ++step) drop(tile, gate, step, (step - first) * tile.rows);
       const auto h = [&](int64_t k) {
         const int64_t step = first + k / tile.rows;
-        return p.drops ? &tile.dropped[k * p.P] : h_before(tile, step) + k % tile.rows * h_stride(step);
+        return p.drops ? tile.dropped.data() + k * p.P : h_before(tile, step) + k % tile.rows * h_stride(step);
       };
-      turned<S>(rows, p.U, h, &turned_h[gate * p.U * apart + place], apart);
+      turned<S>(rows, p.U, h, turned_h.data() + gate * p.U * apart + place, apart);
     }
     if (!p.D) return;
     turned<S>(rows, p.D, [&](int64_t k) { return x_row(tile, first + k / tile.rows, k % tile.rows); },
@@ -90,10 +90,10 @@ class Backward : public BackwardSteps<S> {
     const int64_t width = std::min(panel_width<S>(), p.P - column), rows = (end - first) * p.B;
     const int64_t place = block * p.P + column;
     const auto add = [&](int64_t M, const S* left, S* to, int64_t stride) {
-      multiply_add<S>(M, width, rows, left, apart, 1, &dz[place], cut.stride, to + place, stride);
+      multiply_add<S>(M, width, rows, left, apart, 1, dz.data() + place, cut.stride, to + place, stride);
     };
     add_rows(rows, dz.data(), place, width, sum.db.data());
-    if (block < G) add(p.U, &turned_h[(per_gate ? block : 0) * p.U * apart], sum.dR.data(), G * p.P);
+    if (block < G) add(p.U, turned_h.data() + (per_gate ? block : 0) * p.U * apart, sum.dR.data(), G * p.P);
     if (gate_of(block) < 0) return;
     if (p.D) return add(p.D, turned_x.data(), sum.dW.data(), cut.stride);
     if (!d.x) return;
@@ -157,7 +157,7 @@ class Backward : public BackwardSteps<S> {
       if (p.drops) drop(tile, k, step, 0);
       const S* h = p.drops ? tile.dropped.data() : h_before(tile, step);
       multiply_add<S>(p.U, per_gate ? p.P : G * p.P, tile.rows, h, 1, p.drops ? p.P : h_stride(step), rows + k * p.P,
-                      cut.stride, &sum.dR[k * p.P], G * p.P);
+                      cut.stride, sum.dR.data() + k * p.P, G * p.P);
     }
     for (const auto& s : segments)
       multiply_add<S>(p.D, s.count * p.P, p.D ? tile.rows : 0, x_row(tile, step, 0), 1, p.T * p.D,

@@ -101,7 +101,7 @@ class Forward {
     if (cut.wide) {
       for (int64_t k = 0; k < steps; ++k)
         for (int64_t m = 0; m < rows; ++m)
-          std::copy_n(p.x + ((from + m) * p.T + p.time(step + k)) * D, D, &work.x[(k * rows + m) * D]);
+          std::copy_n(p.x + ((from + m) * p.T + p.time(step + k)) * D, D, work.x.data() + (k * rows + m) * D);
       left = work.x.data();
       apart = D;
     }

@@ -170,7 +170,8 @@ void run_convolve_inputs(Tasks& tasks, int64_t T, int64_t D, int64_t B, int64_t 
                          const S* kernel, S* dinputs) {
   Room<S> flipped(D * W * F);  // [D, W, F], from the last entry over time to the first
   for (int64_t n = 0; n < W; ++n)
-    for (int64_t d = 0; d < D; ++d) std::copy_n(kernel + ((W - 1 - n) * D + d) * F, F, &flipped[(d * W + n) * F]);
+    for (int64_t d = 0; d < D; ++d)
+      std::copy_n(kernel + ((W - 1 - n) * D + d) * F, F, flipped.data() + (d * W + n) * F);
   tasks.run((T + kSteps - 1) / kSteps, double(T) * F * B * W * D, [&](int64_t k) {
     for (int64_t t = k * kSteps; t < std::min(T, (k + 1) * kSteps); ++t) {
       const int64_t first = std::max<int64_t>(0, W - 1 - t), end = std::min(W, T - t);
