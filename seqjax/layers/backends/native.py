@@ -184,19 +184,32 @@ def native_product(table: jax.Array, tokens: jax.Array, used: jax.Array, kernel:
     return native_library.call("project", shape, table.astype(kernel.dtype), tokens, used, kernel, bias)
 
 
-def _product_forward(*operands: Any) -> tuple[Any, Any]:
-    return native_product(*operands), operands[:4]
+@struct.dataclass
+class _SavedProduct:
+    """For the backward."""
+
+    operands: tuple[jax.Array, ...]
+    wants_dtable: bool = struct.field(pytree_node=False)
+    """Not for vectors that are not trained."""
 
 
-def _product_backward(saved: Any, gradient: jax.Array) -> tuple[Any, None, None, Any, Any]:
-    table, tokens, used, kernel = saved
-    shapes = [jax.ShapeDtypeStruct(shape, kernel.dtype) for shape in (table.shape, kernel.shape, kernel.shape[1:])]
+def _product_forward(*operands: Any) -> tuple[jax.Array, _SavedProduct]:
+    values = tuple(operand.value for operand in operands)
+    return native_product(*values), _SavedProduct(values[:4], operands[0].perturbed)
+
+
+def _product_backward(saved: _SavedProduct, gradient: Any) -> tuple[Any, None, None, Any, Any]:
+    table, tokens, used, kernel = saved.operands
+    if isinstance(gradient, jax.custom_derivatives.SymbolicZero):
+        gradient = jnp.zeros(gradient.shape, gradient.dtype)
+    wanted = (table.shape if saved.wants_dtable else (0,), kernel.shape, kernel.shape[1:])
+    shapes = [jax.ShapeDtypeStruct(shape, kernel.dtype) for shape in wanted]
     operands = table.astype(kernel.dtype), tokens, used, kernel, gradient
     dtable, dkernel, dbias = native_library.call("project_backward", shapes, *operands)
-    return dtable.astype(table.dtype), None, None, dkernel, dbias
+    return dtable.astype(table.dtype) if saved.wants_dtable else None, None, None, dkernel, dbias
 
 
-native_product.defvjp(_product_forward, _product_backward)
+native_product.defvjp(_product_forward, _product_backward, symbolic_zeros=True)
 
 
 def _shares(o: Operands, sequences: bool) -> tuple[Operands, Any]:

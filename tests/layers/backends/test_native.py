@@ -96,6 +96,26 @@ def test_a_first_layers_inputs_get_no_gradient_that_nobody_asked_for(monkeypatch
 
 
 @needs_it
+def test_vectors_that_are_not_trained_get_no_gradient_that_nobody_asked_for(monkeypatch):
+    ids, table = jnp.arange(12).reshape(3, 4) % 7, problem(0, 9, 1, 5)[0][:, 0]
+    layer = LSTM(5, backend="native")
+    params = random_variables(layer, Tokens(ids, table))
+    asked, call = [], native_library.call
+
+    def remember(target, results, *operands, **attributes):
+        if target == "project_backward":
+            asked.append(results[0].shape)
+        return call(target, results, *operands, **attributes)
+
+    monkeypatch.setattr(native_library, "call", remember)
+    loss = lambda params, table: (layer.apply(params, Tokens(ids, table)) ** 2).sum()
+    both, _ = jax.grad(loss, (0, 1))(params, table)
+    alone = jax.grad(loss)(params, table)
+    jax.tree.map(np.testing.assert_array_equal, alone, both)
+    assert asked == [(9, 5), (0,)]
+
+
+@needs_it
 @pytest.mark.parametrize("kind", LAYERS)
 @pytest.mark.parametrize("inputs", [(0, 4, 3), (2, 0, 3)], ids=["no rows", "no steps"])
 def test_nothing_is_a_shape_too(kind, inputs):

@@ -30,14 +30,14 @@ void run_project(Tasks& tasks, int64_t V, int64_t D, int64_t N, int64_t n, const
   });
 }
 
-// The gradients of table, kernel and bias from that of the rows; the n tokens ascend within [0, V).
+// The gradients of table (or none), kernel and bias from that of the rows; the n tokens ascend within [0, V).
 template <class S>
 void run_project_backward(Tasks& tasks, int64_t V, int64_t D, int64_t N, int64_t n, const S* table,
                           const int32_t* tokens, const S* kernel, const S* drows, S* dtable, S* dkernel, S* dbias) {
   constexpr int64_t kTogether = 16 * kRows, kFeatures = 8 * kRows, kTokens = 512, w = Vector<S>::width;
   const int64_t all_features = (D + w - 1) / w * w, columns = (N + w - 1) / w * w;
   Pack<S> pack;
-  pack.add(kernel, range(N, N), 1, range(D, all_features), N);
+  if (dtable) pack.add(kernel, range(N, N), 1, range(D, all_features), N);
   tasks.run(pack.panels(), pack.operations(), [&](int64_t panel) { pack.fill(panel); });
   const auto add_bias = [&] {
     std::fill_n(dbias, N, S(0));
@@ -72,8 +72,9 @@ void run_project_backward(Tasks& tasks, int64_t V, int64_t D, int64_t N, int64_t
     if (from + count == n) std::fill(dtable + next * D, dtable + V * D, S(0));
   };
   const int64_t of_features = (D + kFeatures - 1) / kFeatures;
-  const int64_t of_tokens = std::max<int64_t>(1, (n + kTogether - 1) / kTogether);  // if there are none, zeros
-  tasks.run(1 + of_features + of_tokens, 2.0 * n * D * N + V * D, [&](int64_t k) {
+  // If there are no tokens, there are zeros.
+  const int64_t of_tokens = dtable ? std::max<int64_t>(1, (n + kTogether - 1) / kTogether) : 0;
+  tasks.run(1 + of_features + of_tokens, (dtable ? 2.0 : 1.0) * n * D * N + (dtable ? V * D : 0), [&](int64_t k) {
     if (k == 0) return add_bias();
     if (k <= of_features) return some_features((k - 1) * kFeatures);
     some_tokens((k - 1 - of_features) * kTogether);
