@@ -201,7 +201,7 @@ def _product_forward(*operands: Any) -> tuple[jax.Array, _SavedProduct]:
 def _product_backward(saved: _SavedProduct, gradient: Any) -> tuple[Any, None, None, Any, Any]:
     table, tokens, used, kernel = saved.operands
     if isinstance(gradient, jax.custom_derivatives.SymbolicZero):
-        gradient = jnp.zeros(gradient.shape, gradient.dtype)
+        gradient = jnp.zeros(gradient.shape, kernel.dtype)
     wanted = (table.shape if saved.wants_dtable else (0,), kernel.shape, kernel.shape[1:])
     shapes = [jax.ShapeDtypeStruct(shape, kernel.dtype) for shape in wanted]
     operands = table.astype(kernel.dtype), tokens, used, kernel, gradient
