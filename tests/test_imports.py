@@ -21,7 +21,7 @@ ORDER = (
     {"runs"},
     {"training"},
     {"models"},
-    {"layers"},
+    {"layers", "decoding"},
     {"data"},
     {"experiment"},
     {"errors", "files", "folders", "runtime", "command_line", "old_names", ""},

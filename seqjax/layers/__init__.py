@@ -6,6 +6,7 @@ for the machine at hand: C++ on a CPU, cuDNN or a scan elsewhere (`seqjax.layers
 one and why.
 """
 
+from seqjax.layers.attention import AdditiveAttention, DotAttention, GeneralAttention
 from seqjax.layers.cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
 from seqjax.layers.composite import Bidirectional, Stacked, explain
 from seqjax.layers.convolution import Conv1D, max_pool
@@ -18,12 +19,15 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AdditiveAttention",
     "Bidirectional",
     "Conv1D",
     "Dense",
+    "DotAttention",
     "Dropout",
     "Embedding",
     "GRUCell",
+    "GeneralAttention",
     "LSTMCell",
     "Recurrent",
     "RecurrentCell",
