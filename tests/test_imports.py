@@ -15,6 +15,7 @@ from places import ROOT
 
 ORDER = (
     {"main"},
+    {"generate"},
     {"lecture"},
     {"report", "compare", "benchmark", "interop", "export"},
     {"analogies"},
