@@ -9,6 +9,7 @@ Legend: B batch (streams), T characters in a piece, N in the text, P pieces, V d
 
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,8 @@ from seqjax.errors import UserError, check_least
 ALPHABET = "alphabet.json"
 TEST = 0.1
 """The share of the text at its end, as nanoGPT and others split Tiny Shakespeare."""
+STRETCHES = 10
+"""Of the validation part."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,30 +47,34 @@ class Characters:
     file: str | None = None
     """A text of one's own, UTF-8 (also .gz, .xz); None: Tiny Shakespeare."""
     validation: float = 0.05
-    """The share of the first 90 % at their end that picks the best epoch and is not trained on."""
+    """The share of the first 90 % that picks the best epoch and is not trained on."""
     stateful: bool = True
     """False: every piece begins anew, and training takes the pieces in random order."""
+    forget: float = 0.05
+    """The share of training pieces that begin anew although they go on: a network that has met its first state but once
+    may never find its way from there into a text."""
 
     def __post_init__(self):
         check_least("batch_size", self.streams, 1)
         check_least("sequence_length", self.length, 2)
         if not 0 < self.validation < 1:
             raise UserError(f"validation={self.validation} is not in (0, 1)")
+        if not 0 <= self.forget <= 1:
+            raise UserError(f"forget={self.forget} is not in [0, 1]")
 
     def load(self, data: str, data_dir: Path) -> Dataset:
         """See `Source.load`: `file`, or `tinyshakespeare/input.txt` below `data_dir`, downloaded there if need be."""
         optimum: dict[str, float] = {}
         if data == "sample":
             text, paid = sample_lines.text()
-            bounds = self._bounds(len(text), "the sample")
-            optimum = {"nats": float(paid[bounds["test"][0] :].mean())}
+            optimum = {"nats": float(paid[int(len(text) * (1 - TEST)) :].mean())}
             name = "generated lines, not Tiny Shakespeare"
         elif data == "real":
             path = Path(self.file) if self.file else shakespeare.find(data_dir) or shakespeare.download_text(data_dir)
             text, name = shakespeare.read(path), path.name if self.file else "Tiny Shakespeare"
-            bounds = self._bounds(len(text), name)
         else:
             raise UserError(f"data={data!r}: choose 'real' or 'sample'")
+        text, bounds = self._parted(text, name)
         alphabet = "".join(sorted(set(text)))
         ids = numbered(text, alphabet)
         pieces, parts = self._pieces(bounds)
@@ -103,18 +110,25 @@ class Characters:
             header="nats\tcharacters",
         )
 
-    def _bounds(self, count: int, name: str) -> dict[str, tuple[int, int]]:
-        """Where each part begins and ends: nanoGPT's first 90 % for training, less the end that validates."""
-        test = int(count * (1 - TEST))
-        validation = int(test * (1 - self.validation))
-        bounds = {"train": (0, validation), "validation": (validation, test), "test": (test, count)}
+    def _parted(self, text: str, name: str) -> tuple[str, dict[str, tuple[int, int]]]:
+        """The text, its parts one after the other, and where each begins and ends.
+
+        Validation is of stretches from all over the first 90 %: their end alone would be a play of its own.
+        """
+        count, test = len(text), int(len(text) * (1 - TEST))
+        edges = np.linspace(0, test, STRETCHES + 1).astype(int)
+        holes = [(int(stop - (stop - start) * self.validation), int(stop)) for start, stop in itertools.pairwise(edges)]
+        kept = [text[start:stop] for start, (stop, _) in zip(edges, holes, strict=False)]
+        train, validation = "".join(kept), "".join(text[start:stop] for start, stop in holes)
+        bounds = {"train": (0, len(train)), "validation": (len(train), test), "test": (test, count)}
         if any(stop - start < 2 for start, stop in bounds.values()):
             raise UserError(f"{name} has only {count:,} characters: too few for three parts")
-        return bounds
+        return train + validation + text[test:], bounds
 
     def _pieces(self, bounds: Mapping[str, tuple[int, int]]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """The table of pieces, and each part's rows of it in the order of its batches."""
         found = {part: self._of_part(*place, warm=self.stateful and part != "train") for part, place in bounds.items()}
+        found["train"][:, 3] |= np.random.default_rng(0).random(len(found["train"])) < self.forget
         counts = np.cumsum([0, *(len(table) for table in found.values())])
         parts = {part: np.arange(counts[k], counts[k + 1], dtype=np.int32) for k, part in enumerate(found)}
         table = np.concatenate(list(found.values()))
