@@ -12,7 +12,8 @@ from seqjax.data.text import sample_lines, shakespeare
 from seqjax.data.text.characters import Characters, encoded, numbered, read_alphabet
 from seqjax.errors import UserError
 
-TEXT = "".join(chr(97 + letter) for letter in np.random.default_rng(0).geometric(0.2, 2003) % 26)
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+TEXT = LETTERS + "".join(LETTERS[k % 26] for k in np.random.default_rng(0).geometric(0.2, 1977))
 
 
 @pytest.fixture(autouse=True)
