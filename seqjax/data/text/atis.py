@@ -22,11 +22,10 @@ from seqjax.data.dataset import Arrays, Dataset, Requests
 from seqjax.data.lengths import group_lengths
 from seqjax.data.text import atis_files, rows, sample_requests, slots
 from seqjax.data.text.atis_files import Request
-from seqjax.data.text.encodings import Vocabulary
 from seqjax.errors import UserError, check_least
 
 VALIDATION = 10  # one in ten of the different training requests
-WORDS, TAGS = "vocabulary.txt", "tags.txt"
+LEARNED = "atis.json"
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 DIGIT = re.compile(r"\d")
 MARKS = ".,;:!?\"'()[]“”‘’…"
@@ -74,8 +73,8 @@ class Atis:
         An output is the ids of the tags [T]. What is printed are columns as CoNLL has them: a line `word\ttag` for each
         word as it was given, and an empty line after each sentence, which is all there is of an empty one.
         """
-        vocabulary = _index(Vocabulary.from_text((assets / WORDS).read_text(), name=WORDS).tokens)
-        names = ("", *(assets / TAGS).read_text().split())
+        words, names = _learned(assets / LEARNED)
+        vocabulary = _index(words)
         sentences = _sentences(text, name)
         arrays = _packed({"words": [self._ids(words, vocabulary) for words in sentences]})
 
@@ -112,9 +111,9 @@ class Atis:
             description=f"{name}: {sizes}; {len(learned):,} words, {len(seen)} tags; {missing} words for testing "
             "have a tag without an example, and count as wrong",
             fingerprint=hashlib.sha256(identity.encode()).hexdigest(),
-            assets={WORDS: Vocabulary(tuple(learned)).to_text(), TAGS: "".join(f"{tag}\n" for tag in classes[1:])},
+            assets={LEARNED: json.dumps({"words": learned, "tags": classes})},
             optimum=optimum,
-            baselines=_baselines(requests, words, parts),
+            baselines=slots.baselines([request.tags for request in requests], words, parts),
             lengths=group_lengths(lengths, int(lengths.max())) if self.grouped else None,
             classes=classes,
         )
@@ -164,6 +163,17 @@ def _by_count(names: Iterable[str]) -> list[str]:
     return sorted(counts, key=lambda name: (-counts[name], name))
 
 
+def _learned(path: Path) -> tuple[list[str], list[str]]:
+    """Words and tags in the order of their ids. Raises UserError: the file is missing or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found["words"], found["tags"]
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged: {error}") from error
+
+
 def _sentences(text: TextIO, name: str) -> list[list[str]]:
     """The words of each line. Raises UserError: not UTF-8, or tags that are given."""
     try:
@@ -178,25 +188,3 @@ def _sentences(text: TextIO, name: str) -> list[list[str]]:
             raise UserError(f"{name}, line {number}: there is a tab in it; give the words alone, divided by spaces")
     found = [line.split() for line in lines]
     return [words[1:-1] if words[:1] == ["BOS"] and words[-1:] == ["EOS"] else words for words in found]
-
-
-def _baselines(
-    requests: Sequence[Request], words: Sequence[np.ndarray], parts: Mapping[str, np.ndarray]
-) -> dict[str, dict[str, dict[str, float]]]:
-    """All words outside; and each with the tag that it has most often in the training part."""
-    counts: dict[int, Counter] = defaultdict(Counter)
-    for k in parts["train"]:
-        for word, tag in zip(words[k].tolist(), requests[k].tags, strict=True):
-            counts[word][tag] += 1
-    usual = {word: min(found, key=lambda tag: (-found[tag], tag)) for word, found in counts.items()}
-    taggers = {"outside": {}, "usual_tag_of_the_word": usual}
-    found: dict[str, dict[str, dict[str, float]]] = {name: {} for name in taggers}
-    for part in ("validation", "test"):
-        true = [requests[k].tags for k in parts[part]]
-        for name, known in taggers.items():
-            predicted = [[known.get(word, slots.OUTSIDE) for word in words[k].tolist()] for k in parts[part]]
-            pairs = [
-                a == b for one, other in zip(true, predicted, strict=True) for a, b in zip(one, other, strict=True)
-            ]
-            found[name][part] = {"slot_f1": slots.f1(true, predicted), "token_accuracy": float(np.mean(pairs))}
-    return found

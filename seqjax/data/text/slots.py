@@ -4,11 +4,12 @@ A tag is `O` (outside), `B-NAME` (a slot begins) or `I-NAME` (it goes on): the s
 one of the same name begins and ends at the same words. Slots are read as conlleval does, seqeval's default mode: an
 `I-NAME` that follows something else begins a slot too, so that every sequence of tags has a meaning.
 
-Legend: N sentences, T words.
+Legend: N sentences, T words of one.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,3 +64,29 @@ def named(answers: Answers) -> tuple[list[list[str]], list[list[str]]]:
         true.append([name(number) for number in targets[words]])
         predicted.append([name(number) for number in outputs[words]])
     return true, predicted
+
+
+def baselines(
+    tags: Tags, words: Sequence[np.ndarray], parts: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """What needs no model, for `Dataset.baselines`: no slot at all, and the tag that each word has most often.
+
+    Args:
+      tags: of each sentence.
+      words: their ids, [T] each.
+      parts: which sentences are for what; the usual tags are those of `train`, and of a word that is not in it `O`.
+    """
+    counts: dict[int, Counter] = defaultdict(Counter)
+    for k in parts["train"]:
+        for word, tag in zip(words[k].tolist(), tags[k], strict=True):
+            counts[word][tag] += 1
+    usual = {word: min(found, key=lambda tag: (-found[tag], tag)) for word, found in counts.items()}
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    for name, known in {"outside": {}, "usual_tag_of_the_word": usual}.items():
+        scores[name] = {}
+        for part in ("validation", "test"):
+            true = [tags[k] for k in parts[part]]
+            predicted = [[known.get(word, OUTSIDE) for word in words[k].tolist()] for k in parts[part]]
+            equal = [a == b for pair in zip(true, predicted, strict=True) for a, b in zip(*pair, strict=True)]
+            scores[name][part] = {"slot_f1": f1(true, predicted), "token_accuracy": float(np.mean(equal))}
+    return scores
