@@ -14,6 +14,7 @@ from seqjax.training.optimizers import optimizer
 
 def experiment(
     *,
+    hidden: int = 256,
     embedding_size: int = 16,
     units: int = 64,
     dropout: float = 0.2,
@@ -24,7 +25,7 @@ def experiment(
 ) -> Experiment:
     return Experiment(
         source=digit_words.DigitWords(),
-        model=Speller(len(digit_words.LETTERS), embedding_size, units, dropout),
+        model=Speller(digit_words.PIXELS, len(digit_words.LETTERS), hidden, embedding_size, units, dropout),
         loss=metrics.token_cross_entropy,
         metrics={"letter_accuracy": metrics.token_accuracy},
         optimizer=optimizer("adam", learning_rate, clip_norm=5.0),

@@ -1,6 +1,6 @@
 """One input, many outputs: a picture becomes the first state of a recurrent layer, which says letter after letter.
 
-Legend: B batch, P pixels, T letters, V different letters, E embedding, U units.
+Legend: B batch, P pixels, T letters, V different letters, E embedding, H hidden units, U units.
 """
 
 from typing import Any
@@ -18,25 +18,32 @@ START, END = 1, 2
 
 
 class Speller(nn.Module):
-    """Dense U tanh of the picture is the first state of a GRU, which is fed the letter before; Dense V at each step.
+    """Dense H relu, Dense U tanh of the picture is the first state of a GRU; it is fed the letter before; Dense V.
 
     Letter 0 is padding, behind the end.
     """
 
+    pixels: int
+    """P, for the shapes."""
     letters: int
+    hidden: int
     embedding_size: int
     units: int
     dropout: float
 
     def setup(self) -> None:
         """Declare the layers."""
-        for name in ("letters", "embedding_size", "units"):
+        for name in ("letters", "hidden", "embedding_size", "units"):
             check_least(name, getattr(self, name), 1)
-        self.picture = Dense(self.units)
+        self.picture, self.state = Dense(self.hidden), Dense(self.units)
         self.embedding = Embedding(self.letters, self.embedding_size)
         self.layer = GRU(self.units, return_sequences=True, return_state=True)
         self.out = Dense(self.letters)
         self.drop = Dropout(self.dropout)
+
+    def example(self) -> tuple[jax.Array, jax.Array]:
+        """Inputs, for the shapes."""
+        return jnp.ones((1, self.pixels)), jnp.ones((1, 2), jnp.int32)
 
     def __call__(self, inputs: tuple[jax.Array, jax.Array], *, train: bool = False) -> jax.Array:
         """Pictures [B, P] and the letter before each letter [B, T] -> logits [B, T, V]."""
@@ -45,7 +52,8 @@ class Speller(nn.Module):
 
     def start(self, pictures: jax.Array, train: bool = False) -> jax.Array:
         """Pictures [B, P] -> the state before the first letter [B, U]."""
-        return self.drop(jnp.tanh(self.picture(pictures)), deterministic=not train)
+        x = self.drop(nn.relu(self.picture(pictures)), deterministic=not train)
+        return jnp.tanh(self.state(x))
 
     def follow(self, state: jax.Array, before: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
         """State [B, U] and letters before [B, T] -> logits [B, T, V] and the state after them."""

@@ -35,6 +35,10 @@ class RecurrentTagger(nn.Module):
     context: int = 1
     """Each step is fed the vectors of so many words with its own in the middle (Mesnil et al. 2013), an odd number."""
 
+    def example(self) -> jax.Array:
+        """Inputs, for the shapes."""
+        return jnp.ones((1, 2), jnp.int32)
+
     @nn.compact
     def __call__(self, words: jax.Array, *, train: bool = False) -> jax.Array:
         """Word ids [B, T] -> logits [B, T, K]."""
