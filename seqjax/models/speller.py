@@ -3,18 +3,20 @@
 Legend: B batch, P pixels, T letters, V different letters, E embedding, H hidden units, U units.
 """
 
+import functools
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seqjax.decoding import Limits, greedy
 from seqjax.errors import check_least
 from seqjax.layers.dense import Dense, Dropout
 from seqjax.layers.embeddings import Embedding
 from seqjax.layers.recurrent import GRU
 
-START, END = 1, 2
+PADDING, START, END = 0, 1, 2
 
 
 class Speller(nn.Module):
@@ -68,18 +70,13 @@ def spell(model: Speller, params: Any, inputs: tuple[jax.Array, jax.Array]) -> d
       letters: [B, T] int32, 0 behind the end.
       probability: [B] of the whole word, the product of its letters'.
     """
-    variables, (pictures, before) = {"params": params}, inputs
+    pictures, before = inputs
+    apply = functools.partial(model.apply, {"params": params})
 
-    def step(carry: Any, _: None) -> tuple[Any, jax.Array]:
-        state, letter, score, running = carry
-        logits, state = model.apply(variables, state, letter[:, None], method="follow")
-        scores = jax.nn.log_softmax(logits[:, 0])
-        letter = jnp.where(running, 1 + jnp.argmax(scores[:, 1:], axis=1), 0).astype(jnp.int32)
-        score = score + jnp.where(running, jnp.take_along_axis(scores, letter[:, None], axis=1)[:, 0], 0)
-        return (state, letter, score, running & (letter != END)), letter
+    def step(state: jax.Array, letters: jax.Array) -> tuple[jax.Array, jax.Array]:
+        logits, state = apply(state, letters[:, None], method="follow")
+        return state, logits[:, 0]
 
-    state = model.apply(variables, pictures, method="start")
-    first = jnp.full(len(pictures), START, jnp.int32)
-    carry = (state, first, jnp.zeros(len(pictures)), jnp.ones(len(pictures), bool))
-    (_, _, score, _), letters = jax.lax.scan(step, carry, None, length=before.shape[1])
-    return {"letters": letters.T, "probability": jnp.exp(score)}
+    limits = Limits(before.shape[1], end=END, never=(PADDING, START))
+    found = greedy(step, apply(pictures, method="start"), jnp.full(len(pictures), START), limits)
+    return {"letters": found.tokens, "probability": jnp.exp(found.scores)}

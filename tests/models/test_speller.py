@@ -14,7 +14,9 @@ BEFORE = np.array([[1, 4, 3, 5, 0], [1, 3, 0, 0, 0]], np.int32)
 
 
 def speller(**options):
-    return Speller(**{"pixels": 6, "letters": 7, "hidden": 4, "embedding_size": 3, "units": 5, "dropout": 0.0, **options})
+    return Speller(
+        **{"pixels": 6, "letters": 7, "hidden": 4, "embedding_size": 3, "units": 5, "dropout": 0.0, **options}
+    )
 
 
 def said(model, params, pictures=PICTURES, steps=5):
@@ -24,7 +26,10 @@ def said(model, params, pictures=PICTURES, steps=5):
 
 @pytest.fixture(scope="module")
 def params():
-    return random_variables(speller(), (PICTURES[:2], BEFORE), scale=2.0)["params"]
+    """Of a speller that ends some of its words within 5 letters."""
+    made = random_variables(speller(), (PICTURES[:2], BEFORE), scale=2.0)["params"]
+    kernel, bias = made["out"]["kernel"].at[:, END].set(0), made["out"]["bias"].at[END].set(4)
+    return {**made, "out": {"kernel": kernel, "bias": bias}}
 
 
 def test_logits_are_those_of_the_formulas(params):
@@ -44,6 +49,7 @@ def test_logits_are_those_of_the_formulas(params):
 def test_what_it_says_freely_is_what_it_says_of_its_own_letters(params):
     found = said(speller(), params)
     assert len(np.unique(found["letters"], axis=0)) > 3, "different words"
+    assert not (found["letters"] == START).any()
     ended = (found["letters"] == END).any(axis=1)
     assert ended.any()
     assert not ended.all()
@@ -51,7 +57,7 @@ def test_what_it_says_freely_is_what_it_says_of_its_own_letters(params):
     logits = np.asarray(apply(speller(), {"params": params}, (PICTURES, before)), np.float64)
     scores = logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))
     real = found["letters"] != 0
-    np.testing.assert_array_equal(1 + logits[:, :, 1:].argmax(axis=2)[real], found["letters"][real])
+    np.testing.assert_array_equal(2 + logits[:, :, 2:].argmax(axis=2)[real], found["letters"][real])
     own = np.take_along_axis(scores, found["letters"][:, :, None], axis=2)[:, :, 0]
     np.testing.assert_allclose(found["probability"], np.exp((own * real).sum(axis=1)), rtol=1e-4)
 
