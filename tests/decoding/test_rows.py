@@ -12,6 +12,7 @@ from seqjax.decoding.limits import repeats
 from seqjax.errors import UserError
 from toy_steps import lstm_model, prefix_model, rows, slow_greedy
 
+quick = jax.jit(greedy, static_argnums=(0, 3))
 B = 32
 LIMITS = {
     "no end": Limits(4),
@@ -41,8 +42,9 @@ def test_greedy_equals_a_slow_one(name):
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
 def test_repeats_are_found(n):
     tokens = np.random.default_rng(n).integers(0, 3, (50, 9))
+    find = jax.jit(repeats, static_argnums=(2, 3))
     for t in range(9):
-        found = np.asarray(repeats(jnp.asarray(tokens), jnp.int32(t), n, 3))
+        found = np.asarray(find(jnp.asarray(tokens), t, n, 3))
         for row, line in zip(found, tokens[:, :t].tolist(), strict=True):
             had = {tuple(line[i : i + n]) for i in range(t - n + 1)}
             last = line[t - n + 1 :] if n > 1 else []
@@ -78,8 +80,8 @@ def test_extras_are_collected_up_to_the_end():
         state, logits = step(state, tokens)
         return state, logits, {"h": state[0], "sum": state[0].sum(axis=1) + 1}
 
-    plain = greedy(step, zero(B), jnp.arange(B) % 6, Limits(8, end=3))
-    found = greedy(with_extra, zero(B), jnp.arange(B) % 6, Limits(8, end=3))
+    plain = quick(step, zero(B), jnp.arange(B) % 6, Limits(8, end=3))
+    found = quick(with_extra, zero(B), jnp.arange(B) % 6, Limits(8, end=3))
     np.testing.assert_array_equal(found.tokens, plain.tokens)
     assert found.extra["h"].shape == (B, 8, 8)
     assert len(set(np.asarray(found.lengths))) > 1
@@ -95,20 +97,20 @@ def test_extras_are_collected_up_to_the_end():
 
 def test_of_equal_logits_the_first_is_taken():
     step = lambda state, tokens: (state, jnp.zeros((len(tokens), 3)))
-    found = greedy(step, (), jnp.ones(2, int), Limits(3, never=(0,)))
+    found = quick(step, (), jnp.ones(2, int), Limits(3, never=(0,)))
     np.testing.assert_array_equal(found.tokens, np.ones((2, 3)))
     np.testing.assert_allclose(found.scores, 3 * np.log(1 / 3), rtol=1e-6)  # the model's, nothing left out
 
 
 def test_bfloat16_logits_are_summed_in_float32():
     step = lambda state, tokens: (state, jnp.zeros((len(tokens), 3), jnp.bfloat16))
-    found = greedy(step, (), jnp.ones(1, int), Limits(1000))
+    found = quick(step, (), jnp.ones(1, int), Limits(1000))
     np.testing.assert_allclose(found.scores, 1000 * np.log(1 / 3), rtol=1e-4)
 
 
 def test_no_rows():
     step, _ = prefix_model(5)
-    assert greedy(step, *rows(0), Limits(4)).tokens.shape == (0, 4)
+    assert quick(step, *rows(0), Limits(4)).tokens.shape == (0, 4)
 
 
 @pytest.mark.parametrize(
