@@ -143,7 +143,8 @@ def filtered(logits: jax.Array, seen: jax.Array | None, sampling: Sampling) -> t
         logits = jnp.where(seen, jnp.where(logits < 0, logits * penalty, logits / penalty), logits)
     top = logits.max(axis=1, keepdims=True)
     top = jnp.where(top == -jnp.inf, 0, top)  # of a row that has ended; -inf less -inf would be NaN
-    logits = (logits - top) / sampling.temperature  # 0 is the largest now: no temperature makes it overflow
+    # 0 is the largest now, so that no temperature makes it overflow; below `tiny` it might be rounded to 0
+    logits = (logits - top) / jnp.maximum(sampling.temperature, jnp.finfo(logits.dtype).tiny)
     tokens = None
     if sampling.top_k is not None or sampling.top_p is not None:
         size = logits.shape[1]
