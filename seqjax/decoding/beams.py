@@ -101,7 +101,7 @@ def _start(state: Any, first: jax.Array, limits: Limits, beams: int, dtype: Any)
 
 
 def _alive(slots: Beams) -> jax.Array:
-    return ~slots.done & (slots.scores > -jnp.inf)
+    return ~slots.done & (slots.scores != -jnp.inf)  # NaN goes on, to be seen in the result
 
 
 def _extend(step: Step, slots: Beams, limits: Limits) -> Beams:
@@ -129,7 +129,7 @@ def _extend(step: Step, slots: Beams, limits: Limits) -> Beams:
         tokens=jnp.take_along_axis(slots.tokens, parent[:, :, None], axis=1).at[:, :, t].set(token),
         lengths=take(slots.lengths) + ~was_done,
         scores=pick(scores),
-        done=ends & (chosen > -jnp.inf),  # else the slot holds nothing
+        done=ends & (chosen != -jnp.inf),  # else the slot holds nothing
         greedy=take(slots.greedy) & (column == 0),
         position=t + 1,
     )
@@ -152,7 +152,7 @@ def _candidates(slots: Beams, values: jax.Array) -> tuple[jax.Array, jax.Array, 
     scores = jnp.where(alive[:, :, None], slots.scores[:, :, None] + values, -jnp.inf)
     own = jnp.where(done & ~stuck, slots.scores, scores[:, :, 0])
     scores = scores.at[:, :, 0].set(own)
-    there = own > -jnp.inf
+    there = own != -jnp.inf
     chosen = jnp.select([done & there, done, slots.greedy & there], [jnp.inf, lowest, jnp.inf], own)
     return scores, scores.at[:, :, 0].set(chosen.astype(scores.dtype)), done
 

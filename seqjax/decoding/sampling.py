@@ -142,7 +142,6 @@ def filtered(logits: jax.Array, seen: jax.Array | None, sampling: Sampling) -> t
         penalty = sampling.repetition_penalty
         logits = jnp.where(seen, jnp.where(logits < 0, logits * penalty, logits / penalty), logits)
     top = logits.max(axis=1, keepdims=True)
-    top = jnp.where(top == -jnp.inf, 0, top)  # of a row that has ended; -inf less -inf would be NaN
     # 0 is the largest now, so that no temperature makes it overflow; below `tiny` it might be rounded to 0
     logits = (logits - top) / jnp.maximum(sampling.temperature, jnp.finfo(logits.dtype).tiny)
     tokens = None
