@@ -167,7 +167,7 @@ def _close(slots: Beams, limits: Limits, n_best: int, alpha: Any) -> Beams:
     worst = jax.lax.top_k(ended, n_best)[0][:, -1]
     lengths = jnp.array([slots.position + 1, limits.max_length])
     bound = jnp.where(_alive(slots), slots.scores, -jnp.inf).max(axis=1) / length_penalty(lengths, alpha).max()
-    over = (worst >= bound) & (slots.position < limits.max_length)
+    over = worst >= bound
     scores = jnp.where(_alive(slots) & over[:, None], -jnp.inf, slots.scores)
     return slots.replace(scores=scores)  # pyright: ignore[reportAttributeAccessIssue]
 
