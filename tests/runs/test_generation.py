@@ -1,4 +1,4 @@
-"""Texts from a tiny run: the same in pieces and whole, alone and in company, and what a greedy reader of its logits writes."""
+"""Texts from a tiny run: the same in pieces and whole, alone and in company, and greedy ones as its logits say."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def run(tmp_path_factory):
         commands.train(
             "shakespeare_lstm", Workdir(folder / "run"), options=options, data_dir=folder, settings=Settings()
         )
-    return Workdir(folder / "run")
+    return workdir
 
 
 def texts(run, **options):
@@ -39,7 +39,8 @@ def texts(run, **options):
 def test_the_prompt_comes_first_and_the_length_is_kept(run):
     for length in (1, 15, 16, 17, 40):
         (text,) = texts(run, length=length)
-        assert text.startswith("the ") and len(text) == 4 + length
+        assert text.startswith("the ")
+        assert len(text) == 4 + length
 
 
 def test_pieces_of_any_size_are_the_whole_bit_for_bit(run, monkeypatch):
@@ -51,7 +52,8 @@ def test_pieces_of_any_size_are_the_whole_bit_for_bit(run, monkeypatch):
 
 def test_a_sample_does_not_depend_on_the_others_but_on_its_seed(run):
     three = texts(run, samples=3)
-    assert three[:1] == texts(run) and three[:2] == texts(run, samples=2)
+    assert three[:1] == texts(run)
+    assert three[:2] == texts(run, samples=2)
     assert len(set(three)) == 3
     assert texts(run, seed=1) != texts(run) == texts(run)
 
