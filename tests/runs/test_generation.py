@@ -22,9 +22,8 @@ def run(tmp_path_factory):
     options = [*SMALL, f"file={folder / 'text.txt'}"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        commands.train(
-            "shakespeare_lstm", Workdir(folder / "run"), options=options, data_dir=folder, settings=Settings()
-        )
+        workdir = Workdir(folder / "run")
+        commands.train("shakespeare_lstm", workdir, options=options, data_dir=folder, settings=Settings())
     return workdir
 
 
