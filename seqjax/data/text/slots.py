@@ -2,7 +2,8 @@
 
 A tag is `O` (outside), `B-NAME` (a slot begins) or `I-NAME` (it goes on): the scheme IOB2. A predicted slot is right if
 one of the same name begins and ends at the same words. Slots are read as conlleval does, seqeval's default mode: an
-`I-NAME` that follows something else begins a slot too, so that every sequence of tags has a meaning.
+`I-NAME` that follows something else begins a slot too, so that every sequence of tags has a meaning; or strictly, by
+which such a slot is none. The papers on ATIS have conlleval's.
 
 Legend: N sentences, T words of one.
 """
@@ -19,28 +20,36 @@ from seqjax.data.dataset import Answers
 OUTSIDE = "O"
 
 
-def f1(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
+def f1(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], strict: bool = False) -> float:
     """2 P R / (P + R) of all slots together; 0 where nothing is found, and where there is nothing to find.
 
     Args:
       true: the tags of each sentence.
       predicted: as many for each.
+      strict: a slot begins with `B-` alone.
 
     Raises:
       ValueError: not as many.
     """
     from seqeval.metrics import f1_score
+    from seqeval.scheme import IOB2
 
+    options: Any = {"mode": "strict", "scheme": IOB2} if strict else {}
     undefined: Any = 0  # is what it says of no slots at all
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # and warns, by NumPy too
-        found: Any = f1_score(list(map(list, true)), list(map(list, predicted)), zero_division=undefined)
+        found: Any = f1_score(list(map(list, true)), list(map(list, predicted)), zero_division=undefined, **options)
     return float(found)
 
 
 def slot_f1(answers: Answers) -> float:
     """`f1` of predicted tags [N, T] int against true ones [N, T] int; 0 is padding, and is no word."""
     return f1(*named(answers))
+
+
+def strict_slot_f1(answers: Answers) -> float:
+    """`slot_f1`, strictly."""
+    return f1(*named(answers), strict=True)
 
 
 def slot_table(answers: Answers) -> dict[str, dict[str, float]]:
