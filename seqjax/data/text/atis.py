@@ -184,7 +184,7 @@ def _learned(path: Path) -> tuple[list[str], list[str]]:
 def _sentences(text: TextIO, name: str) -> list[list[str]]:
     """The words of each line. Raises UserError: not UTF-8, or tags that are given."""
     try:
-        lines = text.read().removeprefix("\ufeff").split("\n")  # a byte order mark is no word
+        lines = text.read().split("\n")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{name}, line {line}: byte 0x{error.object[error.start]:02x} is not UTF-8") from error
