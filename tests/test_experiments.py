@@ -42,6 +42,8 @@ PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "imdb_transformer": 1_339_553,
     "word2vec": 10_240_000,
     "glove": 10_280_000,
+    "atis_bilstm": 286_528,
+    "digit_words": 83_314,
 }
 NAMES = experiments.names()
 
