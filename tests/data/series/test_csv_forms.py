@@ -77,7 +77,7 @@ def test_encodings():
     assert read(text.encode("utf-16-le"), encoding="utf-16-le").columns == ("Tür",)
     assert read(codecs.BOM_UTF8 + text.encode(), encoding="latin-1").columns == ("Tür",)  # the mark is believed
     assert refused(b"t,y,n\n2020-01-01,1,\xe9\n").startswith(
-        "f: row 2 is not UTF-8 text (byte 0xe9): --set=encoding=latin-1"
+        "f: row 2 is not UTF-8 text (byte 0xe9): --set=encoding=cp1252 reads '020-01-01,1,é', cp1251 reads "
     )
     assert refused(b"t,y\r2020-01-01,1\r2020-01-02,\xe9\r").startswith("f: row 3 is not UTF-8 text")
     for encoding in ("no-such", "hex", "rot13"):
