@@ -22,6 +22,7 @@ EDGES = re.compile(rb"(?:\A|(?<=[\r\n]))[ \t]+|[ \t]+(?=[\r\n]|\Z)")
 SEPARATOR = re.compile(rb"sep=(.)(\r\n|\r|\n)")
 """A first line for Excel."""
 HEADER_LINES = 100
+csv.field_size_limit(1 << 30)  # a cell may be a book; the standard library ends at 131,072 characters
 HEAD = 1 << 14
 """Bytes from which columns are told: the first rows."""
 
