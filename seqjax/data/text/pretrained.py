@@ -7,23 +7,41 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 import numpy as np
 
-from seqjax.data.dataset import Dataset, Requests
+from seqjax.data.dataset import Dataset, Requests, Source
 from seqjax.data.text import glove, vectors
 from seqjax.data.text.encodings import Vocabulary
-from seqjax.data.text.imdb import Reviews
 from seqjax.data.text.vectorizer import WORDS
 from seqjax.errors import UserError
 
 
+class Texts(Source, Protocol):
+    """A `Source` of texts in numbers: `imdb.Reviews`, `labelled.LabelledTexts`."""
+
+    @property
+    def encoding(self) -> str:
+        """As `Vectorizer`'s."""
+        ...
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V."""
+        ...
+
+
+def pretrained(texts: Texts, size: int, vectors: str) -> Texts:
+    """The texts on `vectors`: a file's, or `glove`'s; where it is empty, as they are."""
+    return PretrainedReviews(texts, size, None if vectors == "glove" else vectors) if vectors else texts
+
+
 @dataclasses.dataclass(frozen=True)
 class PretrainedReviews:
-    """A `Source`: the reviews of another, and in `Dataset.initial` the vectors of its vocabulary."""
+    """A `Source`: the texts of another, and in `Dataset.initial` the vectors of its vocabulary."""
 
-    reviews: Reviews
+    reviews: Texts
     size: int
     """E."""
     file: str | None = None

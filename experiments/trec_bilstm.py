@@ -1,0 +1,47 @@
+"""TREC's questions by what is asked for: Embedding 100, bidirectional LSTM 64, Dropout, Dense 6.
+
+python -m seqjax.main --experiment=trec_bilstm
+python -m seqjax.main --experiment=trec_bilstm --set=vectors=glove
+
+`labels=fine`: 50 classes. `vectors`: where the embedding starts, `glove` or a file as in imdb_glove.
+"""
+
+from typing import Literal
+
+from seqjax.data.text.labelled import LabelledTexts
+from seqjax.data.text.pretrained import pretrained
+from seqjax.data.text.trec import CLASSES, TrecQuestions
+from seqjax.experiment import Experiment
+from seqjax.layers.composite import Bidirectional
+from seqjax.layers.recurrent import LSTM
+from seqjax.models.classifiers import RecurrentClassifier
+from seqjax.training.classification import classification
+from seqjax.training.optimizers import rmsprop
+
+
+def experiment(
+    *,
+    labels: Literal["coarse", "fine"] = "coarse",
+    vectors: str = "",
+    fine_tune: bool = True,
+    vocabulary_size: int = 10_000,
+    split_seed: int = 0,
+    embedding_size: int = 100,
+    units: int = 64,
+    dropout: float = 0.5,
+    learning_rate: float = 1e-3,
+    epochs: int = 20,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Experiment:
+    classes, layer = CLASSES[labels], Bidirectional(LSTM(units))
+    questions = LabelledTexts(TrecQuestions(labels), classes, vocabulary_size, grouped=True, split_seed=split_seed)
+    return Experiment(
+        source=pretrained(questions, embedding_size, vectors),
+        model=RecurrentClassifier(vocabulary_size, embedding_size, layer, dropout, True, fine_tune, classes),
+        **classification(classes),
+        optimizer=rmsprop(learning_rate),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+    )
