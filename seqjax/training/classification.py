@@ -79,7 +79,7 @@ def f1_of(answers: Answers) -> dict[str, float]:
 
     names = answers.dataset.classes
     own: Any = {"average": None, "labels": range(len(names)), "zero_division": 0}
-    return dict(zip(names, f1_score(truth(answers), guesses(answers), **own).tolist(), strict=True))
+    return dict(zip(names, map(float, np.array(f1_score(truth(answers), guesses(answers), **own))), strict=True))
 
 
 def auroc(answers: Answers) -> float | dict[str, float]:

@@ -74,10 +74,10 @@ def baselines(texts: Sequence[str], numbers: np.ndarray, parts: Mapping[str, np.
     from sklearn.naive_bayes import MultinomialNB
 
     def scores(guessed: np.ndarray, ids: np.ndarray) -> dict[str, float]:
-        own: dict[str, Any] = {"average": "macro", "zero_division": 0}
+        own: Any = {"average": "macro", "zero_division": 0}
         found = {"accuracy": accuracy_score(numbers[ids], guessed), "macro_f1": f1_score(numbers[ids], guessed, **own)}
         if len(np.unique(numbers)) == 2:
-            found["f1"] = f1_score(numbers[ids], guessed, zero_division=0)
+            found["f1"] = f1_score(numbers[ids], guessed, **{**own, "average": "binary"})
         return {name: float(score) for name, score in found.items()}
 
     train, tried = parts["train"], ("validation", "test")

@@ -64,7 +64,7 @@ def line_of(names: Sequence[str]) -> Callable[[int, Any], str]:
 
     def line(position: int, output: Any) -> str:
         found = probabilities(output)
-        return "\t".join([names[found.argmax()], *(f"{share:.4f}" for share in found)])
+        return "\t".join([names[int(found.argmax())], *(f"{share:.4f}" for share in found)])
 
     return line
 

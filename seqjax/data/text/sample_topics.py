@@ -60,7 +60,7 @@ def topics(classes: int, train: int = TRAIN, test: int = TEST, seed: int = 1) ->
     words = _words(classes)
     seen: set[str] = set()
     made = [_part(rng, words, size, twins, seen) for size, twins in ((train, False), (test, True))]
-    texts, labels = ([cell for part in made for cell in part[column]] for column in (0, 1))
+    texts, labels = [*made[0][0], *made[1][0]], [*made[0][1], *made[1][1]]
     right = made[1][2]
     optimum = {"accuracy": sum(right) / len(right)}
     half = len(right) // 2

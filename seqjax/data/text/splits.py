@@ -4,7 +4,7 @@ Legend: N texts.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,9 +22,8 @@ FIFTH = 5
 
 
 def key(text: str) -> str:
-    """What near-duplicates share: letters in lower case, a 0 for each number; a text without letters is its own key."""
-    letters = re.sub(r"[\W_]+", "", re.sub(r"\d+", "0", text.lower()))
-    return letters if letters.strip("0") else text
+    """What near-duplicates share: the letters, in lower case; a text without letters is its own key."""
+    return re.sub(r"[\W\d_]+", "", text.lower()) or text
 
 
 def named(names: Sequence[str], lines: Sequence[int], file: str) -> list[str]:
@@ -93,7 +92,7 @@ def parts(
     return found
 
 
-def crossing(parts: dict[str, np.ndarray], texts: Sequence[str]) -> int:
+def crossing(parts: Mapping[str, np.ndarray], texts: Sequence[str]) -> int:
     """How many texts of the test part stand in the training or validation part too, word for word."""
     seen = {texts[k] for part in ("train", "validation") for k in parts[part]}
     return sum(texts[k] in seen for k in parts["test"])
