@@ -51,24 +51,31 @@ class RecurrentClassifier(nn.Module):
     embedding_size: int | None
     """None: one-hot vectors of V entries, which are never built. Padding is the vector of token 0."""
     layer: nn.Module
-    """Returns the last state: a layer of `seqjax.layers.recurrent`."""
+    """Of `seqjax.layers.recurrent`. Where it returns all states, their maximum over the real steps is taken."""
     dropout: float
     mask_padding: bool = False
     """Token 0 is padding: hold the state still there, as Keras's mask_zero does."""
     train_embedding: bool = True
     """False: the embedding keeps its initial values."""
     classes: int = 2
+    word_dropout: float = 0.0
+    """In training, this share of the words is taken for unknown (token 1), whose vector is learned that way."""
 
     @nn.compact
     def __call__(self, tokens: jax.Array, *, train: bool = False) -> jax.Array:
         """Token ids [B, T] -> logits [B] or [B, K]."""
+        if train and self.word_dropout:
+            lost = jax.random.bernoulli(self.make_rng("dropout"), self.word_dropout, tokens.shape)
+            tokens = jnp.where(lost & (tokens != 0), 1, tokens)
         if self.embedding_size is None:
             x = Tokens(tokens, vocabulary_size=self.vocabulary_size)  # stands for [B, T, V]
         else:
             embedding = Embedding(self.vocabulary_size, self.embedding_size, self.train_embedding)
             x = embedding.tokens(tokens)  # stands for [B, T, E]
         mask = tokens != 0 if self.mask_padding else None
-        x = self.layer(x, mask=mask, train=train)  # [B, U]
+        x = self.layer(x, mask=mask, train=train)  # [B, U], or [B, T, U]
+        if x.ndim == 3:
+            x = jnp.max(x if mask is None else jnp.where(mask[:, :, None], x, -1), axis=1)  # states lie above -1
         x = Dropout(self.dropout)(x, deterministic=not train)
         return logits(x, self.classes)
 
