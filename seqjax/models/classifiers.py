@@ -75,7 +75,9 @@ class RecurrentClassifier(nn.Module):
         mask = tokens != 0 if self.mask_padding else None
         x = self.layer(x, mask=mask, train=train)  # [B, U], or [B, T, U]
         if x.ndim == 3:
-            x = jnp.max(x if mask is None else jnp.where(mask[:, :, None], x, -1), axis=1)  # states lie above -1
+            real = jnp.ones_like(tokens, bool) if mask is None else mask
+            x = jnp.max(jnp.where(real[:, :, None], x, -jnp.inf), axis=1)
+            x = jnp.where(real.any(axis=1)[:, None], x, 0)  # a text without a token
         x = Dropout(self.dropout)(x, deterministic=not train)
         return logits(x, self.classes)
 
