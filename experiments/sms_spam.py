@@ -33,6 +33,7 @@ def experiment(
     weighted, layer = class_weights == "balanced", Bidirectional(LSTM(units))
     messages = LabelledTexts(
         SmsMessages(),
+        classes=2,
         vocabulary_size=vocabulary_size,
         length=sequence_length,
         split=tokens,

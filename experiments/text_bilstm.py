@@ -1,6 +1,6 @@
 """Your own texts in their order: Embedding 256, bidirectional LSTM 32, Dropout, Dense: two classes or more.
 
-python -m seqjax.main --experiment=text_bilstm --set=file=PATH.csv --set=text=COLUMN --set=label=COLUMN --set=classes=3
+python -m seqjax.main --experiment=text_bilstm --set=file=PATH.csv --set=text=COLUMN --set=label=COLUMN
 
 Files, `split` and `tokens` as in text_bow. `vectors`: a file of word vectors to start from (`embedding_size` numbers
 each), as imdb_glove has it.
@@ -27,7 +27,7 @@ def experiment(
     split: str = "",
     encoding: str = "",
     delimiter: str = "",
-    classes: int = 2,
+    classes: int | None = None,
     class_weights: Literal["none", "balanced"] = "none",
     tokens: Literal["words", "characters"] = "words",
     vocabulary_size: int = 20_000,
@@ -52,8 +52,8 @@ def experiment(
     )
     return Experiment(
         source=pretrained(texts, embedding_size, vectors),
-        model=RecurrentClassifier(vocabulary_size, embedding_size, layer, dropout, True, fine_tune, classes),
-        **classification(classes, weighted=weighted),
+        model=RecurrentClassifier(vocabulary_size, embedding_size, layer, dropout, True, fine_tune, classes or 2),
+        **classification(classes or 2, weighted=weighted),
         optimizer=rmsprop(learning_rate),
         epochs=epochs,
         batch_size=batch_size,

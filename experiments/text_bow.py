@@ -1,6 +1,6 @@
 """Your own texts by the words that occur in them (multi-hot), Dense 16, Dropout, Dense: two classes or more.
 
-python -m seqjax.main --experiment=text_bow --set=file=PATH.csv --set=text=COLUMN --set=label=COLUMN --set=classes=3
+python -m seqjax.main --experiment=text_bow --set=file=PATH.csv --set=text=COLUMN --set=label=COLUMN
 python -m seqjax.main --mode=predict --workdir=runs/text_bow --input=NEW.csv
 
 CSV, TSV, JSON lines or Parquet. `split`: a column that says train, validation or test; by default a fifth is drawn for
@@ -25,7 +25,7 @@ def experiment(
     split: str = "",
     encoding: str = "",
     delimiter: str = "",
-    classes: int = 2,
+    classes: int | None = None,
     class_weights: Literal["none", "balanced"] = "none",
     tokens: Literal["words", "characters"] = "words",
     ngrams: int = 1,
@@ -48,8 +48,8 @@ def experiment(
         source=LabelledTexts(
             collection, classes, vocabulary_size, None, counts, weighted=weighted, split_seed=split_seed, **words
         ),
-        model=BagOfWordsClassifier(vocabulary_size, units, dropout, classes),
-        **classification(classes, weighted=weighted),
+        model=BagOfWordsClassifier(vocabulary_size, units, dropout, classes or 2),
+        **classification(classes or 2, weighted=weighted),
         optimizer=rmsprop(learning_rate),
         epochs=epochs,
         batch_size=batch_size,

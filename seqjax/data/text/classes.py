@@ -27,13 +27,15 @@ def listed(classes: Sequence[str]) -> str:
     return ", ".join(classes[:SHOWN]) + (f" and {len(classes) - SHOWN} more" if len(classes) > SHOWN else "")
 
 
-def check(classes: Sequence[str], expected: int, texts: int, name: str) -> None:
-    """Raise UserError unless there are as many classes as the model has."""
+def check(classes: Sequence[str], expected: int | None, texts: int, name: str) -> None:
+    """Raise UserError unless there are as many classes as are expected, or, for None, a sensible number."""
     if len(classes) < 2:
         raise UserError(f"{name}: all {texts:,} rows have the label {listed(classes)!r}: two classes are the least")
-    if len(classes) != expected:
-        many = " (is this the column of the labels?)" if 2 * len(classes) > texts else ""
-        raise UserError(f"{name}: {len(classes)} classes{many}: {listed(classes)}; --set=classes={len(classes)}")
+    if 2 * len(classes) > texts:
+        found = f"{len(classes):,} classes in {texts:,} rows: {listed(classes)}"
+        raise UserError(f"{name}: {found}: is this the column of the labels?")
+    if expected not in (None, len(classes)):
+        raise UserError(f"{name}: {len(classes)} classes, not {expected}: {listed(classes)}")
 
 
 def balanced(numbers: np.ndarray, classes: int) -> np.ndarray:

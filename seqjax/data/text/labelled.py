@@ -28,6 +28,8 @@ from seqjax.errors import UserError, check_least
 
 LONGEST = 256
 """Texts up to so many tokens are never cut; of longer ones 1 in 100 is, unless `length` says otherwise."""
+SAMPLE = 4
+"""K of the sample, where nothing says how many."""
 FILE = "file "
 """Before the names of the vectorizer's files among the cached arrays."""
 
@@ -72,8 +74,8 @@ class LabelledTexts:
     """
 
     collection: Collection
-    classes: int = 2
-    """K."""
+    classes: int | None = None
+    """K; None: as many as there are, which is told to the experiment (`Dataset.knobs`)."""
     vocabulary_size: int = 20_000
     length: int | None = None
     """As `Vectorizer`'s; None: no text is cut up to `LONGEST` tokens, and of longer ones one in a hundred."""
@@ -93,8 +95,9 @@ class LabelledTexts:
 
     def __post_init__(self):
         vectorizer.check(self.encoding, self.length)
-        for name, least in {"classes": 2, "vocabulary_size": 3, "split_seed": 0}.items():
+        for name, least in {"vocabulary_size": 3, "split_seed": 0}.items():
             check_least(name, getattr(self, name), least)
+        check_least("classes", self.classes or 2, 2)
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -106,7 +109,7 @@ class LabelledTexts:
         """See `Source.load`; the sample is `sample_topics`."""
         tokenizer = self.tokenizer  # refuses its options before anything is read
         if data == "sample":
-            made = sample_topics.topics(self.classes)
+            made = sample_topics.topics(self.classes or SAMPLE)
             examples, name = Examples(made.texts, made.labels, made.parts, (), made.optimum), "generated texts"
         elif data == "real":
             examples, name = self.collection.examples(data_dir)
@@ -134,7 +137,7 @@ class LabelledTexts:
         tokenizer: Tokenizer,
     ) -> Dataset:
         options = dataclasses.asdict(dataclasses.replace(self, grouped=False, weighted=False))
-        del options["collection"]  # what it has read is what counts
+        del options["collection"], options["classes"]  # what is read counts
         content = hashlib.sha256(json.dumps([options, names, *map(list, (numbers.tolist(), examples.texts))]).encode())
         for part in splits.PARTS:
             content.update(parts[part].astype("<i4").tobytes() + b"\0")
@@ -157,6 +160,7 @@ class LabelledTexts:
             assets=assets | {ASSET: json.dumps({**self.collection.form(), "classes": names}, indent=1) + "\n"},
             optimum=examples.optimum,
             baselines=baselines,
+            knobs={"classes": len(names)},
             classes=names,
             lengths=self._lengths(arrays) if self.grouped and self.encoding in SEQUENCES else None,
         )

@@ -157,7 +157,7 @@ def test_texts_on_both_sides_and_of_two_labels_are_counted(tmp_path):
 def test_wrong_tables_are_refused(tmp_path):
     path = tmp_path / "f.csv"
     write(path, rows(("good", "bad", "so-so")))
-    assert refused(path) == "f: 3 classes: bad, good, so-so; --set=classes=3"
+    assert refused(path) == "f: 3 classes, not 2: bad, good, so-so"
     write(path, [(*row, "train") for row in rows(("good", "bad"))] + [("x", "new", "test")], ("text", "label", "part"))
     assert refused(path, 3, "part") == "f: class 'new' is in the test part, but not in the training part"
     assert refused(path, 2, "path").startswith("f: there is no column 'path'; columns: text, label, part")
