@@ -1,4 +1,4 @@
-"""Content filtering: unwanted short messages by their words in order, bidirectional LSTM 32, beside naive Bayes.
+"""Unwanted short messages: Embedding 64, bidirectional LSTM 32, beside naive Bayes. 664,897 parameters.
 
 python -m seqjax.main --experiment=sms_spam
 """

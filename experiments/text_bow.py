@@ -1,4 +1,4 @@
-"""Your own texts by the words that occur in them (multi-hot), Dense 16, Dropout, Dense: two classes or more.
+"""Your own texts by their words (multi-hot), Dense 16, Dropout, Dense: 2 classes or more. 320,033 parameters.
 
 python -m seqjax.main --experiment=text_bow --set=file=PATH.csv --set=text=COLUMN --set=label=COLUMN
 python -m seqjax.main --mode=predict --workdir=runs/text_bow --input=NEW.csv
@@ -25,6 +25,7 @@ def experiment(
     split: str = "",
     encoding: str = "",
     delimiter: str = "",
+    quotes: Literal["double", "none"] = "double",
     classes: int | None = None,
     class_weights: Literal["none", "balanced"] = "none",
     tokens: Literal["words", "characters"] = "words",
@@ -41,7 +42,7 @@ def experiment(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
-    collection = OwnTexts(file, text, label, split, encoding, delimiter)
+    collection = OwnTexts(file, text, label, split, encoding, delimiter, quotes)
     words: dict[str, Any] = {"split": tokens, "ngrams": ngrams, "stem": stem, "fold_accents": fold_accents}
     weighted = class_weights == "balanced"
     return Experiment(

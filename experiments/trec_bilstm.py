@@ -1,4 +1,4 @@
-"""TREC's questions by what is asked for: Embedding 100, bidirectional LSTM 64, Dropout, Dense 6.
+"""TREC's questions by what is asked for: Embedding 100, bidirectional LSTM 64, Dropout, Dense 6. 1,085,254 parameters.
 
 python -m seqjax.main --experiment=trec_bilstm
 python -m seqjax.main --experiment=trec_bilstm --set=vectors=glove

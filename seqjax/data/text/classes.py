@@ -16,10 +16,10 @@ SHOWN = 8
 
 
 def ordered(labels: Sequence[str]) -> tuple[str, ...]:
-    """The distinct labels: by value if all are whole numbers, else by letter."""
+    """The distinct labels: by value if all are numbers, else by letter."""
     found = set(labels)
-    numbers = all(re.fullmatch(r"-?\d+", label) for label in found)
-    return tuple(sorted(found, key=lambda label: (int(label) if numbers else 0, label)))
+    numbers = all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in found)
+    return tuple(sorted(found, key=lambda label: (float(label) if numbers else 0, label)))
 
 
 def listed(classes: Sequence[str]) -> str:

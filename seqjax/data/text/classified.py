@@ -31,12 +31,13 @@ def requests(assets: Path, text: TextIO, name: str) -> Requests:
     Raises:
       UserError: as `text_table.read`.
     """
-    facts = read_facts(assets / ASSET, ("classes", "column", "encoding", "delimiter"))
+    facts = read_facts(assets / ASSET, ("classes", "column", "encoding", "delimiter", "quotes"))
     fitted, names = Vectorizer.load(assets), facts["classes"]
     data = content(text)
     encoding = "" if _is_utf8(data) else facts["encoding"]
     if text_table.is_table(data, name, facts["column"], encoding):
-        (texts,) = text_table.read(data, name, [facts["column"]], encoding, facts["delimiter"]).columns
+        written = (encoding, facts["delimiter"], facts["quotes"] == "double")
+        (texts,) = text_table.read(data, name, [facts["column"]], *written).columns
     else:
         *texts, last = map(str.strip, utf8(packed.unpacked(data, name), name, encoding).decode().split("\n"))
         texts += [last] * bool(last)

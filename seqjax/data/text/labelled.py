@@ -26,8 +26,9 @@ from seqjax.data.text.encodings import Corpus, Tokenizer
 from seqjax.data.text.vectorizer import SEQUENCES, WORDS, Vectorizer
 from seqjax.errors import UserError, check_least
 
-LONGEST = 256
-"""Texts up to so many tokens are never cut; of longer ones 1 in 100 is, unless `length` says otherwise."""
+LONGEST, MOST = 256, 2048
+"""Unless `length` says otherwise, texts up to so many tokens are never cut, and those beyond the latter always; between
+them one in a hundred is."""
 SAMPLE = 4
 """K of the sample, where nothing says how many."""
 FILE = "file "
@@ -58,7 +59,7 @@ class Collection(Protocol):
         ...
 
     def form(self) -> dict[str, str]:
-        """How a table of more texts is read: `column`, and `encoding` and `delimiter` as for `text_table.read`."""
+        """How a table of more texts is read: `column`, and `encoding`, `delimiter`, `quotes` as in `OwnTexts`."""
         ...
 
 
@@ -78,7 +79,7 @@ class LabelledTexts:
     """K; None: as many as there are, which is told to the experiment (`Dataset.knobs`)."""
     vocabulary_size: int = 20_000
     length: int | None = None
-    """As `Vectorizer`'s; None: no text is cut up to `LONGEST` tokens, and of longer ones one in a hundred."""
+    """As `Vectorizer`'s; None: see `LONGEST`."""
     encoding: str = "int"
     ngrams: int = 1
     split: str = "words"
@@ -173,8 +174,8 @@ class LabelledTexts:
         length = self.length
         if length is None and self.encoding in SEQUENCES:
             most = int(corpus.lengths.max())
-            common = int(np.quantile(corpus.lengths[parts["train"]], 0.99))
-            length = math.ceil(max(1, min(most, max(common, LONGEST))) / 16) * 16
+            common = int(np.quantile(corpus.lengths[parts["train"]], 0.99, method="lower"))
+            length = math.ceil(max(1, min(most, max(common, LONGEST), MOST)) / 16) * 16
         fitted, encoded = Vectorizer.fit_encode(
             corpus,
             tokenizer=tokenizer,
@@ -209,11 +210,14 @@ class LabelledTexts:
         shape = f"cut at {length}" + (f" ({cut:,} are longer)" if cut else "")
         shape = shape if self.encoding in SEQUENCES else "as bags"
         said.append(f"a vocabulary of {assets[WORDS].count(chr(10)):,} {grams}, {shape}")
+        tested = {examples.labels[k] for k in parts["test"]}
+        if untested := [name for name in names if name not in tested]:
+            said.append(f"no test text of {labels_of.listed(untested)}")
         if crossing := splits.crossing(parts, examples.texts):
-            said.append(f"{crossing:,} of the texts for test stand in another part too")
+            said.append(f"{crossing:,} of the test texts also in another part")
         two = len({*zip(examples.texts, examples.labels, strict=True)}) - len({*examples.texts})
         if two:
-            said.append(f"{two:,} texts with a second label")
+            said.append(f"{two:,} {'texts have' if two > 1 else 'text has'} two labels")
         return "; ".join([*said, *examples.notes])
 
 

@@ -29,7 +29,7 @@ class SmsMessages:
 
     def form(self) -> dict[str, str]:
         """See `Collection`."""
-        return {"column": "text", "encoding": "", "delimiter": ""}
+        return {"column": "text", "encoding": "", "delimiter": "", "quotes": "double"}
 
     def examples(self, data_dir: Path) -> tuple[Examples, str]:
         """See `Collection`: from `data_dir` or `data_dir/sms_spam`, packed or not, otherwise downloaded to the latter.

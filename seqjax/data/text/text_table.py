@@ -19,6 +19,8 @@ from seqjax.data.series.csv_text import text_of
 from seqjax.data.series.form import Form, resolve
 from seqjax.errors import UserError
 
+MARK = "\ufdd0".encode()
+"""A code point that is no character, in the place of a quote that is one."""
 Row = tuple[int, list[str]]
 """Its number and its cells."""
 
@@ -33,7 +35,9 @@ class Cells:
     """[N]: the row of the file for messages: a line from 1 on, or of Parquet and of a JSON array the element."""
 
 
-def read(data: bytes, name: str, columns: Sequence[str], encoding: str = "", delimiter: str = "") -> Cells:
+def read(
+    data: bytes, name: str, columns: Sequence[str], encoding: str = "", delimiter: str = "", quotes: bool = True
+) -> Cells:
     """Read a table.
 
     Args:
@@ -42,6 +46,8 @@ def read(data: bytes, name: str, columns: Sequence[str], encoding: str = "", del
       columns: each a name, or several with commas between, whose cells are joined by a space.
       encoding: of text that has no byte order mark; by default UTF-8.
       delimiter: of a CSV, as in `Form`; by default what the header has most.
+      quotes: of a CSV: they stand around cells, which may hold delimiters and line breaks. False: they are characters
+        like others.
 
     Raises:
       UserError: malformed, with the row; in another encoding; without rows, or without such a column.
@@ -52,14 +58,16 @@ def read(data: bytes, name: str, columns: Sequence[str], encoding: str = "", del
     elif is_json(data := utf8(data, name, encoding)):
         header, rows = _json(data, name, columns)
     else:
-        text = text_of(data, name, Form(delimiter=delimiter), dated=False)
-        header, rows = text.header, text.rows()
+        form = Form(delimiter=delimiter)
+        text = text_of(data if quotes else data.replace(b'"', MARK), name, form, dated=False)
+        header, rows = [column.replace(MARK.decode(), '"') for column in text.header], text.rows()
     places = [resolve(column, header, name, place="") for column in columns]
     lines, found = [], [[] for _ in columns]
     for line, cells in rows:
         lines.append(line)
         for own, where in zip(found, places, strict=True):
-            own.append(" ".join(filter(None, (cells[place].strip() for place in where))))
+            cell = " ".join(filter(None, (cells[place].strip() for place in where)))
+            own.append(cell if quotes else cell.replace(MARK.decode(), '"'))
     if not lines:
         raise UserError(f"{name}: too few rows: the table has none")
     return Cells(found, lines)
@@ -113,7 +121,7 @@ def _parsed(text: bytes, name: str, number: int) -> Any:
 
 def _plain(value: Any, name: str, number: int, key: str) -> str:
     """A value of JSON as a cell."""
-    if value is None:
+    if value is None or value != value:  # NaN
         return ""
     if isinstance(value, list | dict):
         raise UserError(f"{name}: row {number}, column {key!r}: {str(value)[:40]!r} is no text")
@@ -147,6 +155,7 @@ def _texts(column: Any, name: str, file: str) -> list[str]:
 
     column = parquet_table.plain(column)
     try:
-        return column.cast(pa.string()).fill_null("").to_pylist()
+        cells = column.cast(pa.string()).fill_null("").to_pylist()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise UserError(f"{file}: column {name!r} of {column.type} holds no text") from error
+    return ["" if cell == "nan" else cell for cell in cells] if pa.types.is_floating(column.type) else cells

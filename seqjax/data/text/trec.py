@@ -30,7 +30,7 @@ class TrecQuestions:
 
     def form(self) -> dict[str, str]:
         """See `Collection`."""
-        return {"column": "text", "encoding": "latin-1", "delimiter": ""}
+        return {"column": "text", "encoding": "latin-1", "delimiter": "", "quotes": "double"}
 
     def examples(self, data_dir: Path) -> tuple[Examples, str]:
         """See `Collection`: from `data_dir` or `data_dir/trec`, packed or not, otherwise downloaded to the latter."""

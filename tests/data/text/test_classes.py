@@ -15,6 +15,7 @@ def test_order():
     assert classes.ordered(["spam", "ham", "spam"]) == ("ham", "spam")
     assert classes.ordered(["10", "9", "-1"]) == ("-1", "9", "10")
     assert classes.ordered(["10", "9", "x"]) == ("10", "9", "x")
+    assert classes.ordered(["10.0", "9.0"]) == ("9.0", "10.0")
     assert classes.ordered(["--1", "9"]) == ("--1", "9")
 
 

@@ -15,7 +15,7 @@ from seqjax.errors import UserError
 @pytest.fixture
 def assets(tmp_path):
     Vectorizer.fit(["good film", "bad film", "schön"], length=4).save(tmp_path)
-    facts = {"classes": ["a b", "c"], "column": "text", "encoding": "cp1252", "delimiter": ""}
+    facts = {"classes": ["a b", "c"], "column": "text", "encoding": "cp1252", "delimiter": "", "quotes": "double"}
     (tmp_path / "classes.json").write_text(json.dumps(facts))
     return tmp_path
 

@@ -148,10 +148,10 @@ def test_texts_on_both_sides_and_of_two_labels_are_counted(tmp_path):
     table = [(text, label, "train") for text, label in rows()] + [(*rows()[k], "test") for k in (0, 1, 20)]
     table += [("fine aaaa", "bad", "test")]
     dataset = load(write(tmp_path / "f.csv", table, ("text", "label", "part")), split="part")
-    assert "; 4 of the texts for test stand in another part too; 1 texts with a second label" in dataset.description
+    assert "; 4 of the test texts also in another part; 1 text has two labels" in dataset.description
     dataset = load(write(tmp_path / "g.csv", [(*row, part) for part in ("train", "test") for row in rows()],
                          ("text", "label", "part")), split="part")  # fmt: skip
-    assert "30 of the texts for test stand in another part too" in dataset.description
+    assert "30 of the test texts also in another part" in dataset.description
 
 
 def test_wrong_tables_are_refused(tmp_path):
@@ -173,9 +173,25 @@ def test_wrong_tables_are_refused(tmp_path):
         LabelledTexts(OwnTexts("x.csv", "text", "label")).load("real", tmp_path)
 
 
+def test_a_quote_that_swallows_rows_is_found(tmp_path):
+    """autolabel 473, torchtext 612: two rows would become one whose label goes over both."""
+    path = tmp_path / "f.tsv"
+    lines = [f"{text}\t{label}" for text, label in rows()]
+    path.write_text("\n".join(["text\tlabel", *lines, 'sure\t"good', 'maybe\tbad"', "well\tgood"]))
+    assert refused(path) == (
+        "f: row 32, column 'label': 'good\\nmaybe\\tbad' goes over several lines: is a quote left open? "
+        "--set=quotes=none reads it as it is"
+    )
+    table = [*rows(), ("two\nlines", "good")]
+    assert "; 1 text goes over several lines" in load(write(tmp_path / "g.csv", table)).description
+
+
 def test_labels_with_spaces_and_tabs_are_one_class(tmp_path):
     table = [(text, {"good": "very  good", "bad": "not\tso good "}[label]) for text, label in rows()]
-    assert load(write(tmp_path / "f.csv", table)).classes == ("not so good", "very good")
+    table += [("fine zzzz", "very good\u200b"), ("one", "rare")]
+    dataset = load(write(tmp_path / "f.csv", table), classes=3)
+    assert dataset.classes == ("not so good", "rare", "very good")
+    assert "; no test text of rare" in dataset.description
 
 
 def test_characters_are_tokens_of_chinese(tmp_path):
@@ -192,7 +208,7 @@ def test_characters_are_tokens_of_chinese(tmp_path):
 def test_a_long_text_does_not_make_every_text_long(tmp_path):
     table = [*rows(count=20), *((f"{name} word {k} " * 5_000, name) for name in ("good", "bad") for k in "xyz")]
     dataset = load(write(tmp_path / "f.csv", table), length=None, grouped=True)
-    assert "are longer)" not in dataset.description  # a seventh of them is no exception: they are kept whole
+    assert "cut at 2048 (6 are longer)" in dataset.description
     table = [(f"{WORDS[name][k % 3]} {chr(97 + k % 26)}{chr(97 + k // 26)} x", name) for name in ("good", "bad")
              for k in range(150)]  # fmt: skip
     dataset = load(write(tmp_path / "g.csv", [*table, ("long text " * 10_000, "good")]), grouped=True)
@@ -203,7 +219,7 @@ def test_a_long_text_does_not_make_every_text_long(tmp_path):
 def test_facts_for_predict_are_among_the_assets(tmp_path):
     dataset = load(write(tmp_path / "f.csv", rows()))
     facts = json.loads(dataset.assets["classes.json"])
-    assert facts == {"column": "text", "encoding": "", "delimiter": "", "classes": ["bad", "good"]}
+    assert facts == {"column": "text", "encoding": "", "delimiter": "", "quotes": "double", "classes": ["bad", "good"]}
 
 
 def test_the_samples_optimum_holds_for_its_test_part():

@@ -80,10 +80,10 @@ def test_several_columns_are_joined_and_one_with_a_comma_is_one():
 
 def test_numbers_and_truth_values_are_what_csv_would_write():
     data = b'{"text": 1, "y": 2.0}\n{"text": 1.5, "y": true}\n{"text": null, "y": NaN}\n'
-    assert read(data, "f", ["text", "y"]).columns == [["1", "1.5", ""], ["2", "true", "NaN"]]
+    assert read(data, "f", ["text", "y"]).columns == [["1", "1.5", ""], ["2", "true", ""]]
     stream = io.BytesIO()
     parquet.write_table(
-        pa.table({"text": pa.array(["a", "b", "a"]).dictionary_encode(), "y": [1.0, None, 2.5]}), stream
+        pa.table({"text": pa.array(["a", "b", "a"]).dictionary_encode(), "y": [1.0, float("nan"), 2.5]}), stream
     )
     assert read(stream.getvalue(), "f", ["text", "y"]).columns == [["a", "b", "a"], ["1", "", "2.5"]]
 
@@ -121,3 +121,12 @@ def test_what_is_a_table():
     assert not is_table(b"", "stdin", "text")
     assert is_table(b"id,text\n1,a\n", "stdin", "text")
     assert is_table(b"this is a text, and\nanother one", "new.csv.gz", "text")  # which then has no such column
+
+
+def test_without_quotes_they_are_characters_like_others():
+    data = b'text\tlabel\nsure\t"yes\nmaybe\tno"\n"Go", he said\t3" pipe\n'
+    assert read(data, "f", ["text", "label"], quotes=False).columns == [
+        ["sure", "maybe", '"Go", he said'],
+        ['"yes', 'no"', '3" pipe'],
+    ]
+    assert read(b'"a"\tb\n1\t2\n', "f", ['"a"'], quotes=False).columns == [["1"]]
