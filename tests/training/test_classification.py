@@ -1,26 +1,20 @@
 """seqjax.training.classification beside scikit-learn and Keras's class weights."""
 
-import dataclasses
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from seqjax.data.dataset import Answers, Dataset
 from seqjax.training import classification, metrics
 from seqjax.training.classification import auroc, confusion, f1, f1_of, guesses, macro_f1
 
 
-@dataclasses.dataclass
-class Names:
-    classes: tuple
-
-
-@dataclasses.dataclass
-class Answers:
-    outputs: np.ndarray
-    targets: object
-    dataset: Names
+def judged(outputs, targets, *classes):
+    none = {part: np.empty(0, np.int32) for part in ("train", "validation", "test")}
+    return Answers(
+        outputs, targets, np.arange(len(outputs)), Dataset({}, lambda *_: ((), ()), none, "", "", classes=classes)
+    )
 
 
 def answers(classes, weighted=False, count=200):
@@ -30,8 +24,8 @@ def answers(classes, weighted=False, count=200):
         outputs, targets = (truth * 2.0 - 1 + rng.normal(size=count) * 1.5).astype(np.float32), truth.astype(np.float32)
     else:
         outputs, targets = (np.eye(classes)[truth] * 2 + rng.normal(size=(count, classes))).astype(np.float32), truth
-    names = Names(tuple(f"class {k}" for k in range(classes)))
-    return Answers(outputs, (targets, np.ones(count)) if weighted else targets, names), truth
+    names = [f"class {k}" for k in range(classes)]
+    return judged(outputs, (targets, np.ones(count)) if weighted else targets, *names), truth
 
 
 @pytest.mark.parametrize("classes", [2, 5])
@@ -57,13 +51,12 @@ def test_scores_are_scikit_learns(classes, weighted):
 
 
 def test_a_class_that_does_not_occur_is_no_error():
-    names = Names(("a", "b", "c"))
-    found = Answers(np.eye(3, dtype=np.float32)[[0, 1, 0]], np.array([0, 1, 1]), names)
+    found = judged(np.eye(3, dtype=np.float32)[[0, 1, 0]], np.array([0, 1, 1]), "a", "b", "c")
     assert confusion(found)["counts"] == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
     assert f1_of(found) == pytest.approx({"a": 2 / 3, "b": 2 / 3, "c": 0})
     assert macro_f1(found) == pytest.approx(2 / 3)
     assert set(auroc(found)) == {"a", "b"}
-    assert auroc(Answers(np.zeros(3, np.float32), np.ones(3, np.float32), Names(("a", "b")))) == 0.5
+    assert auroc(judged(np.zeros(3, np.float32), np.ones(3, np.float32), "a", "b")) == 0.5
 
 
 def test_the_weighted_loss_is_kerass(monkeypatch):
