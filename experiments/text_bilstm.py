@@ -36,7 +36,7 @@ def experiment(
     fold_accents: bool = False,
     split_seed: int = 0,
     vectors: str = "",
-    fine_tune: bool = True,
+    fine_tune: bool = False,
     embedding_size: int = 256,
     units: int = 32,
     dropout: float = 0.5,
@@ -53,7 +53,9 @@ def experiment(
     )
     return Experiment(
         source=pretrained(texts, embedding_size, vectors),
-        model=RecurrentClassifier(vocabulary_size, embedding_size, layer, dropout, True, fine_tune, classes or 2),
+        model=RecurrentClassifier(
+            vocabulary_size, embedding_size, layer, dropout, True, fine_tune or not vectors, classes or 2
+        ),
         **classification(classes or 2, weighted=weighted),
         optimizer=rmsprop(learning_rate),
         epochs=epochs,

@@ -93,10 +93,14 @@ class LabelledTexts:
     """Targets are pairs: the class [B], and its `classes.balanced` weight [B]."""
     split_seed: int = 0
     """Of the parts that are drawn."""
+    share: int = splits.FIFTH
+    """Of each class one text in so many is drawn."""
+    words: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    """Known besides those of the training part, behind them: as in `Vectorizer.fit_encode`."""
 
     def __post_init__(self):
         vectorizer.check(self.encoding, self.length)
-        for name, least in {"vocabulary_size": 3, "split_seed": 0}.items():
+        for name, least in {"vocabulary_size": 3, "split_seed": 0, "share": 2}.items():
             check_least(name, getattr(self, name), least)
         check_least("classes", self.classes or 2, 2)
 
@@ -120,7 +124,7 @@ class LabelledTexts:
         labels_of.check(names, self.classes, len(examples.labels), name)
         examples = _sorted(examples, names)
         numbers = np.array([names.index(label) for label in examples.labels], np.int32)
-        parts = splits.parts(examples.parts, numbers, examples.texts, self.split_seed, name)
+        parts = splits.parts(examples.parts, numbers, examples.texts, self.split_seed, name, self.share)
         _check_known(numbers, parts, names, name)
         return self._dataset(examples, names, numbers, parts, name, tokenizer)
 
@@ -183,6 +187,7 @@ class LabelledTexts:
             vocabulary_size=self.vocabulary_size,
             length=length,
             learn_from=parts["train"],
+            words=self.words,
         )
         if not fitted.vocabulary.tokens:
             raise UserError("no training text holds a word: are they in another column?")

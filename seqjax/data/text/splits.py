@@ -18,7 +18,7 @@ NAMES = {
 }
 """What a part is called in people's files."""
 FIFTH = 5
-"""One in five of each class is drawn for test, and one in five of the rest for validation."""
+"""Unless said otherwise, one in five of each class is drawn for test, and one in five of the rest for validation."""
 
 
 def key(text: str) -> str:
@@ -40,8 +40,10 @@ def named(names: Sequence[str], lines: Sequence[int], file: str) -> list[str]:
     return found
 
 
-def drawn(ids: np.ndarray, classes: np.ndarray, texts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A fifth of the texts of each class, near-duplicates all or none.
+def drawn(
+    ids: np.ndarray, classes: np.ndarray, texts: np.ndarray, rng: np.random.Generator, share: int = FIFTH
+) -> np.ndarray:
+    """One in `share` of the texts of each class, near-duplicates all or none.
 
     Args:
       ids: [N], from which to draw.
@@ -54,13 +56,13 @@ def drawn(ids: np.ndarray, classes: np.ndarray, texts: np.ndarray, rng: np.rando
     taken = []
     for own in (ids[classes[ids] == label] for label in np.unique(classes[ids])):
         first = own[np.sort(np.unique(texts[own], return_index=True)[1])]  # one of each near-duplicate
-        count = max(len(first) // FIFTH, int(len(first) >= 3))
+        count = max(len(first) // share, int(len(first) >= 3))
         taken.append(texts[rng.permutation(first)[:count]])
     return np.sort(ids[np.isin(texts[ids], np.concatenate(taken))]).astype(np.int32)
 
 
 def parts(
-    given: Sequence[str] | None, classes: np.ndarray, texts: Sequence[str], seed: int, file: str
+    given: Sequence[str] | None, classes: np.ndarray, texts: Sequence[str], seed: int, file: str, share: int = FIFTH
 ) -> dict[str, np.ndarray]:
     """`Dataset.parts` of N texts.
 
@@ -71,6 +73,7 @@ def parts(
       texts: N of them.
       seed: of what is drawn.
       file: what messages call them.
+      share: of each class one in so many is drawn.
 
     Raises:
       UserError: a part is empty.
@@ -80,11 +83,11 @@ def parts(
     alike = np.array([numbers.setdefault(key(text), len(numbers)) for text in texts])
     known = np.array(given) if given is not None else None
     ids = np.arange(len(texts), dtype=np.int32)
-    test = ids[known == "test"] if known is not None else drawn(ids, classes, alike, rng)
+    test = ids[known == "test"] if known is not None else drawn(ids, classes, alike, rng, share)
     validation = ids[known == "validation"] if known is not None else ids[:0]
     rest = np.setdiff1d(ids, np.union1d(test, validation))
     if not len(validation):
-        validation = drawn(rest, classes, alike, rng)
+        validation = drawn(rest, classes, alike, rng, share)
     found = {"train": np.setdiff1d(rest, validation), "validation": validation, "test": test}
     empty = next((part for part in PARTS if not len(found[part])), None)
     if empty is not None:

@@ -19,6 +19,8 @@ def test_a_fifth_of_each_class():
     for ids in parts.values():
         assert (ids < 50).mean() == 0.5
     assert drawn(texts, [0] * 50 + [1] * 50, seed=1)["test"].tolist() != parts["test"].tolist()
+    tenth = splits.parts(None, np.array([0] * 50 + [1] * 50), texts, 0, "f", share=10)
+    assert {part: len(ids) for part, ids in tenth.items()} == {"train": 82, "validation": 8, "test": 10}
 
 
 def test_near_duplicates_stay_in_one_part():
