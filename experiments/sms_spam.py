@@ -3,7 +3,7 @@
 python -m seqjax.main --experiment=sms_spam
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from seqjax.data.text.labelled import LabelledTexts
 from seqjax.data.text.sms_spam import SmsMessages
@@ -31,16 +31,8 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     weighted, layer = class_weights == "balanced", Bidirectional(LSTM(units))
-    messages = LabelledTexts(
-        SmsMessages(),
-        classes=2,
-        vocabulary_size=vocabulary_size,
-        length=sequence_length,
-        split=tokens,
-        grouped=True,
-        weighted=weighted,
-        split_seed=split_seed,
-    )
+    options: dict[str, Any] = {"split": tokens, "weighted": weighted, "split_seed": split_seed}
+    messages = LabelledTexts(SmsMessages(), 2, vocabulary_size, sequence_length, grouped=True, **options)
     return Experiment(
         source=messages,
         model=RecurrentClassifier(vocabulary_size, embedding_size, layer, dropout, mask_padding=True),

@@ -2,8 +2,8 @@
 
 python -m seqjax.main --experiment=text_bilstm --set=file=PATH.csv --set=text=COLUMN --set=label=COLUMN
 
-Files, `split` and `tokens` as in text_bow. `vectors`: a file of word vectors to start from (`embedding_size` numbers
-each), as imdb_glove has it.
+Files, `split` and `tokens` as in text_bow. `vectors`: a file of word vectors of `embedding_size` numbers, which stay as
+they are unless `fine_tune`.
 """
 
 from typing import Any, Literal

@@ -3,8 +3,7 @@
 python -m seqjax.main --experiment=trec_bilstm
 python -m seqjax.main --experiment=trec_bilstm --set=vectors=glove --set=vocabulary_size=20000
 
-`labels=fine`: 50 classes. `vectors`: where the embedding starts, `glove` or a file as in imdb_glove; it stays there
-unless `fine_tune`, and words that have a vector are known, though no training question holds them.
+`labels=fine`: 50 classes. `vectors`: as in text_bilstm, or `glove`. Words that have one are known from it.
 """
 
 from typing import Literal
@@ -37,14 +36,13 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     classes, layer = CLASSES[labels], Bidirectional(LSTM(units, return_sequences=True))
-    questions = LabelledTexts(
+    texts = LabelledTexts(
         TrecQuestions(labels), classes, vocabulary_size, grouped=True, split_seed=split_seed, share=10
     )
+    options = (dropout, True, fine_tune or not vectors, classes, word_dropout)
     return Experiment(
-        source=pretrained(questions, embedding_size, vectors),
-        model=RecurrentClassifier(
-            vocabulary_size, embedding_size, layer, dropout, True, fine_tune or not vectors, classes, word_dropout
-        ),
+        source=pretrained(texts, embedding_size, vectors),
+        model=RecurrentClassifier(vocabulary_size, embedding_size, layer, *options),
         **classification(classes),
         optimizer=optimizer("adam", learning_rate),
         epochs=epochs,
