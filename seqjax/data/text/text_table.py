@@ -19,6 +19,8 @@ from seqjax.data.series.csv_text import text_of
 from seqjax.data.series.form import Form, resolve
 from seqjax.errors import UserError
 
+BLANKS = " \t\n\v\f\r"
+"""What is no part of a cell at its ends: a no-break space is, as it is part of a word."""
 MARK = "\ufdd0".encode()
 """A code point that is no character, in the place of a quote that is one."""
 Row = tuple[int, list[str]]
@@ -66,7 +68,7 @@ def read(
     for line, cells in rows:
         lines.append(line)
         for own, where in zip(found, places, strict=True):
-            cell = " ".join(filter(None, (cells[place].strip() for place in where)))
+            cell = " ".join(filter(None, (cells[place].strip(BLANKS) for place in where)))
             own.append(cell if quotes else cell.replace(MARK.decode(), '"'))
     if not lines:
         raise UserError(f"{name}: too few rows: the table has none")

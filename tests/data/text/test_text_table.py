@@ -18,6 +18,7 @@ ROWS = [
     ("no spam", "a, b; c\u2028d\u0085e", "2"),
     ("bad", "这部电影 😀 不好", "3"),
     ("NA", "None", "4"),
+    ("x", "\xa0a word that ends in\xa0", "5"),
 ]
 COLUMNS = ["label", "text", "id"]
 
@@ -68,8 +69,8 @@ def message(data, columns=("text",), **options):
 
 
 def test_rows_are_counted_as_lines_of_the_file():
-    assert read(as_csv(), "f", ["id"]).lines == [2, 4, 5, 6]  # the first goes over two lines
-    assert read(as_lines(), "f", ["id"]).lines == [1, 2, 3, 4]
+    assert read(as_csv(), "f", ["id"]).lines == [2, 4, 5, 6, 7]  # the first goes over two lines
+    assert read(as_lines(), "f", ["id"]).lines == [1, 2, 3, 4, 5]
     assert read(b'{"text": 1}\n\n{"text": null}\n{"other": true}', "f", ["text"]).lines == [1, 3, 4]
 
 
