@@ -56,9 +56,10 @@ def curves(row: Group) -> Figure | None:
     if not epochs:
         return None
     x = np.arange(1, epochs + 1)
+    metric = next(name for name in row.runs[0].rows[0]["train"] if name != "loss")  # a score is not one of an epoch
 
     def draw(canvas: Any) -> None:
-        for axes, name in zip(canvas.subplots(1, 2), ("loss", row.metric), strict=True):
+        for axes, name in zip(canvas.subplots(1, 2), ("loss", metric), strict=True):
             for part, colour in (("train", "C0"), ("validation", "C1")):
                 values = np.array([[entry[part][name] for entry in run.rows[:epochs]] for run in row.runs])  # [S, N]
                 axes.plot(x, values.mean(axis=0), "o-", color=colour, markersize=2, label=part)
