@@ -38,11 +38,13 @@ class Experiment:
     source: Any
     """Where the examples come from: a `seqjax.data.dataset.Source`."""
     model: Any
-    """A Linen module: (inputs [B, ...], train=) -> outputs, one per example."""
+    """A Linen module: (inputs, train=) -> outputs, trees of [B, ...]. What it keeps in its collection "carry" is handed
+    on from batch to batch; it is called without one too, and then begins anew."""
     loss: Callable[[Any, Any], Any]
-    """(outputs [B], targets [B]) -> [B]: minimised, and it picks the best epoch on the validation part."""
+    """(outputs, targets), trees of [B, ...] -> [B], or sums [B] and counts [B] whose quotient is the mean (over
+    tokens, say): minimised, and it picks the best epoch on the validation part."""
     metrics: Mapping[str, Callable[[Any, Any], Any]]
-    """Name -> function of the same form as `loss`; the first is the one that people quote."""
+    """Name -> function of the same form as `loss`; the first is the one that people quote, unless there are scores."""
     optimizer: Any
     """An `optax.GradientTransformation`."""
     epochs: int
@@ -51,6 +53,12 @@ class Experiment:
     """Of the initial values, the order of the examples and the dropout masks."""
     lecture: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     """What the lecture prints, such as {"test": {"mae": 2.53}}. Write it as a literal: `--list` reads it unrun."""
+    answer: Callable[[Any, Any, Any], Any] | None = None
+    """(model, params, inputs) -> tree of [B, ...]: what predict prints and `scores` judge, where that is not the
+    model's own output (a sentence found by a search, say). Pure; None: the model's output."""
+    scores: Mapping[str, Callable[[Any], Any]] = dataclasses.field(default_factory=dict)
+    """Name -> function of all answers of a part (`seqjax.data.dataset.Answers`), for what is no mean over examples: F1,
+    BLEU. Computed for the best epoch. A number stands before the metrics; anything else (a table) under `details`."""
 
     def __post_init__(self):
         for knob, least in (("epochs", 0), ("batch_size", 1), ("seed", 0)):

@@ -99,7 +99,9 @@ class Ours:
         self.device = jax.devices()[0].device_kind
         self.program = PreparedProgram(experiment(workload, self.backend), dataset, Settings())
         self.steps_at_once = self.program.round
-        self.state = self.program.place(create_state(self.program.experiment, dataset.example()))
+        self.state = self.program.place(
+            create_state(self.program.experiment, dataset.example(), None, dataset.target())
+        )
 
     def train(self, steps: int) -> None:
         """As `seqjax.training.fit` trains."""

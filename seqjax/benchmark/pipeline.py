@@ -22,7 +22,7 @@ from seqjax.data.lengths import GROUPS
 from seqjax.data.pipeline import Batches, import_tensorflow, order, steps_per_epoch
 from seqjax.data.text import rows
 from seqjax.training.program import Program, Settings
-from seqjax.training.state import create_state, no_sums
+from seqjax.training.state import create_state
 
 PASS = 5 * GROUPS
 """Batches that stand for an epoch where they are grouped by length: as many of each group."""
@@ -100,7 +100,7 @@ class Timed:
         """Reads the first batches: a stack of K, or, of like length, an epoch one by one."""
         self.program = program
         dataset, batch_size = program.dataset, program.experiment.batch_size
-        self.state = program.place(create_state(program.experiment, dataset.example()))
+        self.state = program.place(create_state(program.experiment, dataset.example(), None, dataset.target()))
         self.stream = full_stacks(program)
         stacks = 1 if dataset.lengths is None else steps_per_epoch(len(dataset.parts["train"]), batch_size)
         self.ready = list(itertools.islice(self.stream, stacks))
@@ -141,7 +141,7 @@ class Timed:
 
     def infer(self, passes: int) -> None:
         """Evaluate the ready batches as `fit` does: the loss and the metrics, on the host at the end."""
-        self.program.sums_of(self.state.params, self._again(passes), no_sums(self.program.experiment))
+        self.program.tally_of(self.state.params, self._again(passes), self.state.tally())
 
     def together(self, passes: int) -> None:
         """Train on the batches as they come."""

@@ -201,7 +201,7 @@ class SkipGram:
 
         import_tensorflow()  # or a run begins to after some seconds, while it is timed
         self.program = Program(experiment, dataset, Settings())
-        self.state = self.program.place(create_state(experiment, dataset.example()))
+        self.state = self.program.place(create_state(experiment, dataset.example(), None, dataset.target()))
         self.steps = steps_per_epoch(len(dataset.parts["train"]), experiment.batch_size)
         stack = self.program.steps_per_dispatch
         for start in dict.fromkeys((0, (self.steps - 1) // stack * stack)):

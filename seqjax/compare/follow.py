@@ -89,7 +89,7 @@ def follow(
     dataset = load(experiment.source)
     dataset = dataclasses.replace(dataset, arrays=_wide(dict(dataset.arrays)))
     found = mirror(experiment, options, dataset.example())
-    state = create_state(experiment, dataset.example(), dataset.initial)
+    state = create_state(experiment, dataset.example(), dataset.initial, dataset.target())
     outputs = jax.nn.sigmoid if found.logits else np.asarray
     adapter = Adapter(inputs=found.inputs, outputs=outputs, tolerance=1e-3)
     start = to_keras(state.params, experiment.model, found.model, dataset.example(), adapter)

@@ -40,23 +40,45 @@ class Dataset:
     """Path of a parameter ("Embedding_0/embedding") -> what it starts from, instead of the model's own initial values.
     The fingerprint includes them."""
     lengths: np.ndarray | None = None
-    """[examples] int32, by id: to how many steps along axis 1 the inputs may be cut without changing the outputs, in
-    few different values (`seqjax.data.lengths`). Batches then hold examples of like length and are cut. None: whole."""
+    """[examples] int32, by id: to how many steps on axis 1 inputs and targets may be cut without changing a score,
+    in few different values (`seqjax.data.lengths`). Batches then hold examples of like length and are cut: every leaf
+    of inputs and targets that has two axes or more. None: whole."""
+    ordered: bool = False
+    """Training takes its batches in the order of `parts`: row b of each goes on where row b of the one before ended, so
+    that a model can hand its state on."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes that targets number from 0, if they do."""
 
     def cut(self, length: int | None) -> Callable[[Arrays, Any], tuple[Any, Any]]:
-        """`gather` with the inputs cut to `length` steps; None: whole."""
+        """`gather` with whatever has steps, in inputs and targets, cut to `length` of them; None: whole."""
         if length is None:
             return self.gather
+        import jax  # not for those who only read data
 
-        def gather(arrays: Arrays, ids: Any) -> tuple[Any, Any]:
-            inputs, targets = self.gather(arrays, ids)
-            return inputs[:, :length], targets
-
-        return gather
+        cut = lambda leaf: leaf[:, :length] if leaf.ndim > 1 else leaf
+        return lambda arrays, ids: jax.tree.map(cut, self.gather(arrays, ids))
 
     def example(self) -> Any:
         """Inputs of one example, [1, ...], for the shapes."""
         return self.gather(self.arrays, self.parts["train"][:1])[0]
+
+    def target(self) -> Any:
+        """Targets of that example."""
+        return self.gather(self.arrays, self.parts["train"][:1])[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """The answers to all examples of a part, for scores that are no means over examples."""
+
+    outputs: Any
+    """A tree of NumPy arrays [N, ...]: what `Experiment.answer` gives. Where batches are cut to their lengths, padded
+    with zeros along axis 1 to the longest."""
+    targets: Any
+    """A tree of NumPy arrays [N, ...], padded likewise."""
+    ids: np.ndarray
+    """[N], ascending."""
+    dataset: Dataset
 
 
 @dataclasses.dataclass(frozen=True)

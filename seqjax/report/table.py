@@ -140,7 +140,8 @@ def cells(row: Row) -> list[list[str]]:
 
 def beside(row: Row, part: str) -> str:
     """`naive 2.620, seasonal naive 2.702 (0.95)`: what needs no model, and ours as a share of the better."""
-    scores = {name: own[part][row["metric"]] for name, own in row["baselines"].items()}
+    metric = row["metric"]
+    scores = {name: own[part][metric] for name, own in row["baselines"].items() if metric in own.get(part, {})}
     said = ", ".join(f"{name.replace('_', ' ')} {number(value, row['metric'], 3)}" for name, value in scores.items())
     share = row["skill"].get(part)
     return said + (f" ({share:.3f})" if share is not None else "") or "-"

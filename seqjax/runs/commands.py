@@ -199,7 +199,9 @@ def check_model(experiment: Experiment, dataset: "Dataset") -> None:
     from seqjax.training.state import create_state
 
     try:
-        jax.eval_shape(lambda inputs: create_state(experiment, inputs, dataset.initial), dataset.example())
+        jax.eval_shape(
+            lambda inputs: create_state(experiment, inputs, dataset.initial, dataset.target()), dataset.example()
+        )
     except UserError:
         raise
     except Exception as error:  # whatever a layer raises when its numbers make no sense
@@ -243,6 +245,7 @@ def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -
     from seqjax.data.pipeline import steps_per_epoch
     from seqjax.training.best import restore_best, shapes
     from seqjax.training.program import Program, Settings
+    from seqjax.training.scores import add_scores
     from seqjax.training.state import count_parameters
 
     steps = config.get("settings", {}).get("steps_per_dispatch")
@@ -250,7 +253,10 @@ def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -
         raise UserError(f"{workdir.path / 'config.json'} is damaged (steps_per_dispatch={steps!r})")
     step, params = restore_best(workdir, shapes(experiment, dataset.example()))
     program = Program(experiment, dataset, Settings(steps))
-    scores = {part: program.evaluate(params, part) for part in ("validation", "test")}
+    scores: dict[str, Any] = {}
+    for part in ("validation", "test"):
+        answers = program.answers(params, part) if experiment.scores else None
+        add_scores(scores, part, program.evaluate(params, part), experiment, answers)
     return {
         "experiment": config["experiment"],
         "options": config["options"],

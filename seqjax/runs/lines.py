@@ -6,6 +6,8 @@ from typing import Any
 from seqjax.errors import UserError
 
 Results = Mapping[str, Any]
+ERRORS = ("mae", "mse", "nats", "perplexity")
+"""Metrics of which a smaller one is better."""
 
 
 def number(value: float | None) -> str:
@@ -19,13 +21,15 @@ def number(value: float | None) -> str:
 def skill(scores: Results, baselines: Results) -> dict[str, float]:
     """Of each part, the first metric's score as a share of the best baseline's: below 1 is better than all of them.
 
+    Empty where a larger score is the better one: its baselines are to be seen beside it, not divided by.
+
     Args:
-      scores: part -> metric -> score, of which a smaller one is better.
+      scores: part -> metric -> score.
       baselines: name -> part -> metric -> score. Parts without a baseline, or with a perfect one, are left out.
     """
     found = {}
     metric = quoted(scores)
-    for part in ("validation", "test"):
+    for part in ("validation", "test") if metric in ERRORS else ():
         least = min((own[part][metric] for own in baselines.values() if metric in own.get(part, {})), default=0.0)
         if least > 0 and scores[part][metric] is not None:
             found[part] = scores[part][metric] / least
@@ -80,7 +84,8 @@ def beside(metric: str, results: Results) -> list[str]:
     found = []
     for name, own in results.get("baselines", {}).items():
         back = f" ({own['season']} rows a season)" if "season" in own else ""
-        found.append(f"{name.replace('_', ' ')}{back} {number(own['test'][metric])}")
+        if metric in own.get("test", {}):
+            found.append(f"{name.replace('_', ' ')}{back} {number(own['test'][metric])}")
     share = results.get("skill", {}).get("test")
     if share is not None:
         found.append(f"{share:.3f} of {'the better' if len(found) > 1 else 'it'}")

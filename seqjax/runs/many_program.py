@@ -22,10 +22,10 @@ from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
 from seqjax.layers import composite
 from seqjax.runs.swept import Sweep, as_number
-from seqjax.training.fit import Request, Train, Training
+from seqjax.training.fit import Answer, Evaluate, Request, Train, Training
 from seqjax.training.interrupt import Interrupt
 from seqjax.training.program import Program, Settings
-from seqjax.training.state import float_means, no_sums
+from seqjax.training.state import float_means
 from seqjax.training.workdir import Row
 
 
@@ -66,11 +66,11 @@ class ManyProgram(Program):
         pairs, report = self._over_runs(train, _joined(states), stack)
         return _apart(pairs, len(states)), _apart(report, len(states))
 
-    def evaluate_steps(self, sums: Any, stack: Any, params: Any, arrays: Arrays, length: int | None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def evaluate_steps(self, tallies: Any, stack: Any, params: Any, arrays: Arrays, length: int | None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """As `Program.evaluate_steps`; every run meets the same batches, [K, B]."""
         one = super().evaluate_steps
-        evaluate = lambda sums, pair: one(sums, stack, pair[0], arrays, length, self._experiment(pair[1]))
-        return _apart(self._over_runs(evaluate, _joined(sums), _joined(params)), len(sums))
+        evaluate = lambda tally, pair: one(tally, stack, pair[0], arrays, length, self._experiment(pair[1]))
+        return _apart(self._over_runs(evaluate, _joined(tallies), _joined(params)), len(tallies))
 
     def _over_runs(self, function: Callable[..., Any], *trees: Any) -> Any:
         # JAX has no rule to vmap cuDNN's LSTM: its runs take turns within the program.
@@ -86,9 +86,11 @@ class ManyProgram(Program):
             pairs = zip((request.state for request in wanted), numbers, strict=True)
             pairs, reports = self.train(list(pairs), side_by_side([request.batch for request in wanted]))
             return list(zip((state for state, _ in pairs), reports, strict=True))
-        params = [request.params for request in requests if not isinstance(request, Train)]
-        pairs = list(zip(params, numbers, strict=True))
-        return [float_means(sums) for sums in self.sums(pairs, first.part, [no_sums(self.experiment)] * len(params))]
+        if isinstance(first, Answer):  # once a run: one by one
+            return [self.answers(request.params, first.part) for request in requests if isinstance(request, Answer)]
+        wanted = [request for request in requests if isinstance(request, Evaluate)]
+        pairs = list(zip((request.params for request in wanted), numbers, strict=True))
+        return [float_means(t.sums) for t in self.tally(pairs, first.part, [request.tally for request in wanted])]
 
 
 def side_by_side(batches: Sequence[Batches]) -> Batches:
@@ -141,6 +143,6 @@ def outcomes(
 
 def _alike(requests: Mapping[str, Request]) -> list[str]:
     """Whose requests can be answered in one call: of those furthest behind, all of the first one's kind."""
-    kind = lambda request: (request.place, "train" if isinstance(request, Train) else request.part)
+    kind = lambda request: (request.place, "" if isinstance(request, Train) else request.part, type(request).__name__)
     least = min(map(kind, requests.values()))
     return [name for name, request in requests.items() if kind(request) == least]

@@ -18,10 +18,10 @@ def same_steps(first: Experiment, second: Experiment, dataset: "Dataset") -> boo
     from seqjax.training.state import create_state, make_train_step
 
     def program(experiment: Experiment) -> tuple[str, list[Any]]:
-        ids, weights = jnp.asarray(dataset.parts["train"][:1]), jnp.ones(1)
-        state = jax.eval_shape(lambda: create_state(experiment, dataset.example(), dataset.initial))
+        ids = np.resize(dataset.parts["train"], experiment.batch_size)
+        state = jax.eval_shape(lambda: create_state(experiment, dataset.example(), dataset.initial, dataset.target()))
         step = make_train_step(experiment, dataset.gather)
-        made = jax.make_jaxpr(step)(state, (ids, weights), dict(dataset.arrays))
+        made = jax.make_jaxpr(step)(state, (ids, jnp.ones(len(ids))), dict(dataset.arrays))
         return str(made.jaxpr), list(made.consts)
 
     if (first.batch_size, first.seed) != (second.batch_size, second.seed):

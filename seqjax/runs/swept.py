@@ -14,11 +14,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from seqjax.data.dataset import Dataset
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
-from seqjax.training.state import create_state, make_evaluate_step, make_train_step, no_sums
+from seqjax.training.state import create_state, make_evaluate_step, make_train_step
 
 
 class Swept:
@@ -90,13 +91,13 @@ class Sweep:
         def steps(state: Any, traced: jax.Array, batch: Any, arrays: Any) -> Any:
             experiment = self.experiment(traced)
             state, _ = make_train_step(experiment, dataset.gather)(state, batch, arrays)
-            sums = make_evaluate_step(experiment, dataset.gather)(no_sums(first), batch, state.params, arrays)
+            sums = make_evaluate_step(experiment, dataset.gather)(state.tally(), batch, state.params, arrays)
             return state, sums
 
-        ids = jnp.asarray(dataset.parts["train"][:1])
+        ids = np.resize(dataset.parts["train"], first.batch_size)
         try:
-            state = jax.eval_shape(lambda: create_state(first, dataset.example()))
-            after, _ = jax.eval_shape(steps, state, as_number(0.5), (ids, jnp.ones(1)), dict(dataset.arrays))
+            state = jax.eval_shape(lambda: create_state(first, dataset.example(), None, dataset.target()))
+            after, _ = jax.eval_shape(steps, state, as_number(0.5), (ids, jnp.ones(len(ids))), dict(dataset.arrays))
         except (TypeError, ValueError, AttributeError, UserError):
             return False
         return jax.tree.structure(after) == jax.tree.structure(state) and all(

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from seqjax.data.dataset import Requests
 from seqjax.errors import UserError
@@ -81,8 +80,8 @@ def best_step(workdir: Workdir) -> tuple[bool, int | None]:
     return True, rows[best - 1].get("step") if isinstance(best, int) and best <= len(rows) else None
 
 
-def predictions(experiment: Experiment, requests: Requests, workdir: Workdir) -> Iterator[np.ndarray]:
-    """The best checkpoint's output for every example, in order.
+def predictions(experiment: Experiment, requests: Requests, workdir: Workdir) -> Iterator[Any]:
+    """The best checkpoint's answer to every example, in order.
 
     Raises:
       UserError: there is no best checkpoint.

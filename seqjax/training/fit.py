@@ -25,7 +25,8 @@ from seqjax.training.checkpoint import Checkpoints
 from seqjax.training.interrupt import Interrupt
 from seqjax.training.program import Program, Settings
 from seqjax.training.progress import Progress, scores
-from seqjax.training.state import TrainState, count_parameters, create_state, float_means, no_sums
+from seqjax.training.scores import add_scores
+from seqjax.training.state import Tally, TrainState, count_parameters, create_state, float_means
 from seqjax.training.workdir import Row, Workdir, check_rows
 
 Report = tuple[int, dict[str, jax.Array]]  # step, what the device says of it
@@ -46,9 +47,18 @@ class Evaluate(NamedTuple):
     place: Place
     params: Any
     part: str
+    tally: Tally
 
 
-Request = Train | Evaluate
+class Answer(NamedTuple):
+    """Wanted next: `Program.answers`."""
+
+    place: Place
+    params: Any
+    part: str
+
+
+Request = Train | Evaluate | Answer
 Work = Generator[Request, Any, Row]
 
 
@@ -101,7 +111,7 @@ class Training:
         self.epoch_steps = steps_per_epoch(self.examples, experiment.batch_size)
         self.latest = Checkpoints(workdir.path / "checkpoints" / "latest")
         self.best = Checkpoints(workdir.path / "checkpoints" / "best")
-        initial = program.place(create_state(experiment, dataset.example(), dataset.initial))
+        initial = program.place(create_state(experiment, dataset.example(), dataset.initial, dataset.target()))
         step, self.state = self.latest.restore(initial) or (None, initial)
         self.rows = check_rows(workdir, workdir.keep_rows(int(self.state.epoch)))
         self.saved_at = time.monotonic()
@@ -120,8 +130,10 @@ class Training:
                 return finished.value
             if isinstance(request, Train):
                 answer = self.program.train(request.state, request.batch)
+            elif isinstance(request, Evaluate):
+                answer = self.program.evaluate(request.params, request.part, request.tally)
             else:
-                answer = self.program.evaluate(request.params, request.part)
+                answer = self.program.answers(request.params, request.part)
 
     def work(self) -> Work:
         """Epochs until done, then the best one's test: yields what it wants computed, is sent the answers."""
@@ -195,7 +207,7 @@ class Training:
         """Evaluate; write the row, then the best checkpoint, then the latest: each refers only to what is on disk."""
         step = (epoch + 1) * self.epoch_steps
         train = float_means(jax.device_get(self.state.sums))
-        validation = yield Evaluate((epoch, step), self.state.params, "validation")
+        validation = yield Evaluate((epoch, step), self.state.params, "validation", self.state.tally())
         if not np.isfinite(validation["loss"]):
             raise self._not_finite(step)
         row = {"epoch": epoch + 1, "step": step, "train": train, "validation": validation}
@@ -205,7 +217,7 @@ class Training:
         if best_epoch(self.rows) == epoch + 1:
             self.best.save(step, self.state.params)
             self.best.wait()
-        sums = self.program.place(no_sums(self.experiment))
+        sums = self.program.place(self.state.tally().sums)
         self.state = self.state.replace(epoch=self.state.epoch + 1, sums=sums)
         self._save(step)
         self.progress.line(
@@ -238,11 +250,19 @@ class Training:
             "parameters": count_parameters(params),
             "best_epoch": tested,
             **instead,
-            "validation": (yield Evaluate(place, params, "validation")),
-            "test": (yield Evaluate(place, params, "test")),
+            **(yield from self._scores(place, params)),
             "seconds": round(sum(row["seconds"] for row in self.rows), 3),
             "examples_per_second": float(np.median(rates)) if rates else None,
         }
+
+    def _scores(self, place: Place, params: Any) -> Generator[Request, Any, Row]:
+        """Means and scores of the validation and the test part, and the scores' details."""
+        found: Row = {}
+        for part in ("validation", "test"):
+            means = yield Evaluate(place, params, part, self.state.tally())
+            answers = (yield Answer(place, params, part)) if self.experiment.scores else None
+            add_scores(found, part, means, self.experiment, answers)
+        return found
 
     def _examples_in(self, step: int) -> int:
         """Examples seen in the first `step` steps: the last batch of an epoch may be short."""

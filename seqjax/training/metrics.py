@@ -1,4 +1,4 @@
-"""Losses and metrics, each per example: (outputs [B], targets [B]) -> [B].
+"""Losses and metrics: (outputs [B, ...], targets [B, ...]) -> [B], or sums [B] and counts [B] (over tokens, say).
 
 The training loop weighs, sums and divides, so that a metric is never a mean of batch means and does not change with
 the batch size or the number of devices.
@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 
 
 def squared_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
@@ -42,3 +43,25 @@ def binary_cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
 def binary_accuracy(logits: jax.Array, targets: jax.Array) -> jax.Array:
     """1 where sigmoid(logit) > 1/2 says the target (0 or 1), else 0; its mean is the accuracy."""
     return ((logits > 0) == (targets > 0.5)).astype(jnp.float32)
+
+
+def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """-log probability of the target class (int [B]) under softmax(logits [B, K]), in nats."""
+    return optax.softmax_cross_entropy_with_integer_labels(logits, targets)
+
+
+def accuracy(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """1 where the likeliest class of logits [B, K], the first of equals, is the target (int [B]), else 0."""
+    return (jnp.argmax(logits, axis=-1) == targets).astype(jnp.float32)
+
+
+def token_cross_entropy(logits: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """`cross_entropy` of logits [B, T, V] and tokens [B, T], 0 being padding -> sums [B] and real tokens [B]."""
+    real = targets != 0
+    return jnp.sum(jnp.where(real, cross_entropy(logits, targets), 0), axis=1), jnp.sum(real, axis=1)
+
+
+def token_accuracy(logits: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """`accuracy` of logits [B, T, V] and tokens [B, T], 0 being padding -> tokens hit [B] and real tokens [B]."""
+    real = targets != 0
+    return jnp.sum(real * accuracy(logits, targets), axis=1), jnp.sum(real, axis=1)

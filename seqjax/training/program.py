@@ -4,27 +4,27 @@ Legend: B batch, K steps in one dispatch.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from seqjax.data.dataset import Arrays, Dataset, Requests
+from seqjax.data.dataset import Answers, Arrays, Dataset, Requests
 from seqjax.data.pipeline import Batches, batches, steps_per_epoch
 from seqjax.errors import UserError, check_least
 from seqjax.experiment import Experiment
 from seqjax.layers.sharding import DATA, make_mesh
 from seqjax.training.state import (
     Stack,
-    Sums,
+    Tally,
     TrainState,
+    create_state,
     float_means,
     make_evaluate_step,
     make_train_step,
     means,
-    no_sums,
 )
 
 SMALL_STEP = 1 << 20
@@ -86,18 +86,39 @@ def steps_per_dispatch(experiment: Experiment, dataset: Dataset, count: int | No
     return count or (32 if entries <= SMALL_STEP else 8)
 
 
-def outputs(experiment: Experiment, params: Any, requests: Requests) -> Iterator[np.ndarray]:
-    """The model's output for every example, in order."""
+def answer(experiment: Experiment, params: Any, inputs: Any) -> Any:
+    """What the experiment answers to inputs [B, ...]: a tree of [B, ...]."""
+    if experiment.answer is not None:
+        return experiment.answer(experiment.model, params, inputs)
+    return experiment.model.apply({"params": params}, inputs)
+
+
+def outputs(experiment: Experiment, params: Any, requests: Requests) -> Iterator[Any]:
+    """The answer to every example, a tree of NumPy arrays, in order."""
     arrays = jax.device_put(dict(requests.arrays))
 
     @jax.jit
-    def apply(params: Any, arrays: Arrays, ids: jax.Array) -> jax.Array:
-        return experiment.model.apply({"params": params}, requests.gather(arrays, ids))
+    def answers(params: Any, arrays: Arrays, ids: jax.Array) -> Any:
+        return answer(experiment, params, requests.gather(arrays, ids))
 
     size = min(experiment.batch_size, len(requests.ids))
     for batch in batches(requests.ids, batch_size=size, start=0, stop=steps_per_epoch(len(requests.ids), size)):
-        found = jax.device_get(apply(params, arrays, batch.ids[0]))
-        yield from found[batch.weights[0] > 0]
+        found = jax.device_get(answers(params, arrays, batch.ids[0]))
+        for row in np.flatnonzero(batch.weights[0]):
+            yield jax.tree.map(lambda leaf, row=row: leaf[row], found)
+
+
+def _gathered(trees: Sequence[Any]) -> Any:
+    """Trees of [B, ...] one below the other, axis 1 padded with zeros to the longest."""
+
+    def gather(*leaves: np.ndarray) -> np.ndarray:
+        if leaves[0].ndim == 1:
+            return np.concatenate(leaves)
+        longest = max(leaf.shape[1] for leaf in leaves)
+        rest = [(0, 0)] * (leaves[0].ndim - 2)
+        return np.concatenate([np.pad(leaf, [(0, 0), (0, longest - leaf.shape[1]), *rest]) for leaf in leaves])
+
+    return jax.tree.map(gather, *trees)
 
 
 class Program:
@@ -121,6 +142,8 @@ class Program:
         self._train = jax.jit(self.train_steps, donate_argnums=0, static_argnums=3, **options)
         shardings = {"in_shardings": (whole, stack, None, whole), "out_shardings": whole}
         self._evaluate = jax.jit(self.evaluate_steps, static_argnums=4, **shardings)
+        shardings = {"in_shardings": (whole, stack, whole), "out_shardings": whole}
+        self._answers = jax.jit(self.answer_steps, static_argnums=3, **shardings)
 
     def train_steps(
         self, state: TrainState, stack: Stack, arrays: Arrays, length: int | None, experiment: Experiment | None = None
@@ -132,17 +155,26 @@ class Program:
 
     def evaluate_steps(
         self,
-        sums: Sums,
+        tally: Tally,
         stack: Stack,
         params: Any,
         arrays: Arrays,
         length: int | None,
         experiment: Experiment | None = None,
-    ) -> Sums:
-        """K batches, pure: -> the sums with them added. experiment: if not the program's own."""
+    ) -> Tally:
+        """K batches, pure: -> the tally with them added. experiment: if not the program's own."""
         evaluate_step = make_evaluate_step(experiment or self.experiment, self.dataset.cut(length))
         add = lambda carry, batch: (evaluate_step(carry, batch, params, arrays), None)
-        return jax.lax.scan(add, sums, stack)[0]
+        return jax.lax.scan(add, tally, stack)[0]
+
+    def answer_steps(self, params: Any, stack: Stack, arrays: Arrays, length: int | None) -> Any:
+        """K batches, pure: -> (answers, targets, ids, weights), trees of [K, B, ...]."""
+
+        def one(batch: Stack) -> Any:
+            inputs, targets = self.dataset.cut(length)(arrays, batch[0])
+            return answer(self.experiment, params, inputs), targets, *batch
+
+        return jax.lax.map(one, stack)
 
     def place(self, tree: Tree) -> Tree:
         """A tree of arrays, whole on every device."""
@@ -156,7 +188,7 @@ class Program:
             batch_size=self.experiment.batch_size,
             start=start,
             stop=stop,
-            seed=seed,
+            seed=None if self.dataset.ordered else seed,
             stack=self.steps_per_dispatch,
             lengths=None if lengths is None else lengths[ids],
             host=jax.process_index(),
@@ -170,23 +202,43 @@ class Program:
         self._follow(report)
         return state, report
 
-    def evaluate(self, params: Any, part: str) -> dict[str, float]:
-        """Means of the loss and the metrics over a part, every example once."""
-        return float_means(self.sums(params, part, no_sums(self.experiment)))
+    def evaluate(self, params: Any, part: str, tally: Tally | None = None) -> dict[str, float]:
+        """Means of the loss and the metrics over a part, every example once. tally: `TrainState.tally`, if at hand."""
+        return float_means(self.tally(params, part, self.no_tally() if tally is None else tally).sums)
 
-    def sums(self, params: Any, part: str, sums: Tree) -> Tree:
-        """`evaluate_steps` over a part, added to `sums`; on the host."""
+    def answers(self, params: Any, part: str) -> Answers:
+        """The answers to all examples of a part."""
+        params = self.place(params)
+        found = []
+        for batch in self.batches(part, 0, steps_per_epoch(len(self.dataset.parts[part]), self.experiment.batch_size)):
+            with jax.set_mesh(self.mesh):
+                stack = self._answers(params, self._stack(batch), self.arrays, batch.length)
+            flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), jax.device_get(stack))
+            found.append(jax.tree.map(lambda leaf, flat=flat: leaf[flat[3] > 0], flat))
+        outputs, targets, ids, _ = _gathered(found)
+        outputs, targets, ids = jax.tree.map(lambda leaf: leaf[np.argsort(ids)], (outputs, targets, ids))
+        return Answers(outputs, targets, ids, self.dataset)
+
+    def no_tally(self) -> Tally:
+        """Nothing counted yet."""
+        dataset = self.dataset
+        create = lambda inputs, targets: create_state(self.experiment, inputs, None, targets).tally()
+        shapes = jax.eval_shape(create, dataset.example(), dataset.target())
+        return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+
+    def tally(self, params: Any, part: str, tally: Tree) -> Tree:
+        """`evaluate_steps` over a part, added to `tally`; on the host."""
         steps = steps_per_epoch(len(self.dataset.parts[part]), self.experiment.batch_size)
-        return self.sums_of(params, self.batches(part, 0, steps), sums)
+        return self.tally_of(params, self.batches(part, 0, steps), tally)
 
-    def sums_of(self, params: Any, batches: Iterable[Batches], sums: Tree) -> Tree:
-        """`sums` over any batches."""
-        sums, params = self.place((sums, params))
+    def tally_of(self, params: Any, batches: Iterable[Batches], tally: Tree) -> Tree:
+        """`tally` over any batches."""
+        tally, params = self.place((tally, params))
         for batch in batches:
             with jax.set_mesh(self.mesh):
-                sums = self._evaluate(sums, self._stack(batch), params, self.arrays, batch.length)
-            self._follow(sums)
-        return jax.device_get(sums)
+                tally = self._evaluate(tally, self._stack(batch), params, self.arrays, batch.length)
+            self._follow(tally)
+        return jax.device_get(tally)
 
     def _follow(self, result: Any) -> None:
         """Wait for the dispatch before, while the device is busy with that of `result`.

@@ -94,14 +94,14 @@ def test_infer_evaluates_the_ready_batches(toy_experiment, toy_dataset):
 
     program = Program(toy_experiment, toy_dataset, Settings(3))
     timed, seen = Timed(program), []
-    evaluated = program.sums_of
-    program.sums_of = lambda params, batches, sums: seen.append(evaluated(params, batches, sums))  # type: ignore
+    evaluated = program.tally_of
+    program.tally_of = lambda *given: seen.append(evaluated(*given))  # type: ignore
     timed.infer(2)
-    assert seen[0]["weight"] == 2 * timed.examples == 2 * 3 * 8
+    assert seen[0].sums["weight"] == 2 * timed.examples == 2 * 3 * 8
     outputs = toy_dataset.gather(toy_dataset.arrays, timed.ready[0].ids.reshape(-1))
     predicted = toy_experiment.model.apply({"params": timed.state.params}, outputs[0])
     loss = toy_experiment.loss(predicted, outputs[1]).sum()
-    assert seen[0]["loss"] == pytest.approx(2 * float(loss), rel=1e-5)
+    assert seen[0].sums["loss"] == pytest.approx(2 * float(loss), rel=1e-5)
 
 
 @pytest.mark.slow

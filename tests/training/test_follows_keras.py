@@ -10,7 +10,6 @@ the weights after the last.
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -19,15 +18,15 @@ keras_lecture = pytest.importorskip("keras_lecture", reason="keras is not instal
 from seqjax.data.pipeline import batches  # noqa: E402
 from seqjax.interop.keras_models import KerasModel  # noqa: E402
 from seqjax.interop.layers import import_parameters, shapes  # noqa: E402
-from seqjax.training.state import TrainState, make_train_step, no_sums  # noqa: E402
+from seqjax.training.state import create_state, make_train_step  # noqa: E402
 
 STEPS = 200
 
 
 def our_losses(pair, params, ids, weights):
     """-> the loss of each step, and the parameters after the last."""
-    zero, opt_state = jnp.int32(0), pair.experiment.optimizer.init(params)
-    state = TrainState(zero, zero, params, opt_state, jax.random.key(0), no_sums(pair.experiment), zero)
+    opt_state = pair.experiment.optimizer.init(params)
+    state = create_state(pair.experiment, pair.dataset.example()).replace(params=params, opt_state=opt_state)
     step = make_train_step(pair.experiment, pair.dataset.gather)
     arrays = jax.device_put(dict(pair.dataset.arrays))
     train = jax.jit(lambda state, stack: jax.lax.scan(lambda state, batch: step(state, batch, arrays), state, stack))
