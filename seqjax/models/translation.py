@@ -120,11 +120,14 @@ class Translator(nn.Module):
             state = tuple(jnp.split(state, 2, axis=-1))
         return Encoded(None if self.attend is None else self.attend.prepare(memory, mask), state)
 
-    def step(self, encoded: Encoded, state: State, tokens: jax.Array) -> tuple[jax.Array, State]:
-        """Tokens [N] -> logits [N, V] of those that follow, and the new state. N is B, or k*B, k rows a source."""
+    def step(self, encoded: Encoded, state: State, tokens: jax.Array) -> tuple[State, jax.Array, jax.Array | None]:
+        """Tokens [N] -> the new state, logits [N, V] of those that follow, the attention's weights [N, S].
+
+        N is B, or k*B in a beam search, the k rows of a source side by side (`seqjax.decoding`).
+        """
         embedded = self.target_embedding(tokens)
-        state, (h, context, _) = self._advance(encoded, state, embedded)
-        return self._logits(h, context, embedded, False), state
+        state, (h, context, weights) = self._advance(encoded, state, embedded)
+        return state, self._logits(h, context, embedded, False), weights
 
     def _embed(self, embedding: Embedding, tokens: jax.Array, train: bool) -> Any:
         """Vectors [B, T, E], or what stands for them where each distinct one need be projected only once."""

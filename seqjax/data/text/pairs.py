@@ -54,8 +54,10 @@ class Pairs:
     tokens: sentences.Way = "words"
     least: int = 1
     """A word is learned that occurs so often in the training part."""
-    vocabulary_size: int | None = None
-    """At most so many ids of each side, the special ones included."""
+    source_size: int | None = None
+    """At most so many ids of the sources, the special ones included."""
+    target_size: int | None = None
+    """As many of the targets."""
     length: int | None = None
     """Sentences are cut to so many tokens; None: none is."""
 
@@ -65,9 +67,9 @@ class Pairs:
     def __post_init__(self):
         sentences.standard("", self.tokens)
         check_least("min_count", self.least, 1)
-        for knob, value, least in (("vocabulary_size", self.vocabulary_size, 5), ("length", self.length, 2)):
-            if value is not None:
-                check_least(knob, value, least)
+        for knob, least in (("source_size", 5), ("target_size", 5), ("length", 2)):
+            if getattr(self, knob) is not None:
+                check_least(knob, getattr(self, knob), least)
 
     def read(self, data: str, data_dir: Path) -> tuple[str, Read]:
         """What they are, in a few words, and the pairs of each part. Raises UserError: as `Source.load`."""
@@ -80,8 +82,8 @@ class Pairs:
             raise UserError(f"{name}: no pair for {' and '.join(empty)}")
         split = [[sentences.split(pair[side], self.tokens) for part in PARTS for pair in read[part]] for side in (0, 1)]
         train = len(read["train"])
-        learn = lambda texts: Words.fit(texts[:train], self.tokens, self.least, self.vocabulary_size)
-        words = learn(split[0]), learn(split[1])
+        learn = lambda texts, most: Words.fit(texts[:train], self.tokens, self.least, most)
+        words = learn(split[0], self.source_size), learn(split[1], self.target_size)
         source = _rows([[*words[0].encode(tokens), END] for tokens in split[0]], self.length)
         wider = self.length and self.length + 1
         target = _rows([[START, *words[1].encode(tokens), END] for tokens in split[1]], wider)

@@ -4,12 +4,10 @@ Texts are compared as `sentences.standard` leaves them: in lower case with their
 source that occurs several times in a part counts once, with all its translations as references.
 """
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from seqjax.data.dataset import Answers
+from seqjax.data.dataset import Answers
 
 Texts = Sequence[str]
 References = Sequence[Sequence[str]]
@@ -46,3 +44,49 @@ def exact(answers: Texts, references: References) -> float:
 
 SCORES: Mapping[str, Callable[[Texts, References], float]] = {"bleu": bleu, "chrf": chrf, "exact": exact}
 PERFECT = {"bleu": 100.0, "chrf": 100.0, "exact": 1.0}
+
+
+def scores(*names: str) -> dict[str, Callable[[Answers], Any]]:
+    """`Experiment.scores` of those names, and what belongs to them: sacrebleu's signatures, and how much of the part
+    stands in the training part as well, and what that is worth.
+
+    The answers are `tokens` [N, n, L], of which the first n counts; the dataset is a `pairs.Translations`.
+    """
+    found: dict[str, Callable[[Answers], Any]] = {name: _judge(SCORES[name]) for name in names}
+    if signed := [name for name in names if name in ("bleu", "chrf")]:
+        found["signatures"] = lambda answers: {name: _signature(name, answers) for name in signed}
+    found["seen"] = lambda answers: _seen(SCORES[names[0]], answers)
+    return found
+
+
+def judged(answers: Answers) -> tuple[list[str], list[str], list[tuple[str, ...]]]:
+    """Sources, answers and references of a part, each source once."""
+    dataset: Any = answers.dataset
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for number, tokens in zip(answers.ids, answers.outputs["tokens"][:, 0], strict=True):
+        source = dataset.sources[number]
+        if source not in found:
+            found[source] = dataset.words.decode(tokens), dataset.references[number]
+    return list(found), [answer for answer, _ in found.values()], [own for _, own in found.values()]
+
+
+def _judge(score: Callable[[Texts, References], float]) -> Callable[[Answers], float]:
+    return lambda answers: score(*judged(answers)[1:])
+
+
+def _signature(name: str, answers: Answers) -> str:
+    metric = _metric(name)
+    metric.corpus_score(judged(answers)[1], _streams(judged(answers)[2]))
+    return str(metric.get_signature())
+
+
+def _seen(score: Callable[[Texts, References], float], answers: Answers) -> dict[str, Any]:
+    """The share of the sources that stand in the training part, and the score of those and of the others."""
+    seen: dict[bool, tuple[list[str], list[tuple[str, ...]]]] = {True: ([], []), False: ([], [])}
+    for source, answer, own in zip(*judged(answers), strict=True):
+        texts, references = seen[source in answers.dataset.seen]  # pyright: ignore[reportAttributeAccessIssue]
+        texts.append(answer)
+        references.append(own)
+    counts = {kind: len(texts) for kind, (texts, _) in seen.items()}
+    scores = {kind: score(*seen[kind]) if counts[kind] else None for kind in seen}
+    return {"share": counts[True] / sum(counts.values()), "of seen": scores[True], "of unseen": scores[False]}
