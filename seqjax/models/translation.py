@@ -178,7 +178,8 @@ class Translator(nn.Module):
         x = self.drop(x, deterministic=not train)
         if self.output is not None:
             return self.output(x)
-        return x @ self.target_embedding.embedding.T + self.output_bias
+        logits = x @ self.target_embedding.embedding.T
+        return logits + jnp.broadcast_to(self.output_bias, logits.shape)
 
 
 def _output(state: State) -> jax.Array:
