@@ -169,6 +169,12 @@ def build(function: Callable[..., Experiment], knobs: Mapping[str, Any]) -> Expe
     return made
 
 
+def knobs(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The knobs of a run's config.json: its options, and of those that are None (open) what the data `told`."""
+    told = {knob: value for knob, value in config.get("told", {}).items() if config["options"].get(knob, 0) is None}
+    return {**config["options"], **told}
+
+
 def options(function: Callable[..., Experiment], settings: Iterable[str]) -> dict[str, Knob]:
     """All knobs of an experiment: the defaults, overridden by settings of the form `knob=value`.
 

@@ -6,6 +6,7 @@
 --experiment=jena_lstm --seeds=5                  five runs, their mean and interval
 --mode=evaluate --experiment=jena_lstm            test the best checkpoint of runs/jena_lstm
 --mode=predict --workdir=runs/jena_lstm --input=weather.csv
+--mode=generate --workdir=runs/shakespeare_lstm --prompt="ROMEO:"
 """
 
 # Flags -> commands -> fit. JAX is imported only when a run begins, TensorFlow only when it lasts, so
@@ -21,7 +22,7 @@ from typing import Any
 from absl import app, flags, logging
 
 from seqjax import experiment as experiments
-from seqjax import folders
+from seqjax import folders, generate
 from seqjax.command_line import fail, failing
 from seqjax.errors import UserError, check_least
 from seqjax.runs import commands
@@ -41,8 +42,8 @@ DATA_DIR = flags.DEFINE_string(
 MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "evaluate", "predict"],
-    "train: also resumes. evaluate: test the best checkpoint. predict: from --input, with the best checkpoint.",
+    ["train", "evaluate", "predict", "generate"],
+    "train: also resumes. With the best checkpoint: evaluate: test it. predict: from --input. generate: write texts.",
 )
 INPUT = flags.DEFINE_string("input", None, "predict: a file of reviews, one a line, or a weather CSV; - reads stdin.")
 EXPLAIN = flags.DEFINE_bool("explain", False, "Say which backend runs each recurrent layer, and why; then train.")
@@ -90,10 +91,12 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError("--mode=predict needs --input=FILE, or --input=- for stdin")
     if MODE.value != "predict" and INPUT.value is not None:
         raise UserError(f"--input is for --mode=predict, not --mode={MODE.value}")
-    if MODE.value == "predict" and SET.value:
+    if MODE.value in ("predict", "generate") and SET.value:
         raise UserError(
-            "--set is for --mode=train and evaluate; a run predicts with the knobs that it was trained with"
+            f"--set is for --mode=train and evaluate; a run {MODE.value}s with the knobs that it was trained with"
         )
+    if MODE.value != "generate":
+        generate.check_unused(MODE.value)
     many = SEEDS.value is not None or SWEEP.value is not None
     if many and MODE.value != "train":
         raise UserError(f"--seeds and --sweep are for --mode=train, not --mode={MODE.value}")
@@ -102,8 +105,12 @@ def main(arguments: Sequence[str]) -> None:
     if MODE.value == "train":
         train_many() if many else train()
         return
+    wanted = generate.wish() if MODE.value == "generate" else None
     workdir = existing_run()
-    if MODE.value == "evaluate":
+    if wanted is not None:
+        runtime_settings()
+        generate.write(workdir, wanted)
+    elif MODE.value == "evaluate":
         runtime_settings()
         print(result_line(commands.evaluate(workdir, options=SET.value, data_dir=data_dir())))
     else:
@@ -237,7 +244,8 @@ def runtime_settings() -> dict[str, str]:
 def run() -> None:
     """Entry point: parse the flags, call main, and turn errors that the user can mend into one line and exit code 2."""
     if {"-h", "-help", "--help"} & set(sys.argv[1:]):  # absl's own shows no flags to a console script, and exits with 1
-        print(f"{__doc__}\n{flags.FLAGS.module_help(flags.FLAGS.find_module_defining_flag('experiment'))}")
+        modules = {flags.FLAGS.find_module_defining_flag(name): None for name in ("experiment", "prompt")}
+        print("\n".join([__doc__ or "", *map(flags.FLAGS.module_help, modules)]))
         sys.exit(0)
     app.run(main_or_exit, flags_parser=parse_or_exit)
 

@@ -15,13 +15,14 @@ from places import ROOT
 
 ORDER = (
     {"main"},
+    {"generate"},
     {"lecture"},
     {"report", "compare", "benchmark", "interop", "export"},
     {"analogies"},
     {"runs"},
     {"training"},
     {"models"},
-    {"layers"},
+    {"layers", "decoding"},
     {"data"},
     {"experiment"},
     {"errors", "files", "folders", "runtime", "command_line", "old_names", ""},

@@ -46,6 +46,9 @@ class Dataset:
     ordered: bool = False
     """Training takes its batches in the order of `parts`: row b of each goes on where row b of the one before ended, so
     that a model can hand its state on."""
+    knobs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Values of the experiment's knobs that only the data can tell, such as the number of classes; a knob that is None
+    takes them."""
     classes: tuple[str, ...] = ()
     """Names of the classes that targets number from 0, if they do."""
 

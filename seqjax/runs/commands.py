@@ -63,6 +63,7 @@ def train(
     workdir.check(config)
     experiment = experiments.build(function, config["options"])
     dataset = load(experiment, workdir, data, data_dir)
+    experiment = as_told(function, config["options"], dataset)
     check_model(experiment, dataset)
     from seqjax.training.program import shared_by
 
@@ -109,6 +110,7 @@ def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mappi
     """What config.json says besides: data, backends, machine, versions, command."""
     return {
         "fingerprint": dataset.fingerprint,
+        "told": dict(dataset.knobs),
         "description": dataset.description,
         "backends": explain(experiment.model, mesh),
         "tuned": dict(tuned),
@@ -116,6 +118,11 @@ def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mappi
         "versions": versions(),
         "command": shlex.join(sys.argv),
     }
+
+
+def as_told(function: Any, options: Mapping[str, Any], dataset: "Dataset") -> Experiment:
+    """The experiment of some options, those that are None as the data tell."""
+    return experiments.build(function, experiments.knobs({"options": options, "told": dataset.knobs}))
 
 
 def claim(workdir: Workdir, config: Mapping[str, Any], dataset: "Dataset", source_file: Path) -> None:
@@ -128,7 +135,7 @@ def claim(workdir: Workdir, config: Mapping[str, Any], dataset: "Dataset", sourc
     if identity.grows(before, config):
         function = experiments.load(source_file)
         longer, shorter = (
-            experiments.build(function, {**config["options"], "epochs": epochs})
+            experiments.build(function, {**experiments.knobs(config), "epochs": epochs})
             for epochs in (config["options"]["epochs"], before["epochs"])
         )
         if not same_steps(shorter, longer, dataset):
@@ -185,7 +192,7 @@ def check(name: str, settings: Sequence[Sequence[str]], data: str, data_dir: Pat
         experiment = experiments.build(function, experiments.options(function, options))
         if dataset is None or experiment.source != source:
             source, dataset = experiment.source, experiment.source.load(data, data_dir)
-        check_model(experiment, dataset)
+        check_model(as_told(function, experiments.options(function, options), dataset), dataset)
 
 
 def check_model(experiment: Experiment, dataset: "Dataset") -> None:
@@ -239,7 +246,7 @@ def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -
     given = {knob: value for knob, value in experiments.options(function, options).items() if knob in names(options)}
     workdir.check({"options": {**config["options"], **given}})
     files = {knob: value for knob, value in given.items() if knob in FILE_KNOBS}
-    experiment = experiments.build(function, config["options"] | files)
+    experiment = experiments.build(function, experiments.knobs(config) | files)
     dataset = load(experiment, workdir, config["data"], data_dir)
     workdir.check({"fingerprint": dataset.fingerprint, "description": dataset.description})
     from seqjax.data.pipeline import steps_per_epoch
@@ -274,7 +281,7 @@ def predict(workdir: Workdir, text: TextIO, name: str) -> Iterator[str]:
       UserError: no run or no checkpoint there, or malformed examples.
     """
     config = workdir.run()
-    experiment = experiments.build(experiments.load(workdir.path / "experiment.py"), config["options"])
+    experiment = experiments.build(experiments.load(workdir.path / "experiment.py"), experiments.knobs(config))
     requests = experiment.source.requests(workdir.path, text, name)
     from seqjax.training.best import predictions
 

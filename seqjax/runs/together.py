@@ -80,8 +80,9 @@ class Together:
         try:
             function = experiments.load(source_file)
             knobs = [experiments.options(function, [*self.options, *member.settings]) for member in firsts]
+            dataset = function(**knobs[0]).source.load(self.data, self.data_dir)
+            knobs = [experiments.knobs({"options": own, "told": dataset.knobs}) for own in knobs]
             found = [function(**own) for own in knobs]
-            dataset = found[0].source.load(self.data, self.data_dir)
         except UserError:
             return None  # it is said of the values that it is true of, when their turn comes
         values: Any = [own[firsts[0].knob] for own in knobs]
@@ -103,6 +104,7 @@ class Together:
                 asked = {f: commands.asked(self.name, function, each[f], self.data, self.settings) for f in codes}
                 found = {folder: function(**asked[folder]["options"]) for folder in codes}
                 dataset = found[members[0].folder].source.load(self.data, self.data_dir)
+                found = {folder: commands.as_told(function, asked[folder]["options"], dataset) for folder in codes}
                 for alike in _by_value(members):
                     _check_seeds([found[member.folder] for member in alike])
                     commands.check_model(found[alike[0].folder], dataset)

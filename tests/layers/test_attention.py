@@ -64,8 +64,8 @@ def run(module, params, query, memory, mask):
     return outputs, gradients
 
 
-def close(found, expected):
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12), found, expected)
+def close(found, expected, tolerance=1e-11):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance), found, expected)
 
 
 @pytest.mark.parametrize(("name", "mask"), [("dot", None), *((name, MASK) for name in LAYERS)])
@@ -90,8 +90,9 @@ def test_equals_keras(name, mask):
         gradient = jax.jit(jax.grad(loss, argnums=(0, 1, 2), has_aux=True))
         expected_gradients, expected = gradient(params, query, memory)
     outputs, gradients = run(module, params, query, memory, mask)
-    close(outputs, expected)
-    close(gradients, expected_gradients)
+    tolerance = 2e-6 if "additive" in name else 1e-11  # Keras's tanh computes in float32 whatever it is given
+    close(outputs, expected, tolerance)
+    close(gradients, expected_gradients, tolerance)
 
 
 def torch_attention(torch, name, p, query, memory, mask):

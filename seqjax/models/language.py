@@ -1,0 +1,82 @@
+"""Language models: after every symbol of a sequence, how likely each symbol is to come next.
+
+Legend: B batch, T time, V vocabulary, E embedding, U units.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from seqjax.errors import check_least
+from seqjax.layers.dense import Dense, Dropout
+from seqjax.layers.embeddings import Embedding
+from seqjax.layers.tokens import Tokens
+
+
+class LanguageModel(nn.Module):
+    """Embedding or one-hot symbols, a recurrent layer over all steps, dropout, Dense V (Keras's initial values)."""
+
+    vocabulary_size: int
+    """V, the padding (0) included."""
+    layer: nn.Module
+    """Gives all steps and its state: a layer of `seqjax.layers` with `return_sequences` and `return_state`."""
+    embedding_size: int | None = None
+    """None: one-hot vectors, which are never built."""
+    dropout: float = 0.0
+    """Of what the layer gives, fresh at every step."""
+    tied: bool = False
+    """The output's matrix is the embedding's (Press and Wolf 2017), after a Dense E where U is another width."""
+    stateful: bool = False
+    """The state after a batch is that before the next one: it is kept in the collection "carry"."""
+
+    @nn.compact
+    def __call__(self, inputs: tuple[jax.Array, jax.Array], *, train: bool = False) -> jax.Array:
+        """Ids [B, T], and whether each row begins anew [B] bool -> logits [B, T, V] of the symbols one step later."""
+        tokens, fresh = inputs
+        state = None
+        if self.stateful and self.has_variable("carry", "state"):
+            hold = lambda leaf: jnp.where(fresh.reshape(-1, *[1] * (leaf.ndim - 1)), jnp.zeros((), leaf.dtype), leaf)
+            state = jax.tree.map(hold, self.get_variable("carry", "state"))
+        logits, state = self.run(tokens, state, train)
+        if self.stateful and self.is_mutable_collection("carry"):
+            begin = jnp.zeros_like if self.is_initializing() else lambda leaf: leaf
+            self.put_variable("carry", "state", jax.tree.map(begin, state))
+        return logits
+
+    @nn.compact
+    def run(self, tokens: jax.Array, state: Any = None, train: bool = False) -> tuple[jax.Array, Any]:
+        """Ids [B, T] and the state before them (None: zeros) -> logits [B, T, V] and the state after them."""
+        check_least("vocabulary_size", self.vocabulary_size, 1)
+        embedding = None
+        if self.embedding_size is not None:
+            embedding = Embedding(self.vocabulary_size, self.embedding_size)
+        x = Tokens(tokens, vocabulary_size=self.vocabulary_size) if embedding is None else embedding.tokens(tokens)
+        x, state = self.layer(x, initial_state=state, train=train)  # [B, T, U]
+        x = Dropout(self.dropout)(x, deterministic=not train)
+        if not self.tied or embedding is None or self.embedding_size is None:
+            return Dense(self.vocabulary_size)(x), state
+        if x.shape[-1] != self.embedding_size:
+            x = Dense(self.embedding_size)(x)
+        bias = self.param("bias", nn.initializers.zeros, (self.vocabulary_size,))
+        return x @ embedding.embedding.T + bias[None, None, :], state
+
+
+def surprise(model: LanguageModel, params: Any, inputs: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    """What texts cost that begin anew.
+
+    Args:
+      model: a language model.
+      params: its own.
+      inputs: ids [B, T], 0 being padding; and what `LanguageModel` takes besides, which does not count.
+
+    Returns:
+      nats [B] of all symbols but the first, and how many they are [B].
+    """
+    tokens = inputs[0]
+    logits, _ = model.apply({"params": params}, tokens[:, :-1], method="run")
+    nats = optax.softmax_cross_entropy_with_integer_labels(logits, tokens[:, 1:])
+    real = tokens[:, 1:] > 0
+    return jnp.sum(jnp.where(real, nats, 0), axis=1), jnp.sum(real, axis=1)
