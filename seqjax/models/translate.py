@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from seqjax.data.text.words import END, PADDING, START, UNKNOWN
 from seqjax.decoding import Limits, beam_search, greedy
-from seqjax.errors import check_least
+from seqjax.errors import UserError, check_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,17 +33,20 @@ class Translate:
     """Whether the attention's weights [B, L, S] of the best are answered as well."""
 
     def __post_init__(self):
+        """Raises UserError: a number out of range."""
         for name in ("beam", "n_best", "max_length"):
             check_least(name, getattr(self, name), 1)
+        if self.n_best > self.beam:
+            raise UserError(f"n_best={self.n_best} is above beam={self.beam}: give --beam={self.n_best} or more")
 
     def __call__(self, model: Any, params: Any, inputs: tuple[jax.Array, jax.Array]) -> dict[str, jax.Array]:
-        """Translate. Raises UserError: n_best is above beam, or the model has no attention to be shown."""
+        """Translate. Raises UserError: the model has no attention to be shown."""
         source, variables = inputs[0], {"params": params}
         encoded = model.apply(variables, source, method="encode")
         step = lambda state, tokens: model.apply(variables, encoded, state, tokens, method="step")[:2]
         first = jnp.full(len(source), START, jnp.int32)
         limits = Limits(self.max_length, end=END, never=(PADDING, UNKNOWN, START))
-        if max(self.beam, self.n_best) == 1:
+        if self.beam == 1:
             found = greedy(step, encoded.state, first, limits)
             answer = {"tokens": found.tokens[:, None], "scores": found.scores[:, None]}
         else:

@@ -135,11 +135,17 @@ class Pairs:
                 return found[0]
             return "\n".join(f"{score:.4f}\t{text}" for score, text in zip(answer["scores"], found, strict=True))
 
+        def alignment(position: int, answer: Any) -> tuple[list[str], list[str], Any]:
+            sides = [own.tokens(ids) for own, ids in ((source_words, source[position]), (words, answer["tokens"][0]))]
+            read, written = ([*side, "[end]"] for side in sides)
+            return read, written, answer["attention"][: len(written), : len(read)]
+
         return Requests(
             arrays={"source": source, "target": np.full((len(lines), 1), START, np.int32)},
             gather=lambda arrays, ids: (arrays["source"][ids].astype("int32"), arrays["target"][ids]),
             ids=np.arange(len(lines), dtype=np.int32),
             line=line,
+            alignment=alignment,
         )
 
 
