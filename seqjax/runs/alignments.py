@@ -31,5 +31,5 @@ def draw(alignments: Sequence[Alignment], path: Path) -> None:
 
 
 def plain(token: str) -> str:
-    """A token as matplotlib writes it: a dollar begins no formula, and joiners, which few fonts have, are underscores."""
+    """A token for matplotlib: a dollar begins no formula, and a joiner, which few fonts have, is an underscore."""
     return token.replace("$", r"\$").replace("\uffed", "_")

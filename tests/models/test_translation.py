@@ -77,9 +77,7 @@ def test_logits_loss_and_gradients_are_those_of_pytorch(kind):
     for side in ("source", "target"):
         theirs = getattr(module, side).grad.numpy()
         np.testing.assert_allclose(gradients[f"{side}_embedding"]["embedding"], theirs, **CLOSE)
-    np.testing.assert_allclose(
-        gradients["bridge"]["kernel"], module.dense["bridge_kernel"].grad.numpy(), **CLOSE
-    )
+    np.testing.assert_allclose(gradients["bridge"]["kernel"], module.dense["bridge_kernel"].grad.numpy(), **CLOSE)
 
 
 def follow(torch, kind, steps):
@@ -165,7 +163,9 @@ def test_an_answer_is_what_the_model_says_of_it(kind):
             before = np.concatenate([np.full((len(SOURCE), 1), 2), tokens[:, n, :-1]], axis=1)
             logits = apply((SOURCE, before))
             own = np.take_along_axis(jax.nn.log_softmax(logits), tokens[:, n][:, :, None], axis=-1)[:, :, 0]
-            np.testing.assert_allclose(np.where(tokens[:, n] != 0, own, 0).sum(axis=1), found["scores"][:, n], rtol=1e-6)
+            np.testing.assert_allclose(
+                np.where(tokens[:, n] != 0, own, 0).sum(axis=1), found["scores"][:, n], rtol=1e-6
+            )
         assert (np.diff(found["scores"], axis=1) <= 0).all() or answer.alpha > 0
 
 

@@ -31,7 +31,11 @@ class Addition(Pairs):
 
     def __post_init__(self):
         super().__post_init__()
-        for knob, value, least in (("digits", self.digits, 1), ("examples", self.examples, 20), ("data_seed", self.data_seed, 0)):
+        for knob, value, least in (
+            ("digits", self.digits, 1),
+            ("examples", self.examples, 20),
+            ("data_seed", self.data_seed, 0),
+        ):
             check_least(knob, value, least)
         if self.digits > 9:
             raise UserError(f"digits={self.digits}: at most 9")

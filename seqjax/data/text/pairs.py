@@ -89,7 +89,9 @@ class Pairs:
         target = _rows([[START, *words[1].encode(tokens), END] for tokens in split[1]], wider)
         ends = np.cumsum([len(read[part]) for part in PARTS])
         parts = {p: np.arange(end - len(read[p]), end, dtype=np.int32) for p, end in zip(PARTS, ends, strict=True)}
-        texts = {part: [tuple(sentences.standard(t, self.tokens) for t in pair) for pair in read[part]] for part in PARTS}
+        texts = {
+            part: [tuple(sentences.standard(t, self.tokens) for t in pair) for pair in read[part]] for part in PARTS
+        }
         sizes = ", ".join(f"{len(read[part]):,} {part}" for part in PARTS)
         identity = json.dumps([type(self).__name__, dataclasses.asdict(self), read], sort_keys=True)
         longest = np.maximum((source != 0).sum(axis=1), (target != 0).sum(axis=1) - 1)

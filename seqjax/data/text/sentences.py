@@ -22,7 +22,8 @@ Way = Literal["words", "book", "characters"]
 WAYS = ("words", "book", "characters")
 JOINER = "\uffed"
 PIECES = re.compile(r"\w+|[^\w\s]")
-BOOK = str.maketrans(string.ascii_uppercase, string.ascii_lowercase, string.punctuation.translate({91: "", 93: ""}) + "¿")
+DELETED = "".join(sorted(set(string.punctuation) - set("[]"))) + "¿"
+BOOK = str.maketrans(string.ascii_uppercase, string.ascii_lowercase, DELETED)
 
 
 def standard(text: str, way: str = "words") -> str:

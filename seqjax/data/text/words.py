@@ -26,7 +26,9 @@ class Words:
         return len(SPECIAL) + len(self.learned)
 
     @classmethod
-    def fit(cls, texts: Iterable[Sequence[str]], way: str = "words", least: int = 1, most: int | None = None) -> "Words":
+    def fit(
+        cls, texts: Iterable[Sequence[str]], way: str = "words", least: int = 1, most: int | None = None
+    ) -> "Words":
         """Learn the tokens of some sentences.
 
         Args:
