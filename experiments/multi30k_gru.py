@@ -36,7 +36,7 @@ def experiment(
     dropout: float = 0.3,
     label_smoothing: float = 0.1,
     beam: int = 1,
-    learning_rate: float = 1e-3,
+    learning_rate: float = 2e-3,
     half_life: int = 1500,
     epochs: int = 12,
     batch_size: int = 64,

@@ -36,7 +36,7 @@ def experiment(
     tied: bool = True,
     dropout: float = 0.3,
     beam: int = 1,
-    learning_rate: float = 1e-3,
+    learning_rate: float = 2e-3,
     half_life: int = 3000,
     epochs: int = 10,
     batch_size: int = 64,

@@ -6,8 +6,8 @@
     logits_t = output(tanh(readout(h_t, c_t, e_t)))
 
 With `feeding` the cell is fed the context as well, as Bahdanau et al. (2015) have it: c_t = attention(h_{t-1},
-encoded), h_t = cell([e_t, c_t], h_{t-1}). Without it (Luong et al. 2015) no state depends on a context, so that the recurrent
-layer runs over all of a known target in one call, and the attention looks from all its steps at once.
+encoded), h_t = cell([e_t, c_t], h_{t-1}). Without it (Luong et al. 2015) no state depends on a context, so that the
+recurrent layer runs over all of a known target in one call, and the attention looks from all its steps at once.
 
 Without attention the context is the encoder's last state (Cho et al. 2014; Sutskever et al. 2014 without `feeding`).
 
