@@ -40,11 +40,11 @@ def translator(torch, model, params):
             self.decoder = recurrent(make(features), [params["decoder"]["cell"]])
             self.source, self.target = (tensor(params[f"{s}_embedding"]["embedding"]) for s in ("source", "target"))
             self.dense = torch.nn.ParameterDict()
-            for name in ("bridge", "readout", *(() if model.tied else ("output",))):
+            for name in ("bridge", "readout"):
                 self.dense[f"{name}_kernel"] = tensor(params[name]["kernel"])
                 self.dense[f"{name}_bias"] = tensor(params[name]["bias"])
-            if model.tied:
-                self.dense["output_bias"] = tensor(params["output_bias"])
+            for name in ("output_bias", *(() if model.tied else ("output_kernel",))):
+                self.dense[name] = tensor(params[name])
             for name, value in params.get("attend", {}).items():
                 self.dense[f"attend_{name}"] = tensor(value if name == "v" else value["kernel"])
 

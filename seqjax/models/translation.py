@@ -27,7 +27,7 @@ from flax import struct
 from seqjax.errors import UserError
 from seqjax.layers.attention import AdditiveAttention, Attention, DotAttention, GeneralAttention, Keys
 from seqjax.layers.composite import Bidirectional
-from seqjax.layers.dense import Dense, Dropout
+from seqjax.layers.dense import Dense, Dropout, glorot_uniform
 from seqjax.layers.embeddings import Embedding
 from seqjax.layers.recurrent import GRU, LSTM
 
@@ -84,8 +84,10 @@ class Translator(nn.Module):
         self.decoder = layer.clone()
         self.attend = None if self.attention == "none" else self._attention()
         self.readout = Dense(self.embedding_size)
-        self.output = None if self.tied else Dense(self.target_size)
-        self.output_bias = self.param("output_bias", nn.initializers.zeros, (self.target_size,)) if self.tied else None
+        shape = (self.embedding_size, self.target_size)
+        table = self.target_embedding.embedding
+        self.output_kernel = table.T if self.tied else self.param("output_kernel", glorot_uniform, shape)
+        self.output_bias = self.param("output_bias", nn.initializers.zeros, (self.target_size,))
         self.drop = Dropout(self.dropout)
 
     def _attention(self) -> Attention:
@@ -146,7 +148,7 @@ class Translator(nn.Module):
 
     def _look(self, encoded: Encoded, query: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         """Query [N, U] or [N, T, U] -> contexts [N, (T,) D], weights [N, (T,) S]."""
-        if self.attend is not None:
+        if self.attend is not None and encoded.keys is not None:
             return self.attend(query, encoded.keys)
         rows = jnp.repeat(encoded.last, len(query) // len(encoded.last), axis=0)
         return jnp.broadcast_to(rows if query.ndim == 2 else rows[:, None], query.shape), None
@@ -176,9 +178,7 @@ class Translator(nn.Module):
         """[N, (T,) ...] each -> [N, (T,) V]."""
         x = jnp.tanh(self.readout(jnp.concatenate([h, context, embedded], axis=-1)))
         x = self.drop(x, deterministic=not train)
-        if self.output is not None:
-            return self.output(x)
-        logits = x @ self.target_embedding.embedding.T
+        logits = x @ self.output_kernel
         return logits + jnp.broadcast_to(self.output_bias, logits.shape)
 
 
