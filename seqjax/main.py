@@ -22,7 +22,7 @@ from typing import Any
 from absl import app, flags, logging
 
 from seqjax import experiment as experiments
-from seqjax import folders, generate
+from seqjax import folders, generate, predict
 from seqjax.command_line import fail, failing
 from seqjax.errors import UserError, check_least
 from seqjax.runs import commands
@@ -45,7 +45,7 @@ MODE = flags.DEFINE_enum(
     ["train", "evaluate", "predict", "generate"],
     "train: also resumes. With the best checkpoint: evaluate: test it. predict: from --input. generate: write texts.",
 )
-INPUT = flags.DEFINE_string("input", None, "predict: a file of reviews, one a line, or a weather CSV; - reads stdin.")
+INPUT = flags.DEFINE_string("input", None, "predict: a file of texts, one a line, or a table (CSV); - reads stdin.")
 EXPLAIN = flags.DEFINE_bool("explain", False, "Say which backend runs each recurrent layer, and why; then train.")
 LIST = flags.DEFINE_bool("list", False, "List every experiment: its name, the lecture's number, what it is.")
 SEEDS = flags.DEFINE_integer("seeds", None, "Train so many seeds, from the knob seed on, each in WORKDIR/seed_N.")
@@ -97,6 +97,8 @@ def main(arguments: Sequence[str]) -> None:
         )
     if MODE.value != "generate":
         generate.check_unused(MODE.value)
+    if MODE.value != "predict":
+        predict.check_unused(MODE.value)
     many = SEEDS.value is not None or SWEEP.value is not None
     if many and MODE.value != "train":
         raise UserError(f"--seeds and --sweep are for --mode=train, not --mode={MODE.value}")
@@ -117,8 +119,7 @@ def main(arguments: Sequence[str]) -> None:
         name = INPUT.value or "-"
         text = read_input(name)
         runtime_settings()
-        for line in commands.predict(workdir, text, "stdin" if name == "-" else name):
-            print(line)
+        predict.write(workdir, text, "stdin" if name == "-" else name)
 
 
 def table() -> str:

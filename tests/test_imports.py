@@ -15,7 +15,7 @@ from places import ROOT
 
 ORDER = (
     {"main"},
-    {"generate"},
+    {"generate", "predict"},
     {"lecture"},
     {"report", "compare", "benchmark", "interop", "export"},
     {"analogies"},

@@ -95,6 +95,8 @@ class Requests:
     line: Callable[[int, Any], str]
     """(position in `ids`, the model's output for it) -> the line to print."""
     header: str | None = None
+    alignment: Callable[[int, Any], tuple[list[str], list[str], Any]] | None = None
+    """Of translators: (position, output) -> tokens of the source [S] and of the translation [T], weights [T, S]."""
 
 
 class Source(Protocol):

@@ -3,9 +3,9 @@
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from absl import logging
 
@@ -14,6 +14,7 @@ from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS, Experiment
 from seqjax.runs.lines import skill
 from seqjax.runs.machine import device, versions
+from seqjax.runs.prediction import predict as predict  # the third command
 from seqjax.runs.same_steps import same_steps
 from seqjax.training import identity
 from seqjax.training.workdir import Workdir
@@ -272,23 +273,6 @@ def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -
         **scores,
         **known(experiment, dataset, config, scores),
     }
-
-
-def predict(workdir: Workdir, text: TextIO, name: str) -> Iterator[str]:
-    """A line for every example in `text` (called `name` in messages), from the run's workdir alone.
-
-    Raises:
-      UserError: no run or no checkpoint there, or malformed examples.
-    """
-    config = workdir.run()
-    experiment = experiments.build(experiments.load(workdir.path / "experiment.py"), experiments.knobs(config))
-    requests = experiment.source.requests(workdir.path, text, name)
-    from seqjax.training.best import predictions
-
-    if requests.header:
-        yield requests.header
-    for position, output in enumerate(predictions(experiment, requests, workdir)):
-        yield requests.line(position, output)
 
 
 def names(options: Sequence[str]) -> set[str]:

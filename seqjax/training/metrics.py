@@ -61,6 +61,19 @@ def token_cross_entropy(logits: jax.Array, targets: jax.Array) -> tuple[jax.Arra
     return jnp.sum(jnp.where(real, cross_entropy(logits, targets), 0), axis=1), jnp.sum(real, axis=1)
 
 
+def smoothed_token_cross_entropy(
+    logits: jax.Array, targets: jax.Array, smoothing: float
+) -> tuple[jax.Array, jax.Array]:
+    """As `token_cross_entropy`, of a target that is all tokens alike with probability `smoothing`, else itself.
+
+    Szegedy et al. 2016 (arXiv 1512.00567), as PyTorch's `label_smoothing`.
+    """
+    real = targets != 0
+    all_alike = jax.nn.logsumexp(logits, axis=-1) - jnp.mean(logits, axis=-1)
+    losses = (1 - smoothing) * cross_entropy(logits, targets) + smoothing * all_alike
+    return jnp.sum(jnp.where(real, losses, 0), axis=1), jnp.sum(real, axis=1)
+
+
 def token_accuracy(logits: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
     """`accuracy` of logits [B, T, V] and tokens [B, T], 0 being padding -> tokens hit [B] and real tokens [B]."""
     real = targets != 0

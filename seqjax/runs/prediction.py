@@ -1,0 +1,66 @@
+"""What --mode=predict does: a line for every example of the user's, from a finished or unfinished run alone."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from seqjax import experiment as experiments
+from seqjax.errors import UserError
+from seqjax.experiment import Experiment
+from seqjax.files import check_writable
+from seqjax.training.workdir import Workdir
+
+
+def predict(
+    workdir: Workdir, text: TextIO, name: str, options: Mapping[str, Any] | None = None, attention: Path | None = None
+) -> Iterator[str]:
+    """A line for every example in `text` (called `name` in messages), from the run's workdir alone.
+
+    Args:
+      workdir: of the run.
+      text: the examples.
+      name: of the text.
+      options: fields of the experiment's answer, to be set anew: `{"beam": 5}`.
+      attention: draw there to which words of the source a translator looked, of the first examples.
+
+    Raises:
+      UserError: no run or no checkpoint there, malformed examples, or an option that the run's answer does not have.
+    """
+    config = workdir.run()
+    experiment = experiments.build(experiments.load(workdir.path / "experiment.py"), experiments.knobs(config))
+    if attention is not None:
+        check_writable(attention, "--attention")
+        options = {**(options or {}), "attention": True}
+    experiment = answering(experiment, options or {}, config["experiment"])
+    requests = experiment.source.requests(workdir.path, text, name)
+    from seqjax.training.best import predictions
+
+    if requests.header:
+        yield requests.header
+    found = enumerate(predictions(experiment, requests, workdir))
+    if attention is not None and requests.alignment is not None:
+        from seqjax.runs import alignments
+
+        first = list(itertools.islice(found, alignments.MOST))
+        alignments.draw([requests.alignment(position, output) for position, output in first], attention)
+        found = itertools.chain(first, found)
+    for position, output in found:
+        yield requests.line(position, output)
+
+
+def answering(experiment: Experiment, options: Mapping[str, Any], name: str) -> Experiment:
+    """The experiment `name` with other options of its answer, which are the fields of a dataclass.
+
+    Raises:
+      UserError: its answer has no such option, or refuses the value.
+    """
+    answer = experiment.answer
+    able = {field.name for field in dataclasses.fields(answer)} if dataclasses.is_dataclass(answer) else set()
+    for option in options:
+        if option not in able:
+            raise UserError(f"--{option} is for runs that translate, and {name} does not")
+    if not options:
+        return experiment
+    return dataclasses.replace(experiment, answer=dataclasses.replace(answer, **options))  # type: ignore[type-var]
