@@ -2,9 +2,10 @@
 # Train rows of the results table on the real data, several seeds of each, then write the report; run it again to resume
 # after any stop, or with more seeds.
 #
-#   launch/reproduce.sh [jena|imdb|few_labels|keras|NAME ...]    by default jena and imdb (with few_labels); the data as
-#                                                                for local.sh (SEQJAX_DATA_DIR)
+#   launch/reproduce.sh [jena|imdb|few_labels|text|keras|NAME ...]    by default jena and imdb (with few_labels); the
+#                                                                     data as for local.sh (SEQJAX_DATA_DIR)
 #
+# text          tags, classes, spelled digits, language models, translation; with what they are to be compared with
 # few_labels    the masked rows with random and with pretrained vectors, on 1, 5 and 20 % of the training labels, and
 #               once more with many more epochs on 1 and 5 %
 # keras         three seeds of Keras beside the rows that it can train, which the report then compares
@@ -64,6 +65,21 @@ few_labels() {
   done
 }
 
+# TREC with GloVe too; one layer of 512 units and two, and 128 in nanoGPT's budget for a CPU (1.5 million characters);
+# translation with and without attention, and the book's setting. `SEEDS=3` is a night on two cores.
+text() {
+  for name in addition_seq2seq digit_words atis_bilstm sms_spam trec_bilstm shakespeare_lstm multi30k_gru spa_eng_gru; do
+    train "$name" "$name"
+  done
+  train trec_bilstm trec_bilstm_glove --set=vectors=glove --set=vocabulary_size=20000
+  train shakespeare_lstm shakespeare_lstm_budget --set=units=128 --set=dropout=0 --set=epochs=1 --set=batch_size=8 \
+    --set=sequence_length=32 --set=learning_rate=1e-2 --set=half_life=800
+  train shakespeare_lstm shakespeare_lstm_2 --set=layers=2
+  train multi30k_gru multi30k_gru_none --set=attention=none
+  train multi30k_gru multi30k_gru_beam --set=beam=5
+  train spa_eng_gru spa_eng_gru_book --set=split=book --set=tokens=book --set=words=15000 --set=length=20
+}
+
 keras() {
   local names=(jena_{dense,conv1d,simple_rnn,lstm,lstm_dropout,stacked_gru,lstm_reversed,bilstm})
   for name in "${names[@]}" imdb_{unigram,bigram,bigram_tfidf,bilstm_masked}; do
@@ -82,6 +98,7 @@ for asked in "$@"; do
     jena) half jena ;;
     imdb) half imdb; train glove glove; few_labels ;;
     few_labels) few_labels ;;
+    text) text ;;
     keras) keras ;;
     *) train "$asked" "$asked" ;;
   esac
