@@ -54,12 +54,7 @@ class Dataset:
 
     def cut(self, length: int | None) -> Callable[[Arrays, Any], tuple[Any, Any]]:
         """`gather` with whatever has steps, in inputs and targets, cut to `length` of them; None: whole."""
-        if length is None:
-            return self.gather
-        import jax  # not for those who only read data
-
-        cut = lambda leaf: leaf[:, :length] if leaf.ndim > 1 else leaf
-        return lambda arrays, ids: jax.tree.map(cut, self.gather(arrays, ids))
+        return cut(self.gather, length)
 
     def example(self) -> Any:
         """Inputs of one example, [1, ...], for the shapes."""
@@ -97,6 +92,18 @@ class Requests:
     header: str | None = None
     alignment: Callable[[int, Any], tuple[list[str], list[str], Any]] | None = None
     """Of translators: (position, output) -> tokens of the source [S] and of the translation [T], weights [T, S]."""
+    lengths: np.ndarray | None = None
+    """As in `Dataset`: a batch, in the order of `ids`, is cut to what its longest example needs."""
+
+
+def cut(gather: Callable[[Arrays, Any], Any], length: int | None) -> Callable[[Arrays, Any], Any]:
+    """What is gathered, every leaf of two axes or more cut to `length` steps along axis 1; None: whole."""
+    if length is None:
+        return gather
+    import jax  # not for those who only read data
+
+    shorten = lambda leaf: leaf[:, :length] if leaf.ndim > 1 else leaf
+    return lambda arrays, ids: jax.tree.map(shorten, gather(arrays, ids))
 
 
 class Source(Protocol):

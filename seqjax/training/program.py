@@ -4,6 +4,7 @@ Legend: B batch, K steps in one dispatch.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from seqjax.data.dataset import Answers, Arrays, Dataset, Requests
+from seqjax.data.dataset import Answers, Arrays, Dataset, Requests, cut
 from seqjax.data.pipeline import Batches, batches, steps_per_epoch
 from seqjax.errors import UserError, check_least
 from seqjax.experiment import Experiment
@@ -97,13 +98,15 @@ def outputs(experiment: Experiment, params: Any, requests: Requests) -> Iterator
     """The answer to every example, a tree of NumPy arrays, in order."""
     arrays = jax.device_put(dict(requests.arrays))
 
-    @jax.jit
-    def answers(params: Any, arrays: Arrays, ids: jax.Array) -> Any:
-        return answer(experiment, params, requests.gather(arrays, ids))
+    @functools.partial(jax.jit, static_argnums=3)
+    def answers(params: Any, arrays: Arrays, ids: jax.Array, length: int | None) -> Any:
+        return answer(experiment, params, cut(requests.gather, length)(arrays, ids))
 
+    lengths = requests.lengths
     size = min(experiment.batch_size, len(requests.ids))
     for batch in batches(requests.ids, batch_size=size, start=0, stop=steps_per_epoch(len(requests.ids), size)):
-        found = jax.device_get(answers(params, arrays, batch.ids[0]))
+        length = None if lengths is None else int(lengths[batch.ids[0]].max())
+        found = jax.device_get(answers(params, arrays, batch.ids[0], length))
         for row in np.flatnonzero(batch.weights[0]):
             yield jax.tree.map(lambda leaf, row=row: leaf[row], found)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import types
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +10,10 @@ import numpy as np
 import optax
 import pytest
 
+from seqjax.data.dataset import Requests
 from seqjax.data.pipeline import batches
 from seqjax.errors import UserError
-from seqjax.training.program import Program, Settings, steps_per_dispatch
+from seqjax.training.program import Program, Settings, outputs, steps_per_dispatch
 from seqjax.training.state import count_parameters, create_state, make_train_step
 
 
@@ -111,3 +113,22 @@ def test_small_steps_come_32_at_once_large_ones_8_and_those_of_like_length_one_b
     assert steps_per_dispatch(large, toy_dataset, 5) == 5
     lengths = np.ones(len(toy_dataset.arrays["targets"]), np.int32)
     assert steps_per_dispatch(large, dataclasses.replace(toy_dataset, lengths=lengths), 5) == 1
+
+
+def test_requests_are_cut_to_what_their_batch_needs():
+    """One long among short ones costs its own batch alone, and the answers stay the same, in order."""
+    lengths = np.array([2, 1, 2, 9, 1, 1, 1], np.int32)
+    rows = np.where(np.arange(9)[None, :] < lengths[:, None], np.arange(1, 64).reshape(7, 9), 0)
+    widths = []
+
+    def total(model, params, inputs):
+        widths.append(inputs.shape)
+        return jnp.sum(inputs, axis=1)
+
+    experiment = types.SimpleNamespace(batch_size=3, answer=total, model=None)
+    ids = np.arange(7, dtype=np.int32)
+    gather = lambda arrays, ids: arrays["rows"][ids]
+    whole = Requests({"rows": rows}, gather, ids, lambda *_: "")
+    for requests in (whole, dataclasses.replace(whole, lengths=lengths)):
+        assert list(outputs(experiment, None, requests)) == rows.sum(axis=1).tolist()  # type: ignore[arg-type]
+    assert widths == [(3, 9), (3, 2), (3, 9), (3, 1)]

@@ -85,8 +85,10 @@ class Atis:
             pairs = ((word, next(tags) if _is_word(word) else slots.OUTSIDE) for word in sentences[position])
             return "".join(f"{word}\t{tag}\n" for word, tag in pairs)
 
-        ids = np.arange(len(sentences), dtype=np.int32)
-        return Requests(arrays, lambda arrays, ids: rows.take(arrays, "words", ids), ids, line)
+        counts = np.array(list(map(len, said)), np.int32)
+        lengths = group_lengths(counts, rows.width(arrays, "words")) if len(said) else None
+        ids = np.arange(len(said), dtype=np.int32)
+        return Requests(arrays, lambda arrays, ids: rows.take(arrays, "words", ids), ids, line, lengths=lengths)
 
     def _dataset(self, found: Mapping[str, list[Request]], name: str, optimum: Mapping[str, float]) -> Dataset:
         requests = [*found["train"], *found["test"]]

@@ -174,6 +174,7 @@ def test_requests_of_any_length_are_gathered_as_they_are(asked):
     assert (gather[0] != 0).sum() == 3
     assert (gather[1] != 0).all()
     assert gather.shape == (2, 300_000)
+    assert requests.lengths.tolist() == [8] * 40 + [300_000]
 
 
 def test_requests_that_cannot_be_read_say_where(asked, tmp_path):
