@@ -16,6 +16,8 @@ from seqjax.layers.attention import AdditiveAttention
 from seqjax.report import anatomy, architectures, unrolled
 from seqjax.training.state import count_parameters
 
+HERE = [one for one in architectures.ARCHITECTURES if one[1] in experiments.names()]
+
 
 def titles(parts):
     return [(part.title, part.shape) for part in parts]
@@ -71,6 +73,20 @@ def test_stages_stand_side_by_side_and_steps_above_their_inputs():
     assert edges[-1][1] + unrolled.WIDTH < unrolled.UNITS
 
 
+def test_what_a_model_does_with_parameters_of_its_own_is_a_box_too():
+    class Tied(nn.Module):
+        def setup(self):
+            self.table, self.layer = Embedding(9, 4), GRU(4, return_sequences=True)
+            self.bias = self.param("bias", nn.initializers.zeros, (9,))
+
+        def __call__(self, tokens):
+            return self.layer(self.table(tokens)) @ self.table.embedding.T + self.bias[None, None]
+
+    _, found = anatomy.parts(Tied(), np.ones((1, 5), np.int32))
+    assert titles(found) == [("Embedding 4", "[B, T, 4]"), ("GRU 4", "[B, T, 4]"), ("output", "[B, T, 9]")]
+    assert (found[-1].path, found[-1].parameters, found[-1].given) == ("bias", 9, 0)
+
+
 def test_layers_within_layers_are_one_box():
     class Nested(nn.Module):
         @nn.compact
@@ -83,10 +99,10 @@ def test_layers_within_layers_are_one_box():
     assert (found[0].read, found[0].given) == (0, None)
 
 
-@pytest.mark.parametrize("name", [name for _, name, _ in architectures.ARCHITECTURES if name in experiments.names()])
-def test_every_parameter_of_the_lectures_architectures_is_in_a_box(name):
-    _, found = architectures.parts_of(name, DATA)
-    experiment = experiments.load(experiments.find(name))()
+@pytest.mark.parametrize(("name", "knobs"), [(name, knobs) for _, name, knobs, _ in HERE])
+def test_every_parameter_of_the_lectures_architectures_is_in_a_box(name, knobs):
+    _, found = architectures.parts_of(name, knobs, DATA)
+    experiment = experiments.load(experiments.find(name))(**knobs)
     inputs = experiment.model.example() if hasattr(experiment.model, "example") else None
     if inputs is None:
         inputs = experiment.source.load("sample", DATA).example()
@@ -97,15 +113,15 @@ def test_every_parameter_of_the_lectures_architectures_is_in_a_box(name):
 def test_the_architectures_are_those_that_their_names_say():
     """By their shapes: where there is time, in what goes in and in what comes out."""
     times = {}
-    for title, name, _ in architectures.ARCHITECTURES:
-        if name in experiments.names():
-            given, found = architectures.parts_of(name, DATA)
-            times[title] = ({part.given for part in given} - {None}, found[-1].given)
+    for title, name, knobs, _ in HERE:
+        given, found = architectures.parts_of(name, knobs, DATA)
+        times[title] = ({part.given for part in given} - {None}, found[-1].given)
     assert times["One to one"] == (set(), None)
     assert times["Many to one"] == ({0}, None)
     assert times["Many to many, aligned"] == ({0}, 0)
     assert times["One to many"] == ({0}, 0)  # the letters before; the image has no time
-    image = architectures.parts_of("digit_words", DATA)[0][0]
+    assert times["Encoder-decoder"] == times["Encoder-decoder with attention"] == ({0, 1}, 1)
+    image = architectures.parts_of("digit_words", {}, DATA)[0][0]
     assert (image.shape, image.given) == ("[B, 64]", None)
 
 
@@ -113,10 +129,10 @@ def test_the_page_shows_drawings_layers_and_figures():
     row = {"experiment": "atis_bilstm", "label": "atis_bilstm", "metric": "slot_f1", "lecture": {}, "keras": None}
     score = {"mean": 0.9512, "half": 0.003, "count": 3, "std": 0.001, "values": [0.95]}
     row |= {"ours": {"test": score, "validation": score}, "parameters": 286528, "seconds": 100.0, "skill": {}}
-    row |= {"baselines": {}, "optimum": {}, "data": "real"}
+    row |= {"baselines": {}, "optimum": {}, "data": "real", "options": {}}
     text = architectures.page_of([row], DATA)
-    shown = [title for title, name, _ in architectures.ARCHITECTURES if name in experiments.names()]
-    assert len(shown) >= 5
+    shown = [title for title, *_ in HERE]
+    assert len(shown) == len(architectures.ARCHITECTURES)
     assert all(f"<h2>{title}</h2>" in text for title in shown)
     assert text.count("data:image/svg+xml;base64,") == len(shown)
     assert "Bidirectional LSTM 100" in text
