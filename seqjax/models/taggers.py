@@ -48,7 +48,7 @@ class RecurrentTagger(nn.Module):
         mask = words != 0
         if train and self.word_dropout > 0:
             drop = jax.random.bernoulli(self.make_rng("dropout"), self.word_dropout, words.shape)
-            words = jnp.where(drop & mask, UNKNOWN, words)
+            words = jnp.where(drop, UNKNOWN, words)  # the mask is that of before
         embedding = Embedding(self.vocabulary_size, self.embedding_size)
         if self.context == 1 and self.dropout == 0:
             x: Any = embedding.tokens(words)  # stands for [B, T, E]
