@@ -28,7 +28,7 @@ def experiment(
     dropout: float = 0.5,
     word_dropout: float = 0.05,
     learning_rate: float = 1e-3,
-    epochs: int = 30,
+    epochs: int = 40,
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
@@ -43,5 +43,5 @@ def experiment(
         batch_size=batch_size,
         seed=seed,
         answer=lambda model, params, words: tags_of(model.apply({"params": params}, words), words),
-        scores={"slot_f1": slots.slot_f1, "slots": slots.slot_table},
+        scores={"slot_f1": slots.slot_f1, "strict_slot_f1": slots.strict_slot_f1, "slots": slots.slot_table},
     )

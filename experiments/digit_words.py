@@ -1,8 +1,9 @@
-"""One to many: an image of a digit is spelled letter by letter, by Dense 64 and a GRU 64. 32,274 parameters.
+"""One to many: an image of a digit is spelled letter by letter, by Dense 512 and a GRU 64. 83,314 parameters.
 
 python -m seqjax.main --experiment=digit_words --threads=1
 
 word_accuracy is that of words spelled freely, letter_accuracy that of letters after the true letters before them.
+The knobs were chosen on the validation part alone.
 """
 
 from seqjax.data import digit_words
@@ -14,12 +15,12 @@ from seqjax.training.optimizers import optimizer
 
 def experiment(
     *,
-    hidden: int = 256,
+    hidden: int = 512,
     embedding_size: int = 16,
     units: int = 64,
-    dropout: float = 0.2,
-    learning_rate: float = 3e-3,
-    epochs: int = 40,
+    dropout: float = 0.5,
+    learning_rate: float = 1e-3,
+    epochs: int = 50,
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:

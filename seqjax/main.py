@@ -213,6 +213,8 @@ def existing_run() -> Workdir:
 def read_input(name: str) -> io.TextIOWrapper:
     """The content of a file, or of stdin for `-`: to be read as text, or (`.buffer`) as a table in bytes.
 
+    A byte order mark before a text, as Windows writes it, is no part of its first word.
+
     Raises:
       UserError: there is no such file.
     """
@@ -220,7 +222,7 @@ def read_input(name: str) -> io.TextIOWrapper:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise UserError(f"--input={name} cannot be read: {error.strerror}") from error
-    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="\n")
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="\n")
 
 
 def data_dir() -> Path:

@@ -17,7 +17,7 @@ __all__ = ["call"]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "--experiment=NAME is missing; choices: csv_lstm"),
+        ([], "--experiment=NAME is missing; choices: atis_bilstm"),
         (["--experiment=jena_lstn"], "did you mean 'jena_lstm'"),
         (["--experiment=../jena_lstm"], "no experiment '../jena_lstm'"),
         (["--experiment=jena_lstm", "--set=unit=3"], "no knob 'unit'; did you mean 'units'"),
@@ -113,6 +113,18 @@ def test_predict_reads_stdin(call, tmp_path, monkeypatch):
         code, _, error = call(*predict)
         assert (code, error.count("\n")) == (2, 1)
         assert "stdin" in error
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfgood\nb\xe9ad")
+    text = main.read_input(str(tmp_path / "a.txt"))
+    with pytest.raises(UnicodeDecodeError, match="0xe9"):
+        text.read()
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfgood\r\n\xef\xbb\xbf")
+    text = main.read_input(str(tmp_path / "a.txt"))
+    assert text.read() == "good\r\n\ufeff"  # within the text it is left
+    text.buffer.seek(0)
+    assert text.buffer.read(4) == b"\xef\xbb\xbfg", "a table sees the bytes"
 
 
 def test_reviews_are_predicted_one_a_line(call, monkeypatch):

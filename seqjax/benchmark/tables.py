@@ -121,7 +121,8 @@ def _generated(rows: int) -> bytes:
 
 
 def _jena(data_dir: Path) -> bytes:
-    from seqjax.data.series import jena, packed
+    from seqjax.data import packed
+    from seqjax.data.series import jena
 
     path = jena.find(data_dir)
     if path is None:

@@ -145,6 +145,8 @@ def _recurrent_classifier(model: RecurrentClassifier) -> tuple[Any, Any]:
     words = layers.Input((None,), dtype="int32")
     if not model.train_embedding:
         raise UserError("a frozen embedding has no counterpart in Keras here")
+    if model.word_dropout or model.layer.wants()[0]:
+        raise UserError("words taken for unknown, or a maximum over time, have no counterpart in Keras here")
     if model.embedding_size is None:
         ops = import_keras().ops
         size = model.vocabulary_size

@@ -53,8 +53,9 @@ class DigitWords:
             raise UserError(f"data={data!r}: choose 'real' or 'sample'")
         from sklearn.datasets import load_digits
 
-        images, digits = load_digits(return_X_y=True)
-        return self._dataset(images.astype(np.float32), digits.astype(np.int32), "scikit-learn's digits", None)
+        found: Any = load_digits()
+        images, digits = found.data.astype(np.float32), found.target.astype(np.int32)
+        return self._dataset(images, digits, "scikit-learn's digits", None)
 
     def requests(self, assets: Path, text: TextIO, name: str) -> Requests:
         r"""See `Source.requests`: an image a line, its 64 pixels row by row, 0 to 16, divided by commas.

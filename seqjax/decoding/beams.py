@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from seqjax.decoding.largest import largest
 from seqjax.decoding.limits import Limits
 from seqjax.decoding.rows import Decoded, Step, check_first, log_total, outputs
 from seqjax.errors import UserError, check_least
@@ -100,7 +101,7 @@ def _start(state: Any, first: jax.Array, limits: Limits, beams: int, dtype: Any)
 
 
 def _alive(slots: Beams) -> jax.Array:
-    return ~slots.done & (slots.scores > -jnp.inf)
+    return ~slots.done & (slots.scores != -jnp.inf)  # NaN goes on, to be seen in the result
 
 
 def _extend(step: Step, slots: Beams, limits: Limits) -> Beams:
@@ -109,7 +110,7 @@ def _extend(step: Step, slots: Beams, limits: Limits) -> Beams:
     t = slots.position
     state, logits, _ = outputs(step, slots.state, slots.last.reshape(-1))
     allowed = limits.allow(logits, slots.tokens.reshape(-1, most), t)
-    values, tokens = jax.lax.top_k(allowed, min(beams, logits.shape[1]))  # of a slot no more than k can be among the k
+    values, tokens = largest(allowed, min(beams, logits.shape[1]))  # of a slot no more than k can be among the k
     values = values - log_total(logits)[:, None]
     c = values.shape[1]
     scores, order, done = _candidates(slots, values.reshape(rows, beams, c))
@@ -128,7 +129,7 @@ def _extend(step: Step, slots: Beams, limits: Limits) -> Beams:
         tokens=jnp.take_along_axis(slots.tokens, parent[:, :, None], axis=1).at[:, :, t].set(token),
         lengths=take(slots.lengths) + ~was_done,
         scores=pick(scores),
-        done=ends & (chosen > -jnp.inf),  # else the slot holds nothing
+        done=ends & (chosen != -jnp.inf),  # else the slot holds nothing
         greedy=take(slots.greedy) & (column == 0),
         position=t + 1,
     )
@@ -151,7 +152,7 @@ def _candidates(slots: Beams, values: jax.Array) -> tuple[jax.Array, jax.Array, 
     scores = jnp.where(alive[:, :, None], slots.scores[:, :, None] + values, -jnp.inf)
     own = jnp.where(done & ~stuck, slots.scores, scores[:, :, 0])
     scores = scores.at[:, :, 0].set(own)
-    there = own > -jnp.inf
+    there = own != -jnp.inf
     chosen = jnp.select([done & there, done, slots.greedy & there], [jnp.inf, lowest, jnp.inf], own)
     return scores, scores.at[:, :, 0].set(chosen.astype(scores.dtype)), done
 
@@ -166,7 +167,7 @@ def _close(slots: Beams, limits: Limits, n_best: int, alpha: Any) -> Beams:
     worst = jax.lax.top_k(ended, n_best)[0][:, -1]
     lengths = jnp.array([slots.position + 1, limits.max_length])
     bound = jnp.where(_alive(slots), slots.scores, -jnp.inf).max(axis=1) / length_penalty(lengths, alpha).max()
-    over = (worst >= bound) & (slots.position < limits.max_length)
+    over = worst >= bound
     scores = jnp.where(_alive(slots) & over[:, None], -jnp.inf, slots.scores)
     return slots.replace(scores=scores)  # pyright: ignore[reportAttributeAccessIssue]
 

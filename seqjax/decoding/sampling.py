@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from seqjax.decoding.largest import largest
 from seqjax.decoding.limits import Limits
 from seqjax.decoding.rows import Decoded, Progress, Step, advance, begin
 from seqjax.errors import UserError
@@ -120,9 +121,9 @@ def draw(keys: jax.Array, position: Any, logits: jax.Array, seen: jax.Array | No
     weighed, tokens = filtered(logits, seen, sampling)
     drawn = noise(keys)
     if tokens is None:
-        return jnp.argmax(weighed + drawn, axis=1)
-    best = jnp.argmax(weighed + jnp.take_along_axis(drawn, tokens, axis=1), axis=1)
-    return jnp.take_along_axis(tokens, best[:, None], axis=1)[:, 0]
+        return largest(weighed + drawn, 1)[1][:, 0]
+    best = largest(weighed + jnp.take_along_axis(drawn, tokens, axis=1), 1)[1]
+    return jnp.take_along_axis(tokens, best, axis=1)[:, 0]
 
 
 def filtered(logits: jax.Array, seen: jax.Array | None, sampling: Sampling) -> tuple[jax.Array, jax.Array | None]:
@@ -140,13 +141,13 @@ def filtered(logits: jax.Array, seen: jax.Array | None, sampling: Sampling) -> t
     if sampling.repetition_penalty is not None and seen is not None:
         penalty = sampling.repetition_penalty
         logits = jnp.where(seen, jnp.where(logits < 0, logits * penalty, logits / penalty), logits)
-    largest = logits.max(axis=1, keepdims=True)
-    largest = jnp.where(largest == -jnp.inf, 0, largest)  # of a row that has ended; -inf less -inf would be NaN
-    logits = (logits - largest) / sampling.temperature  # 0 is the largest now: no temperature makes it overflow
+    top = logits.max(axis=1, keepdims=True)
+    # 0 is the largest now, so that no temperature makes it overflow; below `tiny` it might be rounded to 0
+    logits = (logits - top) / jnp.maximum(sampling.temperature, jnp.finfo(logits.dtype).tiny)
     tokens = None
     if sampling.top_k is not None or sampling.top_p is not None:
         size = logits.shape[1]
-        logits, tokens = jax.lax.top_k(logits, min(sampling.top_k or size, size))
+        logits, tokens = largest(logits, min(sampling.top_k or size, size))
     if sampling.top_p is not None:
         p = jax.nn.softmax(logits, axis=1)
         before = jnp.pad(jnp.cumsum(p, axis=1)[:, :-1], ((0, 0), (1, 0)))  # the token that crosses top_p is kept

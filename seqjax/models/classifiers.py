@@ -1,6 +1,6 @@
-"""Models of a text: one logit per text, whose sigmoid is the probability of the positive class.
+"""Models of a text: of two classes one logit, whose sigmoid is the probability of the second; of more a logit each.
 
-Legend: B batch, T tokens, V vocabulary, E embedding, W width of a window, F filters.
+Legend: B batch, T tokens, V vocabulary, E embedding, W width of a window, F filters, K classes.
 """
 
 import flax.linen as nn
@@ -14,8 +14,14 @@ from seqjax.layers.embeddings import Embedding
 from seqjax.layers.tokens import Tokens, hide, project
 
 
+def logits(x: jax.Array, classes: int) -> jax.Array:
+    """Dense on features [B, U], within a module's `__call__` -> [B] for two classes, [B, K] for more."""
+    check_least("classes", classes, 2)
+    return Dense(1)(x)[:, 0] if classes == 2 else Dense(classes)(x)
+
+
 class BagOfWordsClassifier(nn.Module):
-    """Dense `units` relu on a multi-hot, count or TF-IDF vector, dropout, Dense 1 (Keras's initial values).
+    """Dense `units` relu on a multi-hot, count or TF-IDF vector, dropout, Dense (Keras's initial values).
 
     The vector of V entries is never built: its product with the kernel is the weighted sum of the kernel's rows whose
     tokens are present.
@@ -24,49 +30,60 @@ class BagOfWordsClassifier(nn.Module):
     vocabulary_size: int
     units: int
     dropout: float
+    classes: int = 2
 
     @nn.compact
     def __call__(self, inputs: jax.Array | tuple[jax.Array, jax.Array], *, train: bool = False) -> jax.Array:
-        """Distinct token ids [B, T], padded with `vocabulary_size`, or these and weights [B, T] -> logits [B]."""
+        """Distinct ids [B, T], padded with `vocabulary_size`, or these and weights [B, T] -> logits [B] or [B, K]."""
         check_least("units", self.units, 1)
         tokens, weights = inputs if isinstance(inputs, tuple) else (inputs, None)
         kernel = self.param("kernel", glorot_uniform, (self.vocabulary_size, self.units))
         bias = self.param("bias", nn.initializers.zeros, (self.units,))
         x = nn.relu(bags.product(tokens, weights, kernel) + bias[None, :])
         x = Dropout(self.dropout)(x, deterministic=not train)
-        return Dense(1)(x)[:, 0]
+        return logits(x, self.classes)
 
 
 class RecurrentClassifier(nn.Module):
-    """Embedding or one-hot vectors, a recurrent layer, dropout, Dense 1 (Keras's initial values)."""
+    """Embedding or one-hot vectors, a recurrent layer, dropout, Dense (Keras's initial values)."""
 
     vocabulary_size: int
     embedding_size: int | None
     """None: one-hot vectors of V entries, which are never built. Padding is the vector of token 0."""
     layer: nn.Module
-    """Returns the last state: a layer of `seqjax.layers.recurrent`."""
+    """Of `seqjax.layers.recurrent`. Where it returns all states, their maximum over the real steps is taken."""
     dropout: float
     mask_padding: bool = False
     """Token 0 is padding: hold the state still there, as Keras's mask_zero does."""
     train_embedding: bool = True
     """False: the embedding keeps its initial values."""
+    classes: int = 2
+    word_dropout: float = 0.0
+    """In training, this share of the words is taken for unknown (token 1), whose vector is learned that way."""
 
     @nn.compact
     def __call__(self, tokens: jax.Array, *, train: bool = False) -> jax.Array:
-        """Token ids [B, T] -> logits [B]."""
+        """Token ids [B, T] -> logits [B] or [B, K]."""
+        if train and self.word_dropout:
+            lost = jax.random.bernoulli(self.make_rng("dropout"), self.word_dropout, tokens.shape)
+            tokens = jnp.where(lost & (tokens != 0), 1, tokens)
         if self.embedding_size is None:
             x = Tokens(tokens, vocabulary_size=self.vocabulary_size)  # stands for [B, T, V]
         else:
             embedding = Embedding(self.vocabulary_size, self.embedding_size, self.train_embedding)
             x = embedding.tokens(tokens)  # stands for [B, T, E]
         mask = tokens != 0 if self.mask_padding else None
-        x = self.layer(x, mask=mask, train=train)  # [B, U]
+        x = self.layer(x, mask=mask, train=train)  # [B, U], or [B, T, U]
+        if x.ndim == 3:
+            real = jnp.ones_like(tokens, bool) if mask is None else mask
+            x = jnp.max(jnp.where(real[:, :, None], x, -jnp.inf), axis=1)
+            x = jnp.where(real.any(axis=1)[:, None], x, 0)  # a text without a token
         x = Dropout(self.dropout)(x, deterministic=not train)
-        return Dense(1)(x)[:, 0]
+        return logits(x, self.classes)
 
 
 class ConvClassifier(nn.Module):
-    """Embedding, Conv `filters` x `width` relu, maximum over time, dropout, Dense 1 (Keras's initial values).
+    """Embedding, Conv `filters` x `width` relu, maximum over time, dropout, Dense (Keras's initial values).
 
     Token 0 is padding: the maximum is over the windows that lie inside the text (over the first one in a text that is
     shorter than a window). Every distinct token is projected once, not every window; see `seqjax.layers.tokens`.
@@ -77,10 +94,11 @@ class ConvClassifier(nn.Module):
     filters: int
     width: int
     dropout: float
+    classes: int = 2
 
     @nn.compact
     def __call__(self, tokens: jax.Array, *, train: bool = False) -> jax.Array:
-        """Token ids [B, T] -> logits [B]; T is at least W."""
+        """Token ids [B, T] -> logits [B], or [B, K]; T is at least W."""
         check_least("filters", self.filters, 1)
         check_least("width", self.width, 1)
         check_least("sequence_length", tokens.shape[1], self.width)
@@ -97,4 +115,4 @@ class ConvClassifier(nn.Module):
         inside = jnp.arange(starts)[:, None] <= jnp.maximum(last, 0)[None, :]
         x = jnp.max(jnp.where(inside[:, :, None], windows, 0), axis=0)  # [B, F]: relu leaves nothing below 0
         x = Dropout(self.dropout)(x, deterministic=not train)
-        return Dense(1)(x)[:, 0]
+        return logits(x, self.classes)

@@ -71,7 +71,7 @@ def spell(model: Speller, params: Any, inputs: tuple[jax.Array, jax.Array]) -> d
       probability: [B] of the whole word, the product of its letters'.
     """
     pictures, before = inputs
-    apply = functools.partial(model.apply, {"params": params})
+    apply: Any = functools.partial(model.apply, {"params": params})
 
     def step(state: jax.Array, letters: jax.Array) -> tuple[jax.Array, jax.Array]:
         logits, state = apply(state, letters[:, None], method="follow")

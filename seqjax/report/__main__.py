@@ -47,17 +47,20 @@ def main(arguments: Sequence[str]) -> None:
         files = kept.keep(groups, Path(RUNS.value), Path(KEEP.value), replace=REPLACE.value)
         print(f"{len(files)} rows kept in {KEEP.value}")
     rows, waiting = table.rows(groups, found.keras), table.unfinished(found.runs)
-    figures, notes = [], []
+    figures, notes, others = [], [], dict[str, str]()
     if PICTURES.value:
-        from seqjax.report import gallery
+        from seqjax.report import architectures, gallery
 
-        figures, notes = gallery.figures(groups, rows, folders.data_dir(DATA_DIR.value))
+        data_dir = folders.data_dir(DATA_DIR.value)
+        figures, notes = gallery.figures(groups, rows, data_dir)
+        others = {"architectures": architectures.page_of(rows, data_dir)}
     compared = comparisons.tables(groups, rows, found.speeds)
     findings = table.Findings(rows, verdicts.judge(groups, speeds=found.speeds), compared, waiting, notes)
     files = {
         "report.json": table.as_json(findings),
         "report.md": table.markdown(findings),
-        "index.html": page.page(findings, figures),
+        "index.html": page.page(findings, figures, list(others)),
+        **{f"{name}.html": text for name, text in others.items()},
     }
     try:
         table.write(output, files)

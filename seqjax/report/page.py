@@ -32,24 +32,33 @@ h3 { margin-bottom: 0; }
 CLASSES = {HELD: "held", NOT_HELD: "not-held", UNDECIDED: "undecided", NOT_RUN: "not-run"}
 
 
-def page(found: Findings, figures: Sequence[Figure]) -> str:
-    """The whole page."""
+def page(found: Findings, figures: Sequence[Figure], others: Sequence[str] = ()) -> str:
+    """index.html, with links to the `others` beside it, NAME.html each."""
     keras = [said for row in found.rows if (said := tables.beside_keras(row))]
+    links = "".join(f'<p><a href="{name}.html">{_text(name.capitalize())}</a></p>' for name in others)
     parts = [
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>seqjax: results</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>Results</h1>",
+        links,
         _summary(found.rows, found.verdicts),
         _table(found.rows),
-        _section("Beside Keras", _items(keras)) if keras else "",
-        _section("The lecture's claims", _claims(found.verdicts)),
-        *(_section(title, _comparison(texts)) for title, texts in found.comparisons),
-        _section("Unfinished runs", _items([tables.progress(row) for row in found.waiting])) if found.waiting else "",
-        _section("Pictures", "\n".join(map(_figure, figures))) if figures else "",
-        _section("Notes", _items(found.notes)) if found.notes else "",
-        "</body>\n</html>\n",
+        section("Beside Keras", _items(keras)) if keras else "",
+        section("The lecture's claims", _claims(found.verdicts)),
+        *(section(title, facts(texts)) for title, texts in found.comparisons),
+        section("Unfinished runs", _items([tables.progress(row) for row in found.waiting])) if found.waiting else "",
+        section("Pictures", "\n".join(map(figure, figures))) if figures else "",
+        section("Notes", _items(found.notes)) if found.notes else "",
     ]
-    return "\n".join(part for part in parts if part)
+    return whole("Results", parts)
+
+
+def whole(title: str, parts: Sequence[str]) -> str:
+    """A page of its own, with everything in it."""
+    head = [
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>seqjax: {_text(title.lower())}</title>\n<style>{STYLE}</style>\n</head>\n<body>",
+        f"<h1>{_text(title)}</h1>",
+    ]
+    return "\n".join(part for part in (*head, *parts, "</body>\n</html>\n") if part)
 
 
 def _summary(table: Sequence[Row], verdicts: Sequence[Verdict]) -> str:
@@ -64,7 +73,8 @@ def _text(words: object) -> str:
     return html.escape(str(words))
 
 
-def _section(title: str, body: str) -> str:
+def section(title: str, body: str) -> str:
+    """A heading and what is below it, HTML."""
     return f"<h2>{_text(title)}</h2>\n{body}"
 
 
@@ -93,7 +103,8 @@ def _claims(verdicts: Sequence[Verdict]) -> str:
     return _wide("<th>The lecture says</th><th>Verdict</th><th>Evidence</th>", lines)
 
 
-def _comparison(texts: Sequence[Sequence[str]]) -> str:
+def facts(texts: Sequence[Sequence[str]]) -> str:
+    """A table of texts, its head first."""
     head = "".join(f"<th>{_text(text)}</th>" for text in texts[0])
     lines = ["".join(f"<td>{_text(text)}</td>" for text in line) for line in texts[1:]]
     return _wide(head, [f'<tr class="first">{line}</tr>' for line in lines], "facts")
@@ -105,7 +116,8 @@ def _wide(head: str, lines: Sequence[str], kind: str = "") -> str:
     return f'<div class="wide"><table class="{kind}">\n{rows}\n</table></div>'
 
 
-def _figure(figure: Figure) -> str:
-    data = base64.b64encode(figure.svg.encode()).decode()
-    picture = f'<img alt="{_text(figure.title)}" src="data:image/svg+xml;base64,{data}">'
-    return f"<h3>{_text(figure.title)}</h3>\n<figure>{picture}<figcaption>{_text(figure.caption)}</figcaption></figure>"
+def figure(found: Figure) -> str:
+    """A picture, the page's own, with its title and sentence."""
+    data = base64.b64encode(found.svg.encode()).decode()
+    picture = f'<img alt="{_text(found.title)}" src="data:image/svg+xml;base64,{data}">'
+    return f"<h3>{_text(found.title)}</h3>\n<figure>{picture}<figcaption>{_text(found.caption)}</figcaption></figure>"

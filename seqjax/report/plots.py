@@ -34,7 +34,8 @@ class Figure:
     svg: str
 
 
-def _draw(height: float, draw: Callable[[Any], object]) -> str:
+def drawn(height: float, draw: Callable[[Any], object]) -> str:
+    """The SVG of a figure `height` inches high, in the house's style. draw: paints on a Matplotlib figure."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure as Canvas
 
@@ -55,9 +56,10 @@ def curves(row: Group) -> Figure | None:
     if not epochs:
         return None
     x = np.arange(1, epochs + 1)
+    metric = next(name for name in row.runs[0].rows[0]["train"] if name != "loss")  # a score is not one of an epoch
 
     def draw(canvas: Any) -> None:
-        for axes, name in zip(canvas.subplots(1, 2), ("loss", row.metric), strict=True):
+        for axes, name in zip(canvas.subplots(1, 2), ("loss", metric), strict=True):
             for part, colour in (("train", "C0"), ("validation", "C1")):
                 values = np.array([[entry[part][name] for entry in run.rows[:epochs]] for run in row.runs])  # [S, N]
                 axes.plot(x, values.mean(axis=0), "o-", color=colour, markersize=2, label=part)
@@ -77,13 +79,13 @@ def curves(row: Group) -> Figure | None:
             axes.legend()
 
     seeds = f"mean and range of {len(row.runs)} seeds" if len(row.runs) > 1 else "one seed"
-    return Figure(f"Learning curves: {row.label}", f"Train and validation, {seeds}.", _draw(3.4, draw))
+    return Figure(f"Learning curves: {row.label}", f"Train and validation, {seeds}.", drawn(3.4, draw))
 
 
 def relations(name: str, known: Vectors) -> Figure:
     """The lecture's three relations among word vectors. Raises UserError: the words of one are not there."""
     caption = "Words in the plane in which they differ most; a line joins a word and its counterpart."
-    return Figure(f"Relations: {name}", caption, _draw(3.6, lambda canvas: analogies.relations(known, canvas)))
+    return Figure(f"Relations: {name}", caption, drawn(3.6, lambda canvas: analogies.relations(known, canvas)))
 
 
 def overview(table: Weather, column: int) -> list[Figure]:
@@ -107,8 +109,8 @@ def overview(table: Weather, column: int) -> list[Figure]:
 
     period = f"{str(days[0])[:4]}-{str(days[-1])[:4]}"
     return [
-        Figure(f"Temperature between {period}", "Lowest to highest of each day.", _draw(3, draw_all)),
-        Figure("Temperature in the first 10 days", f"{int(first.sum()):,} measurements.", _draw(3, draw_first)),
+        Figure(f"Temperature between {period}", "Lowest to highest of each day.", drawn(3, draw_all)),
+        Figure("Temperature in the first 10 days", f"{int(first.sum()):,} measurements.", drawn(3, draw_first)),
     ]
 
 
@@ -132,7 +134,7 @@ def stretches(found: Sequence[Forecasts], count: int = 3) -> Figure:
     return Figure(
         "Forecasts against truth",
         "Three times five days of the test part, forecast 24 hours before. First seed of each row.",
-        _draw(2.3 * count + 0.6, draw),
+        drawn(2.3 * count + 0.6, draw),
     )
 
 
@@ -160,7 +162,7 @@ def errors(found: Sequence[Forecasts]) -> Figure:
         by_season.grid(axis="x", visible=False)
         canvas.legend(loc="outside lower center", ncols=4)
 
-    return Figure("Error by hour of day and by season", "Test part, first seed of each row.", _draw(4, draw))
+    return Figure("Error by hour of day and by season", "Test part, first seed of each row.", drawn(4, draw))
 
 
 def comparison(rows: Sequence[dict[str, Any]], metric: str, part: str) -> Figure:
@@ -181,7 +183,7 @@ def comparison(rows: Sequence[dict[str, Any]], metric: str, part: str) -> Figure
         canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
 
     caption = "Ticks are seeds, bars the 95 % intervals of their means."
-    return Figure(f"{part.capitalize()} {metric}", caption, _draw(1.3 + 0.45 * len(rows), draw))
+    return Figure(f"{part.capitalize()} {metric}", caption, drawn(1.3 + 0.45 * len(rows), draw))
 
 
 def _scores(axes: Any, height: float, found: dict[str, Any], colour: str, label: str) -> None:

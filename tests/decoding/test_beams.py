@@ -75,7 +75,7 @@ def test_it_equals_a_slow_beam_search(name, beams):
             assert ours == [first[2], *(tokens for *_, tokens in others)][: len(ours)]
 
 
-@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("name", ["end, at least 2", "no token twice", "no bigram twice"])
 def test_one_beam_is_greedy(name):
     vocabulary, limits = 5, LIMITS[name]
     step, _ = prefix_model(vocabulary)
@@ -256,3 +256,45 @@ def test_wrong_options_are_named(options, words):
     with pytest.raises(UserError) as error:
         beam_search(step, *rows(2), limits, **options)
     assert all(word in str(error.value) for word in words)
+
+
+def test_a_blocked_repeat_does_not_cost_a_beam_its_place():
+    """OpenNMT-py #1844: 47 is worth -0.2 at every step, 47 + t -0.1; no token may come twice."""
+    logits = np.full((5, 60), -30.0, np.float32)
+    logits[:, 47] = -0.2
+    logits[np.arange(5), 48 + np.arange(5)] = -0.1
+    step = lambda state, tokens: (state + 1, jnp.asarray(logits)[state])
+    found = best(step, jnp.zeros(1, int), jnp.ones(1, int), Limits(3, no_repeat_ngram=1), beams=4, n_best=4)
+    assert sequences(found, 0)[0] == [48, 49, 50]
+    assert sorted(sequences(found, 0)[1:]) == [[47, 49, 50], [48, 47, 50], [48, 49, 47]]
+
+
+def test_a_broken_row_does_not_disturb_the_others():
+    step, _ = prefix_model(6, scale=1.0)
+
+    def broken(state, tokens):
+        state, logits = step(state, tokens)
+        return state, logits.reshape(3, -1, 6).at[1].set(jnp.nan).reshape(logits.shape)
+
+    limits = Limits(8, end=3)
+    for found, whole in (
+        (best(broken, *rows(3), limits, beams=3), best(step, *rows(3), limits, beams=3)),
+        (one_row(broken, *rows(3), limits), one_row(step, *rows(3), limits)),
+    ):
+        assert jnp.isnan(found.scores[1]).all()
+        for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(whole), strict=True):
+            np.testing.assert_array_equal(a[::2], b[::2])
+
+
+def test_in_double_precision_too():
+    step, log_p = prefix_model(5)
+    limits = Limits(5, end=2, min_length=2)
+    with jax.enable_x64(True):
+        for dtype in (jnp.float32, jnp.float64):
+            wide = lambda state, tokens, dtype=dtype: (step(state, tokens)[0], step(state, tokens)[1].astype(dtype))
+            found = best(wide, *rows(2), limits, beams=4, alpha=0.6)
+            assert found.scores.dtype == dtype
+            for row in range(2):
+                ((_, score, tokens),) = slow_beam_search(log_p, 5, limits, 4, 1, 0.6, row)
+                assert sequences(found, row) == [tokens]
+                np.testing.assert_allclose(found.scores[row], score, rtol=1e-5 if dtype == jnp.float32 else 1e-12)

@@ -19,7 +19,8 @@ LIMITS = {
     "end": Limits(7, end=0),
     "end, at least 3": Limits(7, end=2, min_length=3),
     "never ends early": Limits(3, end=2, min_length=3),
-    "no token twice": Limits(7, end=1, no_repeat_ngram=1),  # there are 4 others: some rows find nothing more
+    "no token twice": Limits(7, end=1, no_repeat_ngram=1),
+    "no token twice, no end": Limits(7, no_repeat_ngram=1),  # there are 5: nothing may follow them
     "no bigram twice": Limits(9, no_repeat_ngram=2),
     "n-gram longer than the text": Limits(3, no_repeat_ngram=4),
     "never 1 or 3": Limits(5, end=2, never=(1, 3)),

@@ -52,8 +52,9 @@ def test_the_page_is_whole_and_needs_nothing_else(folder, tmp_path):
     assert {"title", "table", "img"} <= set(checker.tags)
     assert "script" not in checker.tags
     assert "b" not in checker.tags
-    assert checker.addresses
-    assert all(address.startswith("data:image/svg+xml;base64,") for address in checker.addresses)
+    assert checker.addresses[0] == "architectures.html"
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in checker.addresses[1:])
+    assert (tmp_path / "out/architectures.html").is_file()
     written = json.loads((tmp_path / "out/report.json").read_text())
     assert len(written["claims"]) == len(CLAIMS)
     assert [row["epochs_done"] for row in written["unfinished"]] == [3]

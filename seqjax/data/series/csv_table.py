@@ -13,7 +13,8 @@ from typing import TextIO
 
 import numpy as np
 
-from seqjax.data.series import csv_cells, csv_columns, packed, parquet_table
+from seqjax.data import packed
+from seqjax.data.series import csv_cells, csv_columns, parquet_table
 from seqjax.data.series.csv_text import Text, text_of
 from seqjax.data.series.form import NAMELESS, Form, as_options, resolve, split_names
 from seqjax.data.series.rows import Rows, table

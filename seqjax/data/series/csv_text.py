@@ -4,32 +4,25 @@ Rows are counted as lines of the file, from 1: the header is row 1, unless comme
 cells go over several lines has the number of its first.
 """
 
-import codecs
 import csv
 import dataclasses
 import re
 from collections.abc import Iterator
 
+from seqjax.data.decoding import LINE_END, utf8
 from seqjax.data.series import dates
 from seqjax.data.series.cells import Numbers
 from seqjax.data.series.form import NAMELESS, Form, resolve
 from seqjax.errors import UserError
 
-MARKS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32",  # before the two bytes of UTF-16 that it begins with
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 DELIMITERS = ",;\t|"
-LINE_END = re.compile(rb"\r\n|\r|\n")
 LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 """All of a file and an empty one at its end, by which an open quote has taken more than one line."""
 EDGES = re.compile(rb"(?:\A|(?<=[\r\n]))[ \t]+|[ \t]+(?=[\r\n]|\Z)")
 SEPARATOR = re.compile(rb"sep=(.)(\r\n|\r|\n)")
 """A first line for Excel."""
 HEADER_LINES = 100
+csv.field_size_limit(1 << 30)  # a cell may be a book; the standard library ends at 131,072 characters
 HEAD = 1 << 14
 """Bytes from which columns are told: the first rows."""
 
@@ -51,6 +44,8 @@ class Text:
     """The number of the first line behind the header."""
     longer: bool = False
     """Every row has a delimiter more than the header, with nothing behind it."""
+    dated: bool = True
+    """Rows have dates, by which those that a quote has swallowed are told."""
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Every row that is not blank: (its line, its cells), as many as there are names.
@@ -93,7 +88,7 @@ class Text:
         return next(line for k, (line, _) in enumerate(self.rows()) if k == row)
 
 
-def text_of(data: bytes, name: str, form: Form, time: str = "") -> Text:
+def text_of(data: bytes, name: str, form: Form, time: str = "", *, dated: bool = True) -> Text:
     """Decode a file and read its header.
 
     Args:
@@ -101,11 +96,12 @@ def text_of(data: bytes, name: str, form: Form, time: str = "") -> Text:
       name: what messages call it.
       form: how it is written.
       time: the column of the dates if it is there and `form` names none.
+      dated: rows have dates.
 
     Raises:
       UserError: another encoding, nothing in it, no header, or a name that is there twice.
     """
-    data = _utf8(data, name, form)
+    data = utf8(data, name, form.encoding)
     if not data or data.isspace():
         raise UserError(f"{name}: the file is empty")
     if (place := data.find(b"\0")) >= 0:
@@ -120,40 +116,20 @@ def text_of(data: bytes, name: str, form: Form, time: str = "") -> Text:
     given = said[1].decode(errors="replace") if said else ""
     delimiter = form.delimiter.replace(" ", "\t") or given or _most(_line(data, start)[0], form.decimal)
     header, body, first = _header(data, start, number, delimiter, name)
-    text = Text(data, name, form, delimiter, header, body, first)
+    text = Text(data, name, form, delimiter, header, body, first, dated=dated)
     row = next((cells for cells in text.head_rows() if "".join(cells).strip()), [])
     longer = len(row) == len(header) + 1 and header[-1] != "" and not row[-1].strip()
     header = _named([*header, ""] if longer else header)
     if time in header and not form.time:
         form = dataclasses.replace(form, time=time)
     text = dataclasses.replace(text, form=form, header=header, longer=longer)
-    if _is_data(text):
+    if dated and _is_data(text):
         said = f"{_line(data, start)[0].strip()[:60]!r} looks like data, not like a header"
         raise UserError(f"{name}: row {number}: {said}: put a row with the columns' names above it")
     if len(set(header)) < len(header):
         twice = next(column for k, column in enumerate(header) if column in header[:k])
         raise UserError(f"{name}: row {number}: column {twice!r} is there twice")
     return text
-
-
-def _utf8(data: bytes, name: str, form: Form) -> bytes:
-    marked = next((encoding for mark, encoding in MARKS.items() if data.startswith(mark)), "")
-    encoding = marked or form.encoding or "utf-8"
-    try:
-        if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
-            if not data.isascii():
-                data.decode()
-            return data.removeprefix(codecs.BOM_UTF8)
-        return data.decode(encoding).removeprefix("\ufeff").encode()
-    except UnicodeDecodeError as error:
-        row, byte = len(LINE_END.findall(data, 0, error.start)) + 1, data[error.start]
-        said = "UTF-8" if encoding == "utf-8" else encoding
-        advice = "" if form.encoding else ": --set=encoding=latin-1 (or cp1252, utf-16, ...) reads others"
-        raise UserError(f"{name}: row {row} is not {said} text (byte 0x{byte:02x}){advice}") from error
-    except UnicodeError as error:  # UTF-16 with half a character, or surrogates
-        raise UserError(f"{name}: not {encoding} text ({str(error).splitlines()[0]})") from error
-    except LookupError as error:
-        raise UserError(f"encoding={encoding} is not known; choices: utf-8, utf-16, latin-1, cp1252, ...") from error
 
 
 def _comment(line: str, mark: str) -> bool:
@@ -283,7 +259,7 @@ def _check_quotes(text: Text, number: int, lines: list[str]) -> None:
         # inside the quotes: all but what is before them in the first line, and behind them in the last one
         start = line.rfind('"') + 1 if k == 0 else 0
         end = line.rfind('"') if k == len(lines) - 1 else len(line)
-        if len(lines) > 1 and _is_row(text, line, start, end):
+        if text.dated and len(lines) > 1 and _is_row(text, line, start, end):
             raise UserError(f"{said}: its cell goes on to row {number + len(lines) - 1}: {lines[0].strip()[:60]!r}")
 
 

@@ -57,7 +57,7 @@ def read(data: bytes, name: str, form: Form, columns: Sequence[str], time: str =
         raise UserError(f"{name}: the Parquet file is damaged, truncated or encrypted ({said})") from error
     if not table.num_rows:
         raise UserError(f"{name}: too few rows: the table has none")
-    table = pa.table({column: _plain(table.column(column)) for column in table.column_names})
+    table = pa.table({column: plain(table.column(column)) for column in table.column_names})
     return _Reader(table, name, form, _indexes(file.schema_arrow)).rows(times, series, asked)
 
 
@@ -91,7 +91,7 @@ def _indexes(schema: Any) -> list[str]:
     return [column for column in schema.names if column in named or LEVEL.fullmatch(column)]
 
 
-def _plain(column: Any) -> Any:
+def plain(column: Any) -> Any:
     """A column in one piece, without a dictionary, text of the plain kind, dates as times."""
     import pyarrow as pa
 

@@ -71,17 +71,19 @@ class Atis:
         r"""See `Source.requests`: one sentence a line, words divided by spaces; BOS and EOS around it are left out.
 
         An output is the ids of the tags [T]. What is printed are columns as CoNLL has them: a line `word\ttag` for each
-        word as it was given, and an empty line after each sentence, which is all there is of an empty one.
+        word as it was given, and an empty line after each sentence, which is all there is of an empty one. A comma or
+        another mark that stands alone is no word to the model: its tag is `O`.
         """
         words, names = _learned(assets / LEARNED)
         vocabulary = _index(words)
         sentences = _sentences(text, name)
-        arrays = _packed({"words": [self._ids(words, vocabulary) for words in sentences]})
+        said = [[word for word in words if _is_word(word)] for words in sentences]
+        arrays = _packed({"words": [self._ids(words, vocabulary) for words in said]})
 
         def line(position: int, output: Any) -> str:
-            words = sentences[position]
-            tags = (names[k] if 0 < k < len(names) else slots.OUTSIDE for k in map(int, output[: len(words)]))
-            return "".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True))
+            tags = (names[k] if 0 < k < len(names) else slots.OUTSIDE for k in map(int, output))
+            pairs = ((word, next(tags) if _is_word(word) else slots.OUTSIDE) for word in sentences[position])
+            return "".join(f"{word}\t{tag}\n" for word, tag in pairs)
 
         ids = np.arange(len(sentences), dtype=np.int32)
         return Requests(arrays, lambda arrays, ids: rows.take(arrays, "words", ids), ids, line)
@@ -140,6 +142,11 @@ class Atis:
         spelled = [self._spelled(word) for word in words]
         find = lambda word: vocabulary.get(word) or vocabulary.get(word.strip(MARKS), UNKNOWN)
         return np.array([find(word) for word in spelled], np.int32)
+
+
+def _is_word(word: str) -> bool:
+    """Whether there is a letter or a digit in it, of whatever script."""
+    return any(mark.isalnum() for mark in word)
 
 
 def _gather(arrays: Arrays, ids: Any) -> tuple[Any, Any]:

@@ -87,6 +87,26 @@ class Vocabulary:
         # Keras never learns the names of its special tokens.
         return cls(tuple(token for token in ordered if token not in ("", UNKNOWN))[:learned], mask)
 
+    def with_words(self, words: Iterable[str], size: int | None, tokenizer: Tokenizer) -> "Vocabulary":
+        """With further words behind its own, as far as `size` (as for `fit`) has room.
+
+        Args:
+          words: most wanted first; those that the tokenizer makes something else of are left out.
+          size: at most so many ids, special ones included.
+          tokenizer: of the texts.
+        """
+        offered = list(words)
+        corpus = Corpus.of(offered, tokenizer)
+        single = np.flatnonzero(corpus.lengths == 1)
+        firsts = (np.cumsum(corpus.lengths) - corpus.lengths)[single]
+        found = [corpus.tokens[place].decode() for place in corpus.ids[firsts]]
+        same = [word for place, word in zip(single, found, strict=True) if word == offered[place] != UNKNOWN]
+        room = None if size is None else max(0, size - self.size)
+        known = set(self.tokens)
+        return Vocabulary(
+            self.tokens + tuple(word for word in dict.fromkeys(same) if word not in known)[:room], self.mask
+        )
+
     @functools.cached_property
     def _ids(self) -> dict[bytes, int]:
         return {token.encode(): place for place, token in enumerate(self.tokens, self.unknown + 1)}

@@ -7,23 +7,44 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 import numpy as np
 
-from seqjax.data.dataset import Dataset, Requests
+from seqjax.data.dataset import Dataset, Requests, Source
 from seqjax.data.text import glove, vectors
 from seqjax.data.text.encodings import Vocabulary
-from seqjax.data.text.imdb import Reviews
+from seqjax.data.text.labelled import LabelledTexts
 from seqjax.data.text.vectorizer import WORDS
 from seqjax.errors import UserError
 
 
+class Texts(Source, Protocol):
+    """A `Source` of texts in numbers: `imdb.Reviews`, `labelled.LabelledTexts`."""
+
+    @property
+    def encoding(self) -> str:
+        """As `Vectorizer`'s."""
+        ...
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V."""
+        ...
+
+
+def pretrained(texts: LabelledTexts, size: int, vectors: str) -> Texts:
+    """The texts on `vectors`: a file's, or `glove`'s, all of whose words are known; where it is empty, as they are."""
+    if not vectors:
+        return texts
+    return PretrainedReviews(texts, size, None if vectors == "glove" else vectors, all_words=True)
+
+
 @dataclasses.dataclass(frozen=True)
 class PretrainedReviews:
-    """A `Source`: the reviews of another, and in `Dataset.initial` the vectors of its vocabulary."""
+    """A `Source`: the texts of another, and in `Dataset.initial` the vectors of its vocabulary."""
 
-    reviews: Reviews
+    reviews: Texts
     size: int
     """E."""
     file: str | None = None
@@ -31,8 +52,10 @@ class PretrainedReviews:
     downloaded; for the generated sample, which needs no files, vectors drawn at random."""
     parameter: str = "Embedding_0/embedding"
     """[V, E]: which of the model's."""
-    read: Callable[[Path, Collection[str]], vectors.Vectors] = vectors.read
+    read: Callable[[Path, Collection[str] | None], vectors.Vectors] = vectors.read
     """What reads `file`: `seqjax.analogies.read` takes a run's folder too."""
+    all_words: bool = False
+    """The texts' `words` are those of the file: a word that has a vector is known, though no training text holds it."""
 
     @property
     def encoding(self) -> str:
@@ -48,14 +71,16 @@ class PretrainedReviews:
         """See `Source.load`; the description says how many of the words have a vector."""
         if self.size < 1:
             raise UserError(f"embedding_size must be at least 1, not {self.size}")
-        dataset = self.reviews.load(data, data_dir)
-        vocabulary = Vocabulary.from_text(dataset.assets[WORDS])
-        if self.file is None and data == "sample":
-            found, name = _generated(vocabulary, self.size), "generated vectors, not GloVe's"
-        else:
+        path = None
+        if self.file is not None or data != "sample":
             path = Path(self.file).expanduser() if self.file else glove.find(data_dir, self.size)
             path = path or glove.download_vectors(data_dir, self.size)
-            found, name = self.read(path, vocabulary.tokens), path.name
+        every = self.read(path, None) if path and self.all_words else None
+        texts = dataclasses.replace(self.reviews, words=tuple(every.words)) if every else self.reviews  # type: ignore
+        dataset = texts.load(data, data_dir)
+        vocabulary = Vocabulary.from_text(dataset.assets[WORDS])
+        found = every or (self.read(path, vocabulary.tokens) if path else _generated(vocabulary, self.size))
+        name = path.name if path else "generated vectors, not GloVe's"
         if found.table.shape[1] != self.size:
             raise UserError(f"{name} has vectors of {found.table.shape[1]} numbers, not of {self.size}")
         table = found.for_vocabulary(vocabulary, self.vocabulary_size)

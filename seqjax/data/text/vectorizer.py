@@ -69,6 +69,7 @@ class Vectorizer:
         vocabulary_size: int | None = None,
         length: int | None = None,
         learn_from: np.ndarray | None = None,
+        words: Iterable[str] = (),
     ) -> tuple["Vectorizer", dict[str, np.ndarray]]:
         """Learn from texts and encode them, tokenised only once.
 
@@ -79,6 +80,7 @@ class Vectorizer:
           vocabulary_size: at most so many ids, special ones included; None is no limit.
           length: L of sequences; None is the least multiple of 16 that cuts no text.
           learn_from: positions of the texts that vocabulary and document frequencies come from; None is all.
+          words: that are known besides, as far as there is room for them: those of a file of word vectors, say.
 
         Returns:
           the vectorizer, and what its `encode` returns for `texts`.
@@ -90,6 +92,7 @@ class Vectorizer:
         tokenizer = tokenizer or Tokenizer()
         corpus = texts if isinstance(texts, Corpus) else Corpus.of(texts, tokenizer)
         vocabulary = Vocabulary.fit(corpus, vocabulary_size, mask=encoding in SEQUENCES, texts=learn_from)
+        vocabulary = vocabulary.with_words(words, vocabulary_size, tokenizer)
         padding = int(vocabulary_size or vocabulary.size)
         if encoding in SEQUENCES:
             length = int(length or max(1, math.ceil(corpus.lengths.max(initial=0) / 16)) * 16)

@@ -77,7 +77,7 @@ def test_encodings():
     assert read(text.encode("utf-16-le"), encoding="utf-16-le").columns == ("Tür",)
     assert read(codecs.BOM_UTF8 + text.encode(), encoding="latin-1").columns == ("Tür",)  # the mark is believed
     assert refused(b"t,y,n\n2020-01-01,1,\xe9\n").startswith(
-        "f: row 2 is not UTF-8 text (byte 0xe9): --set=encoding=latin-1"
+        "f: row 2 is not UTF-8 text (byte 0xe9): --set=encoding=cp1252 reads '020-01-01,1,é', cp1251 reads "
     )
     assert refused(b"t,y\r2020-01-01,1\r2020-01-02,\xe9\r").startswith("f: row 3 is not UTF-8 text")
     for encoding in ("no-such", "hex", "rot13"):
@@ -194,20 +194,9 @@ def test_long_lines():
     table = read("t," + ",".join(wide) + "\n2020-01-01," + ",".join(map(str, range(5_000))) + "\n")
     assert table.columns == tuple(wide)
     np.testing.assert_array_equal(table.values[0], range(5_000))
-    assert (
-        len(
-            read(
-                PLAIN.replace("y\n", "y,n\n").replace("2.5", "2.5," + "x" * 300_000).replace("1\n", "1,\n") + ",,\n",
-                ["y"],
-            ).times
-        )
-        == 3
-        if False
-        else True
-    )
     cell = "x" * 300_000
     assert_plain(read(f"t,y,n\n2020-01-01,1,{cell}\n2020-01-02,2.5,\n2020-01-03,-3,\n"))
-    assert refused(f"t,y,n\n2020-01-01,1,{cell * 9}\n").startswith("f: row 2: field larger than field limit")
+    assert refused(f"t,y,n\n2020-01-01,1,{cell * 9}\n", ["n"]).startswith("f: row 2, column 'n': 'xxx")
 
 
 # Columns

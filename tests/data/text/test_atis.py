@@ -155,6 +155,16 @@ def test_requests_are_columns_as_conll_has_them(asked):
     assert requests.line(2, np.array([1, 0, 99, 5, 5])) == "fly\tO\nto\tO\ncity8\tO\n"
 
 
+def test_marks_that_stand_alone_are_no_words(asked):
+    _, requests = asked("fly , to « city3 » !\n...\n")
+    words = requests.gather(requests.arrays, requests.ids)
+    assert (words[0] > 1).all()
+    assert words.tolist()[1] == [0, 0, 0]
+    printed = "fly\tO\n,\tO\nto\tB-time\n«\tO\ncity3\tB-to\n»\tO\n!\tO\n"
+    assert requests.line(0, np.array([1, 2, 3])) == printed
+    assert requests.line(1, np.array([0, 0, 0])) == "...\tO\n"
+
+
 def test_requests_of_any_length_are_gathered_as_they_are(asked):
     """One very long among many short ones: packed, not padded, and the same."""
     long = "fly to city3 at 300 " * 60_000

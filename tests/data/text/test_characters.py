@@ -1,6 +1,7 @@
 """Streams of characters: every target once, every state handed on, and the likelihood of the generated lines."""
 
 import io
+import itertools
 import math
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_each_row_of_a_batch_goes_on_where_that_row_of_the_one_before_ended(tmp_
     for part, ids in found.parts.items():
         batches = ids.reshape(-1, 4)
         start, fresh = found.arrays["start"], found.arrays["fresh"]
-        for before, after in zip(batches[:-1], batches[1:], strict=True):
+        for before, after in itertools.pairwise(batches):
             counts = (found.gather(found.arrays, after)[1] > 0).any(axis=1)
             goes_on = start[after] == start[before] + 16
             assert all(goes_on | fresh[after] | ~counts), part
@@ -82,14 +83,17 @@ def test_training_never_reads_what_validation_and_test_are_about(tmp_path):
     assert end == pytest.approx(0.95 * 0.9 * len(TEXT), abs=11)
     text = "".join(sorted(set(TEXT)))
     back = "".join(text[i - 1] for i in found.arrays["text"])
-    assert back[-201:] == TEXT[-201:] and sorted(back) == sorted(TEXT) and back[:150] == TEXT[:150]
+    assert back[-201:] == TEXT[-201:]
+    assert sorted(back) == sorted(TEXT)
+    assert back[:150] == TEXT[:150]
 
 
 def test_knobs_and_baselines_come_with_the_data(tmp_path):
     found = dataset(tmp_path)
     assert found.knobs == {"vocabulary_size": 27}
     grams, xz = found.baselines["5-gram Kneser-Ney"]["test"]["nats"], found.baselines["xz"]["test"]["nats"]
-    assert 0 < grams < math.log(26) and 0 < xz < 2 * math.log(26)
+    assert 0 < grams < math.log(26)
+    assert 0 < xz < 2 * math.log(26)
     assert dataset(tmp_path, text=TEXT + "a").fingerprint != found.fingerprint
     assert dataset(tmp_path, length=17).fingerprint != found.fingerprint
 
@@ -162,7 +166,8 @@ def test_any_alphabet_is_numbered(tmp_path, text):
     found = dataset(tmp_path, text=text, streams=2, length=8)
     alphabet = "".join(sorted(set(text)))
     back = "".join(alphabet[i - 1] for i in numbered(text, alphabet))
-    assert back == text and found.knobs["vocabulary_size"] == len(alphabet) + 1
+    assert back == text
+    assert found.knobs["vocabulary_size"] == len(alphabet) + 1
     with pytest.raises(UserError, match="'x' is none"):
         encoded("x", alphabet, "--prompt")
 

@@ -183,3 +183,25 @@ def test_the_real_vectors_cover_the_real_vocabulary():
     assert not covered[:2].any()
     assert 0.8 < covered.mean() < 0.95
     assert f"vectors for {covered.sum():,} of 19,998 words" in dataset.description
+
+
+def test_a_word_that_has_a_vector_is_known_though_no_training_text_holds_it(tmp_path):
+    from seqjax.data.text.labelled import LabelledTexts
+    from seqjax.data.text.own_texts import OwnTexts
+    from seqjax.data.text.pretrained import pretrained
+
+    rows = [f"seen {chr(97 + k) * 3},{'xy'[k % 2]},train" for k in range(20)] + ["unseen,x,test", "unheard,y,test"]
+    (tmp_path / "f.csv").write_text("text,label,part\n" + "\n".join(rows) + "\n")
+    (tmp_path / "v.txt").write_text("unseen 1 2\nseen 3 4\nmore 5 6\n")
+    texts = LabelledTexts(OwnTexts("f.csv", "text", "label", "part"), vocabulary_size=50)
+    assert pretrained(texts, 2, "") is texts
+    dataset = pretrained(texts, 2, str(tmp_path / "v.txt")).load("real", tmp_path)
+    words = dataset.assets["vocabulary.txt"].split()
+    assert words[0] == "seen"
+    assert words[-2:] == ["unseen", "more"]
+    table = dataset.initial["Embedding_0/embedding"]
+    place = {word: k for k, word in enumerate(words, 2)}
+    np.testing.assert_array_equal(table[[place["seen"], place["unseen"], place["more"]]], [[3, 4], [1, 2], [5, 6]])
+    tested = {tuple(row[row > 0]) for row in dataset.arrays["tokens"][dataset.parts["test"]]}
+    assert tested == {(place["unseen"],), (1,)}
+    assert "vectors for 3 of" in dataset.description

@@ -58,6 +58,15 @@ def test_a_slot_is_right_as_a_whole_or_not_at_all():
     assert slots.f1(true, [["B-from", "I-from", "O", "B-to"]]) == 0.5
 
 
+def test_strictly_a_slot_begins_with_b_alone():
+    true = [["B-to", "I-to", "O", "B-to"]]
+    assert slots.f1(true, true, strict=True) == 1
+    assert slots.f1(true, [["B-to", "I-to", "O", "I-to"]], strict=True) == pytest.approx(2 / 3)
+    found = answers([[2, 3, 1, 5], [1, 5, 5, 0]], [[2, 3, 1, 4], [1, 4, 5, 0]])
+    assert (slots.slot_f1(found), slots.strict_slot_f1(found)) == (1, 0.5)
+    assert slots.strict_slot_f1(answers([[5, 5]], [[1, 1]])) == 0  # nothing begins, and nothing warns
+
+
 def test_without_a_slot_the_score_is_0_and_nothing_warns():
     assert slots.f1([["O", "B-to"]], [["O", "O"]]) == 0
     assert slots.f1([["O", "O"]], [["O", "B-to"]]) == 0

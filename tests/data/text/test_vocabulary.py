@@ -124,3 +124,12 @@ def test_needs_neither_tensorflow_nor_jax():
     code = "import sys, seqjax.data.text.encodings; print(*{'tensorflow', 'jax', 'keras', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["numpy"]
+
+
+def test_further_words_stand_behind_the_learned_ones():
+    tokenizer = Tokenizer()
+    learned = Vocabulary.fit(Corpus.of(["a b b"], tokenizer))
+    offered = ["b", "dog", "New", "new york", "don't", "cat", "dog", "", UNKNOWN, "cow"]
+    assert learned.with_words(offered, None, tokenizer).tokens == ("b", "a", "dog", "cat", "cow")
+    assert learned.with_words(offered, 6, tokenizer).tokens == ("b", "a", "dog", "cat")
+    assert learned.with_words(offered, 4, tokenizer) == learned.with_words([], None, tokenizer) == learned

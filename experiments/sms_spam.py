@@ -1,0 +1,44 @@
+"""Unwanted short messages: Embedding 64, bidirectional LSTM 32, beside naive Bayes. 664,897 parameters.
+
+python -m seqjax.main --experiment=sms_spam
+"""
+
+from typing import Any, Literal
+
+from seqjax.data.text.labelled import LabelledTexts
+from seqjax.data.text.sms_spam import SmsMessages
+from seqjax.experiment import Experiment
+from seqjax.layers.composite import Bidirectional
+from seqjax.layers.recurrent import LSTM
+from seqjax.models.classifiers import RecurrentClassifier
+from seqjax.training.classification import classification
+from seqjax.training.optimizers import rmsprop
+
+
+def experiment(
+    *,
+    tokens: Literal["words", "characters"] = "words",
+    class_weights: Literal["none", "balanced"] = "none",
+    vocabulary_size: int = 10_000,
+    sequence_length: int | None = None,
+    split_seed: int = 0,
+    embedding_size: int = 64,
+    units: int = 32,
+    dropout: float = 0.5,
+    learning_rate: float = 1e-3,
+    epochs: int = 15,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Experiment:
+    weighted, layer = class_weights == "balanced", Bidirectional(LSTM(units))
+    options: dict[str, Any] = {"split": tokens, "weighted": weighted, "split_seed": split_seed}
+    messages = LabelledTexts(SmsMessages(), 2, vocabulary_size, sequence_length, grouped=True, **options)
+    return Experiment(
+        source=messages,
+        model=RecurrentClassifier(vocabulary_size, embedding_size, layer, dropout, mask_padding=True),
+        **classification(2, weighted=weighted, quoted="f1"),
+        optimizer=rmsprop(learning_rate),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+    )

@@ -1,0 +1,108 @@
+"""Loss, metrics and scores of a classifier: of two classes by one logit, of more by a logit each.
+
+Scores are scikit-learn's, on all answers of a part.
+
+Legend: B batch, N examples, K classes.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from seqjax.data.dataset import Answers
+from seqjax.training import metrics
+
+Loss = Callable[[Any, Any], jax.Array]
+
+
+def classification(classes: int, *, weighted: bool = False, quoted: str = "accuracy") -> dict[str, Any]:
+    """`Experiment`'s loss, metrics and scores.
+
+    Args:
+      classes: K. Of two the outputs are logits [B] and the targets float 0 or 1; of more, logits [B, K] and int.
+      weighted: targets are pairs: these, and the weights [B] of their losses.
+      quoted: the score that stands first: `accuracy`, `macro_f1`, or `f1` of the second of two classes.
+    """
+    loss, hit = metrics.cross_entropy, metrics.accuracy
+    scores: dict[str, Callable[[Answers], Any]] = {"accuracy": accuracy, "macro_f1": macro_f1, "auroc": auroc}
+    if classes == 2:
+        loss, hit = metrics.binary_cross_entropy, metrics.binary_accuracy
+        scores["f1"] = f1
+    scores = {quoted: scores[quoted], **scores, "f1_of": f1_of, "confusion": confusion}
+    if weighted:
+        loss, hit = _weighted(loss), _unweighted(hit)
+    return {"loss": loss, "metrics": {"accuracy": hit}, "scores": scores}
+
+
+def _weighted(loss: Loss) -> Loss:
+    return lambda outputs, targets: targets[1] * loss(outputs, targets[0])
+
+
+def _unweighted(metric: Loss) -> Loss:
+    return lambda outputs, targets: metric(outputs, targets[0])
+
+
+def truth(answers: Answers) -> np.ndarray:
+    """[N] int: the classes of the targets."""
+    targets = answers.targets[0] if isinstance(answers.targets, tuple) else answers.targets
+    return np.asarray(targets).astype(np.int64)
+
+
+def guesses(answers: Answers) -> np.ndarray:
+    """[N] int: the likeliest classes, the first of equals."""
+    return answers.outputs.argmax(axis=1) if answers.outputs.ndim > 1 else (answers.outputs > 0).astype(np.int64)
+
+
+def accuracy(answers: Answers) -> float:
+    """The share of right answers."""
+    return float((truth(answers) == guesses(answers)).mean())
+
+
+def macro_f1(answers: Answers) -> float:
+    """The plain mean of the classes' F1; one that is neither there nor guessed does not count."""
+    from sklearn.metrics import f1_score
+
+    own: Any = {"average": "macro", "zero_division": 0}
+    return float(f1_score(truth(answers), guesses(answers), **own))
+
+
+def f1(answers: Answers) -> float:
+    """F1 of the second of two classes."""
+    return f1_of(answers)[answers.dataset.classes[1]]
+
+
+def f1_of(answers: Answers) -> dict[str, float]:
+    """F1 of each class by its name; 0 of one that is neither there nor guessed."""
+    from sklearn.metrics import f1_score
+
+    names = answers.dataset.classes
+    own: Any = {"average": None, "labels": range(len(names)), "zero_division": 0}
+    return dict(zip(names, map(float, np.array(f1_score(truth(answers), guesses(answers), **own))), strict=True))
+
+
+def auroc(answers: Answers) -> float | dict[str, float]:
+    """The area under the ROC curve; of more than two classes a dict: of each one against the rest, where both occur."""
+    from sklearn.metrics import roc_auc_score
+
+    right, outputs = truth(answers), np.asarray(answers.outputs, np.float64)
+    if outputs.ndim == 1:
+        return float(roc_auc_score(right, outputs)) if 0 < right.mean() < 1 else 0.5
+    shares = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    found = {
+        name: float(roc_auc_score(right == k, shares[:, k]))
+        for k, name in enumerate(answers.dataset.classes)
+        if 0 < (right == k).sum() < len(right)
+    }
+    return found
+
+
+def confusion(answers: Answers) -> dict[str, Any]:
+    """{"classes": names [K], "counts": [K][K]}: how many of each class (row) were taken for each (column)."""
+    from sklearn.metrics import confusion_matrix
+
+    names = answers.dataset.classes
+    counts = confusion_matrix(truth(answers), guesses(answers), labels=range(len(names)))
+    return {"classes": list(names), "counts": counts.tolist()}
