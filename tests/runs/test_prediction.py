@@ -28,12 +28,19 @@ def test_translations_by_beam_and_their_alignment(call, tmp_path):
     greedy = lines()
     assert len(greedy) == 3
     assert lines("--beam=1") == greedy
+    alone = []
+    for text in ("12+395\n", "7+7\n", "\n"):
+        (tmp_path / "sum.txt").write_text(text)
+        code, out, error = call(*predict[:-1], "--input=sum.txt")
+        alone += out.split("\n")[:-1]
+    assert alone == greedy
+    assert greedy[2] == ""
     found = [line.split("\t") for line in lines("--beam=5", "--n_best=3", "--attention=seen.png")]
     assert len(found) == 9
     assert (tmp_path / "seen.png").read_bytes().startswith(b"\x89PNG")
     for first in range(0, 9, 3):
-        assert len({text for _, text in found[first : first + 3]}) == 3
-        assert all(float(score) < 0 for score, _ in found[first : first + 3])
+        assert len({text for _, text in found[first : first + 3]}) == (3 if first < 6 else 1)
+        assert all(float(score) < 0 for score, _ in found[first : first + 3]) == (first < 6)
     for flags, said in (
         (["--n_best=2"], "n_best=2 is above beam=1: give --beam=2 or more"),
         (["--beam=0"], "beam must be at least 1, not 0"),
@@ -61,7 +68,7 @@ def test_runs_that_do_not_translate_refuse_the_flags(call, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="paths")
 def test_an_alignment_is_drawn_whatever_its_tokens(tmp_path):
     draw(
-        [(["$x$", "￭_", "\\frac"], ["^{", "[end]"], [[0.1, 0.2, 0.7], [1, 0, 0]]), (["a"], ["b"], [[1.0]])],
+        [(["$x$", "￭_", "\\frac{漢字"], ["^{", "[end]"], [[0.1, 0.2, 0.7], [1, 0, 0]]), (["a"], ["b"], [[1.0]])],
         tmp_path / "a.png",
     )
     draw([], tmp_path / "none.png")
