@@ -1,4 +1,4 @@
-"""A language model of characters, LSTM 512, by truncated backpropagation through streams of Tiny Shakespeare.
+"""Many to many: a language model of characters, LSTM 512, by truncated backpropagation. 1,219,650 parameters.
 
 python -m seqjax.main --experiment=shakespeare_lstm
 python -m seqjax.main --mode=generate --workdir=runs/shakespeare_lstm --prompt="ROMEO:" --length=500

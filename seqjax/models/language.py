@@ -32,6 +32,10 @@ class LanguageModel(nn.Module):
     stateful: bool = False
     """The state after a batch is that before the next one: it is kept in the collection "carry"."""
 
+    def example(self) -> tuple[jax.Array, jax.Array]:
+        """Inputs of one row, for the shapes."""
+        return jnp.ones((1, 2), jnp.int32), jnp.ones(1, bool)
+
     @nn.compact
     def __call__(self, inputs: tuple[jax.Array, jax.Array], *, train: bool = False) -> jax.Array:
         """Ids [B, T], and whether each row begins anew [B] bool -> logits [B, T, V] of the symbols one step later."""
