@@ -5,6 +5,8 @@ python -m seqjax.main --experiment=addition_seq2seq --data=sample
 The smallest encoder-decoder: Keras's example addition_rnn with attention. Generated in both data modes.
 """
 
+import optax
+
 from seqjax.data.text.addition import Addition
 from seqjax.data.text.translation_scores import scores
 from seqjax.experiment import Experiment
@@ -24,8 +26,9 @@ def experiment(
     attention: AttentionName = "additive",
     feeding: bool = False,
     beam: int = 1,
-    learning_rate: float = 3e-3,
-    epochs: int = 8,
+    learning_rate: float = 4e-3,
+    half_life: int = 400,
+    epochs: int = 5,
     batch_size: int = 128,
     seed: int = 0,
 ) -> Experiment:
@@ -34,7 +37,7 @@ def experiment(
         model=Translator(15, 14, embedding_size, units, cell, attention, feeding),
         loss=metrics.token_cross_entropy,
         metrics={"accuracy": metrics.token_accuracy},
-        optimizer=optimizer("adam", learning_rate, clip_norm=1.0),
+        optimizer=optimizer("adam", optax.exponential_decay(learning_rate, half_life, 0.5), clip_norm=1.0),
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,

@@ -3,6 +3,7 @@
 Legend: S tokens of a source, T tokens of its translation.
 """
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ def draw(alignments: Sequence[Alignment], path: Path) -> None:
         place.set_xticks(range(len(source)), [plain(token) for token in source], rotation=60, ha="left")
         place.set_yticks(range(len(target)), [plain(token) for token in target])
         place.xaxis.tick_top()
-    figure.savefig(path, dpi=130)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # Chinese, say: boxes
+        figure.savefig(path, dpi=130)
 
 
 def plain(token: str) -> str:

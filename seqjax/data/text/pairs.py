@@ -123,19 +123,19 @@ class Pairs:
         return found
 
     def requests(self, assets: Path, text: TextIO, name: str) -> Requests:
-        """See `Source.requests`: a sentence a line; the line of an answer is its translation.
+        """See `Source.requests`: a sentence a line; the line of an answer is its translation, of an empty one empty.
 
-        Of an answer of several, N of them, N lines: the logarithm of the probability, a tab, the translation.
+        Of an answer of several, n of them, n lines: the logarithm of the probability, a tab, the translation.
         """
         (source_words, words), length = _from_asset(assets / ASSET)
         lines = _lines(text, name)
         source = _rows([[*source_words.encode(sentences.split(line, words.way)), END] for line in lines], length)
 
         def line(position: int, answer: Any) -> str:
-            found = [words.decode(ids) for ids in answer["tokens"]]
-            if len(found) == 1:
-                return found[0]
-            return "\n".join(f"{score:.4f}\t{text}" for score, text in zip(answer["scores"], found, strict=True))
+            found = [(score, words.decode(ids)) for score, ids in zip(answer["scores"], answer["tokens"], strict=True)]
+            if source[position, 0] == END:  # there is nothing to be translated
+                found = [(0.0, "")] * len(found)
+            return found[0][1] if len(found) == 1 else "\n".join(f"{score:.4f}\t{text}" for score, text in found)
 
         def alignment(position: int, answer: Any) -> tuple[list[str], list[str], Any]:
             sides = [own.tokens(ids) for own, ids in ((source_words, source[position]), (words, answer["tokens"][0]))]
@@ -202,7 +202,7 @@ def _from_asset(path: Path) -> tuple[tuple[Words, Words], int | None]:
 def _lines(text: TextIO, name: str) -> list[str]:
     """Raises UserError: not UTF-8."""
     try:
-        lines = text.read().split("\n")
+        lines = text.read().removeprefix("\ufeff").split("\n")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         byte = error.object[error.start]

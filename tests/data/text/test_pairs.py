@@ -79,7 +79,7 @@ def test_what_tells_two_data_sets_apart():
 def test_requests_are_read_as_the_examples_were(tmp_path):
     dataset = load()
     (tmp_path / ASSET).write_text(dataset.assets[ASSET], encoding="utf-8")
-    text = io.TextIOWrapper(io.BytesIO(b"Ein Hund bellt.\r\n\nEine Katze"), encoding="utf-8", newline="\n")
+    text = io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbfEin Hund bellt.\r\n\nEine Katze"), encoding="utf-8", newline="\n")
     requests = Given().requests(tmp_path, text, "new.txt")
     source, first = requests.gather(requests.arrays, requests.ids)
     np.testing.assert_array_equal(source[0], dataset.arrays["source"][1])
@@ -87,8 +87,10 @@ def test_requests_are_read_as_the_examples_were(tmp_path):
     np.testing.assert_array_equal(first, [[2]] * 3)
     one = {"tokens": np.array([[4, 5, 6, 3, 0]]), "scores": np.array([-1.5])}
     assert requests.line(0, one) == "a dog."
+    assert requests.line(1, one) == ""
     two = {"tokens": np.array([[4, 5, 6, 3], [4, 8, 3, 0]]), "scores": np.array([-0.25, -2])}
     assert requests.line(0, two) == "-0.2500\ta dog.\n-2.0000\ta cat"
+    assert requests.line(1, two) == "0.0000\t\n0.0000\t"
     weights = np.arange(20).reshape(4, 5) / 20
     read, written, shown = requests.alignment(2, {**two, "attention": weights})
     assert (read, written) == (["eine", "katze", "[end]"], ["a", "dog", "￭.", "[end]"])
