@@ -1,4 +1,4 @@
-"""Unwanted messages: Embedding 64, bidirectional LSTM 32, maximum over time, Dropout, Dense 1. 664,897 parameters.
+"""Unwanted messages: Embedding 64, bidirectional LSTM 32, Dropout, Dense 1, beside naive Bayes. 664,897 parameters.
 
 python -m seqjax.main --experiment=sms_spam
 """
@@ -27,11 +27,11 @@ def experiment(
     units: int = 32,
     dropout: float = 0.5,
     learning_rate: float = 1e-3,
-    epochs: int = 10,
+    epochs: int = 8,
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
-    weighted, layer = class_weights == "balanced", Bidirectional(LSTM(units, return_sequences=True))
+    weighted, layer = class_weights == "balanced", Bidirectional(LSTM(units))
     options: dict[str, Any] = {"split": tokens, "weighted": weighted, "split_seed": split_seed}
     messages = LabelledTexts(SmsMessages(), 2, vocabulary_size, sequence_length, grouped=True, **options)
     return Experiment(
