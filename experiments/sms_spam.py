@@ -21,6 +21,7 @@ def experiment(
     class_weights: Literal["none", "balanced"] = "none",
     vocabulary_size: int = 10_000,
     sequence_length: int | None = None,
+    fold_digits: bool = True,
     word_dropout: float = 0.1,
     split_seed: int = 0,
     embedding_size: int = 64,
@@ -32,7 +33,12 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     weighted, layer = class_weights == "balanced", Bidirectional(LSTM(units))
-    options: dict[str, Any] = {"split": tokens, "weighted": weighted, "split_seed": split_seed}
+    options: dict[str, Any] = {
+        "split": tokens,
+        "fold_digits": fold_digits,
+        "weighted": weighted,
+        "split_seed": split_seed,
+    }
     messages = LabelledTexts(SmsMessages(), 2, vocabulary_size, sequence_length, grouped=True, **options)
     return Experiment(
         source=messages,
