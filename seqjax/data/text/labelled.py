@@ -83,9 +83,10 @@ class LabelledTexts:
     encoding: str = "int"
     ngrams: int = 1
     split: str = "words"
-    """Or `characters`, for languages that write no spaces: as in `Tokenizer`, like the next three."""
+    """Or `characters`, for languages that write no spaces: as in `Tokenizer`, like the next four."""
     stem: str | None = None
     fold_accents: bool = False
+    fold_digits: bool = False
     strip_special: bool = False
     grouped: bool = False
     """Sequences: batches hold texts of like length, and are cut to it; for models that mask the padding."""
@@ -107,7 +108,7 @@ class LabelledTexts:
     @property
     def tokenizer(self) -> Tokenizer:
         """What splits the texts."""
-        switches = {"fold_accents": self.fold_accents, "strip_special": self.strip_special}
+        switches = {name: getattr(self, name) for name in ("fold_accents", "fold_digits", "strip_special")}
         return Tokenizer(**switches, split=self.split, ngrams=self.ngrams, stem=self.stem)
 
     def load(self, data: str, data_dir: Path) -> Dataset:

@@ -53,6 +53,9 @@ class Tokenizer:
     stem: str | None = None
     """A language of Snowball, such as `english`: `running` and `runs` become `run`. Needs the package
     snowballstemmer (the extra `stem`). Keras cannot do this."""
+    fold_digits: bool = False
+    """The digits of ASCII become 0: numbers of one length are one token, which is known when they are not. Keras cannot
+    do this."""
 
     def __post_init__(self):
         if self.split not in ("words", "characters"):
@@ -80,6 +83,8 @@ class Tokenizer:
             texts = map(_without_accents, texts)
         joined = b"\xff".join([b"", *(text.encode("utf-8", "replace") for text in texts), b""])
         table = bytes(range(256)).lower() if self.lower else bytes(range(256))
+        if self.fold_digits:
+            table = table.translate(bytes.maketrans(b"123456789", b"0" * 9))
         if self.split == "words":
             table = table.translate(bytes.maketrans(b" \t\n\v\f\r", b"\xfe" * 6))
         return joined.translate(table, PUNCTUATION if self.strip_punctuation else b"")

@@ -164,3 +164,10 @@ def test_without_the_stemmer_the_error_says_what_to_install(monkeypatch):
 def test_unknown_options_are_errors(options):
     with pytest.raises(UserError, match=str(next(iter(options)))):
         Tokenizer(**options)
+
+
+def test_digits_become_zeros():
+    text = "Call 0800-129 or 7 NOW, é٣"
+    assert Tokenizer(fold_digits=True)(text) == [b"call", b"0000000", b"or", b"0", b"now", "é٣".encode()]
+    assert Tokenizer()(text)[1] == b"0800129"
+    assert Tokenizer(fold_digits=True, split="characters")("7a8") == [b"0", b"a", b"0"]
