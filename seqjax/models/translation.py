@@ -30,6 +30,7 @@ from seqjax.layers.composite import Bidirectional
 from seqjax.layers.dense import Dense, Dropout, glorot_uniform
 from seqjax.layers.embeddings import Embedding
 from seqjax.layers.recurrent import GRU, LSTM
+from seqjax.layers.vocabulary import Logits
 
 AttentionName = Literal["none", "additive", "dot", "general"]
 CellName = Literal["gru", "lstm"]
@@ -98,12 +99,12 @@ class Translator(nn.Module):
         """Inputs, for the shapes."""
         return jnp.ones((1, 2), jnp.int32), jnp.ones((1, 3), jnp.int32)
 
-    def __call__(self, inputs: tuple[jax.Array, jax.Array], *, train: bool = False) -> jax.Array:
+    def __call__(self, inputs: tuple[jax.Array, jax.Array], *, train: bool = False) -> Logits:
         """(source [B, S], the target's tokens before [B, T]) -> logits [B, T, V] of the tokens that follow them."""
         source, before = inputs
         encoded = self.encode(source, train=train)
         h, context, embedded, _ = self._follow(encoded, before, train)
-        return self._logits(h, context, embedded, train)
+        return Logits(self._features(h, context, embedded, train), self.output_kernel, self.output_bias)
 
     def alignment(self, inputs: tuple[jax.Array, jax.Array]) -> jax.Array:
         """Inputs as of a call -> the attention's weights [B, T, S]. Raises UserError: there is no attention."""
@@ -129,7 +130,8 @@ class Translator(nn.Module):
         """
         embedded = self.target_embedding(tokens)
         state, (h, context, weights) = self._advance(encoded, state, embedded)
-        return state, self._logits(h, context, embedded, False), weights
+        logits = self._features(h, context, embedded, False) @ self.output_kernel + self.output_bias[None, :]
+        return state, logits, weights
 
     def _embed(self, embedding: Embedding, tokens: jax.Array, train: bool) -> Any:
         """Vectors [B, T, E], or what stands for them where each distinct one need be projected only once."""
@@ -174,12 +176,10 @@ class Translator(nn.Module):
         scan = nn.scan(step, variable_broadcast="params", split_rngs={"params": False}, in_axes=1, out_axes=1)
         return scan(self, encoded.state, embedded)[1]
 
-    def _logits(self, h: jax.Array, context: jax.Array, embedded: jax.Array, train: bool) -> jax.Array:
-        """[N, (T,) ...] each -> [N, (T,) V]."""
+    def _features(self, h: jax.Array, context: jax.Array, embedded: jax.Array, train: bool) -> jax.Array:
+        """[N, (T,) ...] each -> what the output layer is fed, [N, (T,) E]."""
         x = jnp.tanh(self.readout(jnp.concatenate([h, context, embedded], axis=-1)))
-        x = self.drop(x, deterministic=not train)
-        logits = x @ self.output_kernel
-        return logits + jnp.broadcast_to(self.output_bias, logits.shape)
+        return self.drop(x, deterministic=not train)
 
 
 def _output(state: State) -> jax.Array:

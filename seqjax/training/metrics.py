@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from seqjax.layers.vocabulary import Logits
+
 
 def squared_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
     """(output - target)^2; its mean is the MSE."""
@@ -55,26 +57,30 @@ def accuracy(logits: jax.Array, targets: jax.Array) -> jax.Array:
     return (jnp.argmax(logits, axis=-1) == targets).astype(jnp.float32)
 
 
-def token_cross_entropy(logits: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+def token_cross_entropy(logits: jax.Array | Logits, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
     """`cross_entropy` of logits [B, T, V] and tokens [B, T], 0 being padding -> sums [B] and real tokens [B]."""
-    real = targets != 0
-    return jnp.sum(jnp.where(real, cross_entropy(logits, targets), 0), axis=1), jnp.sum(real, axis=1)
+    return _summed(logits.nats(targets) if isinstance(logits, Logits) else cross_entropy(logits, targets), targets)
 
 
 def smoothed_token_cross_entropy(
-    logits: jax.Array, targets: jax.Array, smoothing: float
+    logits: jax.Array | Logits, targets: jax.Array, smoothing: float
 ) -> tuple[jax.Array, jax.Array]:
     """As `token_cross_entropy`, of a target that is all tokens alike with probability `smoothing`, else itself.
 
     Szegedy et al. 2016 (arXiv 1512.00567), as PyTorch's `label_smoothing`.
     """
-    real = targets != 0
+    if isinstance(logits, Logits):
+        return _summed(logits.judge(targets, smoothing).losses, targets)
     all_alike = jax.nn.logsumexp(logits, axis=-1) - jnp.mean(logits, axis=-1)
-    losses = (1 - smoothing) * cross_entropy(logits, targets) + smoothing * all_alike
-    return jnp.sum(jnp.where(real, losses, 0), axis=1), jnp.sum(real, axis=1)
+    return _summed((1 - smoothing) * cross_entropy(logits, targets) + smoothing * all_alike, targets)
 
 
-def token_accuracy(logits: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+def token_accuracy(logits: jax.Array | Logits, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
     """`accuracy` of logits [B, T, V] and tokens [B, T], 0 being padding -> tokens hit [B] and real tokens [B]."""
+    return _summed(logits.judge(targets).hits if isinstance(logits, Logits) else accuracy(logits, targets), targets)
+
+
+def _summed(values: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Values [B, T] -> their sums over real tokens [B], and how many there are [B]."""
     real = targets != 0
-    return jnp.sum(real * accuracy(logits, targets), axis=1), jnp.sum(real, axis=1)
+    return jnp.sum(jnp.where(real, values, 0), axis=1), jnp.sum(real, axis=1)

@@ -69,7 +69,7 @@ def test_logits_loss_and_gradients_are_those_of_pytorch(kind):
     module = translator(torch, model, params)
     loss, logits = torch_loss(torch, module)
     loss.backward()
-    ours = jax.jit(lambda params: model.apply({"params": params}, INPUTS))(params)
+    ours = jax.jit(lambda params: model.apply({"params": params}, INPUTS).dense())(params)
     real = TARGETS != 0
     np.testing.assert_allclose(ours[real], logits.detach().numpy()[real], **CLOSE)
     value, gradients = jax.jit(jax.value_and_grad(functools.partial(loss_of, model)))(params)
@@ -114,7 +114,7 @@ def test_two_hundred_steps_follow_pytorch(kind):
 def test_a_step_at_a_time_gives_what_all_at_once_gives(kind):
     model, params = start(kind)
     apply = functools.partial(model.apply, {"params": params})
-    whole, encoded = jax.jit(lambda: (apply(INPUTS), apply(SOURCE, method="encode")))()
+    whole, encoded = jax.jit(lambda: (apply(INPUTS).dense(), apply(SOURCE, method="encode")))()
     looking = model.attention != "none"
     alignment = jax.jit(lambda: apply(INPUTS, method="alignment"))() if looking else None
     step = jax.jit(functools.partial(apply, method="step"))
@@ -131,7 +131,7 @@ def test_a_step_at_a_time_gives_what_all_at_once_gives(kind):
 def test_padding_changes_nothing(kind):
     model, params = start(kind)
     wider = tuple(np.pad(array, ((0, 0), (0, 3))) for array in INPUTS)
-    apply = jax.jit(lambda inputs: model.apply({"params": params}, inputs))
+    apply = jax.jit(lambda inputs: model.apply({"params": params}, inputs).dense())
     np.testing.assert_allclose(apply(wider)[:, :T], apply(INPUTS), **CLOSE)
     alone = apply((SOURCE[1:2, :2], INPUTS[1][1:2, :2]))
     np.testing.assert_allclose(alone[0], apply(INPUTS)[1, :2], **CLOSE)
@@ -154,7 +154,7 @@ def test_rows_of_a_beam_look_at_their_own_source(kind):
 def test_an_answer_is_what_the_model_says_of_it(kind):
     """The scores of translations are the log-probabilities that the model gives when it is fed them."""
     model, params = start(kind)
-    apply = jax.jit(lambda inputs: model.apply({"params": params}, inputs))
+    apply = jax.jit(lambda inputs: model.apply({"params": params}, inputs).dense())
     for answer in (Translate(max_length=8), Translate(beam=4, n_best=3, max_length=8)):
         found = jax.jit(answer, static_argnums=0)(model, params, (SOURCE, TARGET[:, :1]))
         tokens = np.asarray(found["tokens"])
@@ -171,8 +171,10 @@ def test_an_answer_is_what_the_model_says_of_it(kind):
 
 def test_dropout_acts_in_training_alone():
     model, (_, params) = model_of("additive", dropout=0.5), start("additive")
-    apply = jax.jit(lambda **options: model.apply({"params": params}, INPUTS, **options), static_argnames="train")
-    np.testing.assert_array_equal(apply(), model_of("additive").apply({"params": params}, INPUTS))
+    apply = jax.jit(
+        lambda **options: model.apply({"params": params}, INPUTS, **options).dense(), static_argnames="train"
+    )
+    np.testing.assert_array_equal(apply(), model_of("additive").apply({"params": params}, INPUTS).dense())
     drawn = [apply(train=True, rngs={"dropout": jax.random.key(k)}) for k in (0, 0, 1)]
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert np.abs(drawn[0] - drawn[2]).max() > 0.01
