@@ -13,6 +13,7 @@ from seqjax.experiment import Experiment
 from seqjax.layers import GRU, LSTM, SimpleRNN, Stacked
 from seqjax.models.language import LanguageModel, surprise
 from seqjax.training import metrics
+from seqjax.training.optimizers import rmsprop
 from seqjax.training.program import Program, Settings
 from seqjax.training.state import create_state
 
@@ -148,19 +149,37 @@ def test_training_hands_the_state_on_and_restores_it_to_the_bit(tmp_path):
     assert not np.allclose(jax.tree.leaves(other.params)[-1], jax.tree.leaves(state.params)[-1], atol=1e-6)
 
 
-def test_200_steps_are_those_of_pytorch():
-    """LSTM 4 over one-hot symbols, state carried and detached, Adam, from the same weights."""
-    torch = pytest.importorskip("torch")
+def our_losses(steps, optimizer):
+    """-> dataset, the first parameters, the loss of each step: LSTM 4 over one-hot symbols, state carried."""
     _, dataset = streams()
-    made = experiment(model(layers=1), optax.adam(1e-2, eps=1e-7))
+    made = experiment(model(layers=1), optimizer)
     program = Program(made, dataset, Settings(1))
     state = program.place(create_state(made, dataset.example(), None, dataset.target()))
+    first, losses = jax.device_get(state.params), []
+    for batch in program.batches("train", 0, steps, 0):
+        before = float(state.sums["loss"]), float(state.sums["loss count"])
+        state, _ = program.train(state, batch)
+        losses.append((float(state.sums["loss"]) - before[0]) / (float(state.sums["loss count"]) - before[1]))
+    return dataset, first, losses
+
+
+def rows(dataset, step):
+    """Inputs and targets [B, T] of a step."""
+    place = slice(step % 6 * B, (step % 6 + 1) * B)
+    return dataset.arrays["inputs"][place].astype(np.int64), dataset.arrays["targets"][place].astype(np.int64)
+
+
+@pytest.mark.slow
+def test_200_steps_are_those_of_pytorch():
+    """The state is detached between batches."""
+    torch = pytest.importorskip("torch")
+    dataset, first, ours = our_losses(200, optax.adam(1e-2, eps=1e-7))
     lstm, dense = torch.nn.LSTM(V, U, batch_first=True), torch.nn.Linear(U, V)
-    flat = {"/".join(k.key for k in path): np.array(leaf) for path, leaf in jax.tree.leaves_with_path(state.params)}
+    flat = {"/".join(k.key for k in path): np.array(leaf) for path, leaf in jax.tree.leaves_with_path(first)}
     as_torch = lambda array: torch.from_numpy(np.array(array, np.float32))
     with torch.no_grad():
-        for name, ours in (("weight_ih_l0", "kernel"), ("weight_hh_l0", "recurrent_kernel"), ("bias_ih_l0", "bias")):
-            found = next(value for path, value in flat.items() if path.endswith(f"cell/{ours}"))
+        for name, leaf in (("weight_ih_l0", "kernel"), ("weight_hh_l0", "recurrent_kernel"), ("bias_ih_l0", "bias")):
+            found = next(value for path, value in flat.items() if path.endswith(f"cell/{leaf}"))
             getattr(lstm, name).copy_(as_torch(found.T))
         lstm.bias_hh_l0.zero_()
         lstm.bias_hh_l0.requires_grad_(False)
@@ -168,10 +187,9 @@ def test_200_steps_are_those_of_pytorch():
         dense.bias.copy_(as_torch(flat["Dense_0/bias"]))
     trained = [p for p in (*lstm.parameters(), *dense.parameters()) if p.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=1e-2, eps=1e-7)
-    theirs, ours, hidden = [], [], None
+    theirs, hidden = [], None
     for k in range(200):
-        rows = slice(k % 6 * B, (k % 6 + 1) * B)
-        inputs, targets = (torch.from_numpy(dataset.arrays[n][rows].astype(np.int64)) for n in ("inputs", "targets"))
+        inputs, targets = (torch.from_numpy(array) for array in rows(dataset, k))
         hidden = None if k % 6 == 0 else tuple(part.detach() for part in hidden)
         outputs, hidden = lstm(torch.nn.functional.one_hot(inputs, V).float(), hidden)
         loss = torch.nn.functional.cross_entropy(dense(outputs).reshape(-1, V), targets.reshape(-1))
@@ -179,9 +197,32 @@ def test_200_steps_are_those_of_pytorch():
         loss.backward()
         optimizer.step()
         theirs.append(loss.item())
-    for batch in program.batches("train", 0, 200, 0):
-        before = float(state.sums["loss"]), float(state.sums["loss count"])
-        state, _ = program.train(state, batch)
-        ours.append((float(state.sums["loss"]) - before[0]) / (float(state.sums["loss count"]) - before[1]))
     np.testing.assert_allclose(ours, theirs, rtol=2e-4)
     assert theirs[-1] < theirs[0] - 0.2  # it learns
+
+
+@pytest.mark.slow
+@jax.numpy_rank_promotion("allow")  # Keras relies on it
+def test_200_steps_are_those_of_keras():
+    """The state is fed and read: on JAX, Keras 3.15's own `stateful` does not move in `train_on_batch`."""
+    keras = pytest.importorskip("keras")
+    dataset, first, ours = our_losses(200, rmsprop(1e-2))
+    given = [keras.Input((T, V)), keras.Input((U,)), keras.Input((U,))]
+    lstm = keras.layers.LSTM(U, return_sequences=True, return_state=True)
+    outputs, *after = lstm(given[0], initial_state=given[1:])
+    trained, moved = keras.Model(given, keras.layers.Dense(V)(outputs)), keras.Model(given, after)
+    flat = {"/".join(k.key for k in path): np.array(leaf) for path, leaf in jax.tree.leaves_with_path(first)}
+    cell = {path.rsplit("/", 1)[1]: value for path, value in flat.items() if "/cell/" in path}
+    dense = [flat["Dense_0/kernel"], flat["Dense_0/bias"]]
+    trained.set_weights([cell["kernel"], cell["recurrent_kernel"], cell["bias"], *dense])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    trained.compile(keras.optimizers.RMSprop(1e-2), loss)
+    theirs = []
+    for k in range(200):
+        inputs, targets = rows(dataset, k)
+        state = [np.zeros((B, U), np.float32)] * 2 if k % 6 == 0 else after
+        fed = [np.eye(V, dtype=np.float32)[inputs], *state]
+        after = moved.predict_on_batch(fed)
+        theirs.append(float(trained.train_on_batch(fed, targets)))
+        trained.reset_metrics()
+    np.testing.assert_allclose(ours, theirs, rtol=2e-4)

@@ -177,6 +177,7 @@ def test_a_damaged_alphabet_is_named(tmp_path):
         read_alphabet(Path(tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="no real data here")
 def test_tiny_shakespeare_is_split_as_others_split_it():
     found = Characters(64, 100).load("real", DATA)
