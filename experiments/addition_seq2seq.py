@@ -27,8 +27,8 @@ def experiment(
     feeding: bool = False,
     beam: int = 1,
     learning_rate: float = 4e-3,
-    half_life: int = 700,
-    epochs: int = 10,
+    half_life: int = 500,
+    epochs: int = 6,
     batch_size: int = 128,
     seed: int = 0,
 ) -> Experiment:

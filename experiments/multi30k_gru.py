@@ -38,7 +38,7 @@ def experiment(
     beam: int = 1,
     learning_rate: float = 2e-3,
     half_life: int = 1500,
-    epochs: int = 12,
+    epochs: int = 10,
     batch_size: int = 64,
     seed: int = 0,
 ) -> Experiment:

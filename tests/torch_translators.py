@@ -12,6 +12,8 @@ def swap_z_and_r(array):
 def translator(torch, model, params):
     """A torch module in double precision that computes logits [B, T, V] from (source, tokens before)."""
 
+    scale = model.embedding_size**0.5
+
     def tensor(value):
         return torch.nn.Parameter(torch.tensor(np.array(value, np.float64)))
 
@@ -55,7 +57,7 @@ def translator(torch, model, params):
         def encode(self, source):
             lengths = (source != 0).sum(1)
             packed = torch.nn.utils.rnn.pack_padded_sequence(
-                self.source[source], lengths, batch_first=True, enforce_sorted=False
+                self.source[source] * scale, lengths, batch_first=True, enforce_sorted=False
             )
             memory, final = self.encoder(packed)
             memory, _ = torch.nn.utils.rnn.pad_packed_sequence(memory, batch_first=True, total_length=source.shape[1])
@@ -89,7 +91,7 @@ def translator(torch, model, params):
             own = lambda state: state[0] if isinstance(state, tuple) else state
             last, logits = own(state), []
             for t in range(before.shape[1]):
-                e = self.target[before[:, t]]
+                e = self.target[before[:, t]] * scale
                 x = e
                 if model.feeding:
                     context = self.look(own(state), memory, source != 0, last)
