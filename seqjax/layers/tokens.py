@@ -18,6 +18,7 @@ import numpy as np
 from flax import struct
 
 from seqjax.layers.checks import as_array, check_count, check_mask, within
+from seqjax.layers.dense import product
 
 
 @struct.dataclass
@@ -108,7 +109,7 @@ def project(
         inputs = check_tokens("a product of tokens", inputs)
     else:
         steps = jnp.swapaxes(inputs, 0, 1).astype(jnp.result_type(inputs, *kernels))
-        rows = (_product(steps, kernel) + bias[None, None, :] for kernel, bias in zip(kernels, biases, strict=True))
+        rows = (product(steps, kernel) + bias[None, None, :] for kernel, bias in zip(kernels, biases, strict=True))
         return tuple(jnp.flip(row, axis=0) if flip else row for row, flip in zip(rows, flips, strict=True))
     rows, places, _ = project_distinct(inputs, jnp.concatenate(kernels, axis=1), jnp.concatenate(biases))
     return _gather(rows, tuple(jnp.flip(places.T, axis=0) if flip else places.T for flip in flips))
@@ -119,37 +120,23 @@ Product = Callable[[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array], jax.
 
 
 def project_distinct(
-    inputs: Tokens, kernel: jax.Array, bias: jax.Array, product: Product | None = None
+    inputs: Tokens, kernel: jax.Array, bias: jax.Array, replacement: Product | None = None
 ) -> tuple[jax.Array, jax.Array, jax.Array | int]:
     """The input product of the different tokens of a batch: kernel [D, R], bias [R] -> rows [N, R], places [B, T], n.
 
     `rows[places]` is the product of every step. All places are among the first n rows; what the others hold, and what
-    their gradient is, does not count. product: takes the place of XLA's, its gradient too.
+    their gradient is, does not count. replacement: takes the place of XLA's, its gradient too.
     """
     ids = inputs.inside()
     if inputs.table is None:
         return kernel + bias[None, :], ids, len(kernel)
     size = len(inputs.table)
     distinct = _distinct(ids if inputs.mask is None else jnp.where(inputs.mask, ids, size), size)
-    if product is None:
+    if replacement is None:
         rows = _project(inputs.table, distinct, kernel, bias)
     else:
-        rows = product(inputs.table, distinct.tokens, distinct.count, kernel, bias)
+        rows = replacement(inputs.table, distinct.tokens, distinct.count, kernel, bias)
     return rows, distinct.rank[ids], distinct.count
-
-
-@jax.custom_vjp
-def _product(steps: jax.Array, kernel: jax.Array) -> jax.Array:
-    """steps [T, B, D] @ kernel [D, R], whose gradient has the steps as its left factor, which XLA:CPU has to turn."""
-    return jnp.matmul(steps, kernel)
-
-
-def _product_backward(operands: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
-    steps, kernel = operands
-    return jnp.matmul(gradient, kernel.T), jax.lax.dot_general(steps, gradient, (((0, 1), (0, 1)), ((), ())))
-
-
-_product.defvjp(lambda steps, kernel: (_product(steps, kernel), (steps, kernel)), _product_backward)
 
 
 CHUNK = 1024

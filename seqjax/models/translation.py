@@ -27,7 +27,7 @@ from flax import struct
 from seqjax.errors import UserError
 from seqjax.layers.attention import AdditiveAttention, Attention, DotAttention, GeneralAttention, Keys
 from seqjax.layers.composite import Bidirectional
-from seqjax.layers.dense import Dense, Dropout
+from seqjax.layers.dense import Dense, Dropout, product
 from seqjax.layers.embeddings import Embedding
 from seqjax.layers.recurrent import GRU, LSTM
 
@@ -178,7 +178,7 @@ class Translator(nn.Module):
         x = self.drop(x, deterministic=not train)
         if self.output is not None:
             return self.output(x)
-        logits = x @ self.target_embedding.embedding.T
+        logits = product(x, self.target_embedding.embedding.T)
         return logits + jnp.broadcast_to(self.output_bias, logits.shape)
 
 
