@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from seqjax.decoding import largest
 from seqjax.decoding.limits import Limits
 from seqjax.decoding.rows import Decoded, Step, check_first, log_total, outputs
 from seqjax.errors import UserError, check_least
@@ -109,7 +110,7 @@ def _extend(step: Step, slots: Beams, limits: Limits) -> Beams:
     t = slots.position
     state, logits, _ = outputs(step, slots.state, slots.last.reshape(-1))
     allowed = limits.allow(logits, slots.tokens.reshape(-1, most), t)
-    values, tokens = jax.lax.top_k(allowed, min(beams, logits.shape[1]))  # of a slot no more than k can be among the k
+    values, tokens = largest.top_k(allowed, min(beams, logits.shape[1]))  # of a slot no more than k can be among the k
     values = values - log_total(logits)[:, None]
     c = values.shape[1]
     scores, order, done = _candidates(slots, values.reshape(rows, beams, c))

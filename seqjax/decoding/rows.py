@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from seqjax.decoding import largest
 from seqjax.decoding.limits import Limits
 from seqjax.errors import UserError
 
@@ -65,7 +66,7 @@ def greedy(step: Step, state: Any, first: jax.Array, limits: Limits) -> Decoded:
     Raises:
       UserError: shapes that make no sense; a token outside the vocabulary.
     """
-    choose = lambda progress, logits: jnp.argmax(logits, axis=1)
+    choose = lambda progress, logits: largest.argmax(logits)
     return advance(step, begin(step, state, first, limits), choose, limits, limits.max_length).decoded
 
 

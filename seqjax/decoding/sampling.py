@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from seqjax.decoding.largest import argmax, top_k
 from seqjax.decoding.limits import Limits
 from seqjax.decoding.rows import Decoded, Progress, Step, advance, begin
 from seqjax.errors import UserError
@@ -120,7 +121,7 @@ def draw(keys: jax.Array, position: Any, logits: jax.Array, seen: jax.Array | No
     weighed, tokens = filtered(logits, seen, sampling)
     drawn = noise(keys)
     if tokens is None:
-        return jnp.argmax(weighed + drawn, axis=1)
+        return argmax(weighed + drawn)
     best = jnp.argmax(weighed + jnp.take_along_axis(drawn, tokens, axis=1), axis=1)
     return jnp.take_along_axis(tokens, best[:, None], axis=1)[:, 0]
 
@@ -140,13 +141,13 @@ def filtered(logits: jax.Array, seen: jax.Array | None, sampling: Sampling) -> t
     if sampling.repetition_penalty is not None and seen is not None:
         penalty = sampling.repetition_penalty
         logits = jnp.where(seen, jnp.where(logits < 0, logits * penalty, logits / penalty), logits)
-    largest = logits.max(axis=1, keepdims=True)
-    largest = jnp.where(largest == -jnp.inf, 0, largest)  # of a row that has ended; -inf less -inf would be NaN
-    logits = (logits - largest) / sampling.temperature  # 0 is the largest now: no temperature makes it overflow
+    most = logits.max(axis=1, keepdims=True)
+    most = jnp.where(most == -jnp.inf, 0, most)  # of a row that has ended; -inf less -inf would be NaN
+    logits = (logits - most) / sampling.temperature  # 0 is the largest now: no temperature makes it overflow
     tokens = None
     if sampling.top_k is not None or sampling.top_p is not None:
         size = logits.shape[1]
-        logits, tokens = jax.lax.top_k(logits, min(sampling.top_k or size, size))
+        logits, tokens = top_k(logits, min(sampling.top_k or size, size))
     if sampling.top_p is not None:
         p = jax.nn.softmax(logits, axis=1)
         before = jnp.pad(jnp.cumsum(p, axis=1)[:, :-1], ((0, 0), (1, 0)))  # the token that crosses top_p is kept

@@ -32,13 +32,16 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose(layer: Any, *, masked: bool, dropped: bool, platform: str | None = None) -> Choice:
+def choose(
+    layer: Any, *, masked: bool, dropped: bool, steps: int | None = None, platform: str | None = None
+) -> Choice:
     """Pick the backend of a SimpleRNN, LSTM or GRU layer.
 
     Args:
       layer: the layer; its `backend` says what is wanted.
       masked: whether a mask comes with the inputs.
       dropped: whether recurrent dropout acts.
+      steps: T; None: many.
       platform: cpu, gpu or tpu; None: where JAX runs.
 
     Raises:
@@ -63,6 +66,8 @@ def choose(layer: Any, *, masked: bool, dropped: bool, platform: str | None = No
         return Choice(layer.backend, "asked for")
     if refusals["cudnn"] is None and not masked and layer.units >= CUDNN_UNITS:
         return Choice("cudnn", f"an LSTM of {layer.units} >= {CUDNN_UNITS} units on NVIDIA without a mask")
+    if steps == 1 and platform == "cpu":
+        return Choice("scan", "of one step there is no loop, and weights are not laid out anew for it")
     if refusals["native"] is None:
         return Choice("native", "a CPU with a C++ compiler")
     if refusals["fused"] is None:
