@@ -24,9 +24,7 @@ def test_they_are_those_of_jax_and_of_equals_the_first(kind, size):
     x = jnp.asarray(logits(kind, size))
     np.testing.assert_array_equal(jax.jit(largest.argmax)(x), jnp.argmax(x, axis=1))
     for k in () if kind == "nan" else (1, 5):
-        for found, expected in zip(
-            jax.jit(largest.top_k, static_argnums=1)(x, k), jax.lax.top_k(x, k), strict=True
-        ):
+        for found, expected in zip(jax.jit(largest.top_k, static_argnums=1)(x, k), jax.lax.top_k(x, k), strict=True):
             np.testing.assert_array_equal(found, expected)
 
 

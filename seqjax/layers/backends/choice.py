@@ -32,9 +32,7 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose(
-    layer: Any, *, masked: bool, dropped: bool, steps: int | None = None, platform: str | None = None
-) -> Choice:
+def choose(layer: Any, *, masked: bool, dropped: bool, steps: int | None = None, platform: str | None = None) -> Choice:
     """Pick the backend of a SimpleRNN, LSTM or GRU layer.
 
     Args:

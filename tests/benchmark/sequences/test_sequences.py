@@ -11,34 +11,11 @@ from recurrent_cases import flax_parameters
 from seqjax.benchmark.sequences.data import host_batches
 from seqjax.benchmark.worker import build
 from seqjax.benchmark.workloads import SEQUENCES, find
-from seqjax.training.metrics import token_cross_entropy
-from seqjax.training.state import apply, count_parameters
+from seqjax.training.state import count_parameters
+from sequence_peers import cells, ours, torch_weights
 
 NAMES = ["W7", "W8", "W9"]
 close = lambda *arrays: np.testing.assert_allclose(*arrays, rtol=2e-4, atol=2e-5)
-
-
-def ours(name):
-    """-> workload, shaken parameters, of two batches (inputs, targets, logits, nats)."""
-    workload = find(name).scaled(0.02)
-    made: Any = build("seqjax", workload, 1)
-    rng = np.random.default_rng(0)
-    shaken = lambda leaf: leaf + jnp.asarray(rng.normal(scale=0.2, size=leaf.shape), leaf.dtype)
-    params, carry, found = jax.tree.map(shaken, made.state.params), getattr(made.state, "carry", None), []
-    for inputs, targets in host_batches(workload, workload.dataset())[:2]:
-        logits, carry = apply(made.program.experiment.model, params, carry, jax.device_put(inputs))
-        sums, counts = token_cross_entropy(logits, jnp.asarray(targets))
-        found.append((inputs, targets, logits, float(sums.sum() / counts.sum())))
-    return workload, params, found
-
-
-def cells(params):
-    """The recurrent weights in the order in which peers define them."""
-    if "encoder" in params:
-        both = params["encoder"]
-        return [both["forward"]["cell"], both["backward"]["cell"], params["decoder"]["cell"]]
-    layer = params["layer"]
-    return [layer["cell"]] if "cell" in layer else [layer["forward"]["cell"], layer["backward"]["cell"]]
 
 
 def check_logits(targets, found, expected):
@@ -70,39 +47,12 @@ def test_flax_computes_what_ours_does(name):
     close(float(loss), batches[0][3])
 
 
-def torch_weights(torch, name, params, model):
-    """Into the model."""
-    from seqjax.interop.torch_modules import TorchModule
-
-    put = lambda tensor, array: tensor.copy_(torch.from_numpy(np.array(array)))
-    dense = lambda layer, weights: [
-        put(layer.weight, weights["kernel"].T), *([put(layer.bias, weights["bias"])] if "bias" in weights else [])
-    ]  # fmt: skip
-    recurrent = [model.encoder, model.decoder] if name == "W8" else [model.lstm]
-    made = [leaf for layer in recurrent for leaf in TorchModule(layer).layers()]
-    for leaf, weights in zip(made, cells(params), strict=True):
-        leaf.write(jax.tree.map(np.asarray, weights))  # type: ignore[arg-type]
-    with torch.no_grad():
-        if name != "W8":
-            dense(model.head, params["Dense_0"])
-            if name == "W9":
-                put(model.embedding.weight, params["Embedding_0"]["embedding"])
-            return
-        for part in ("bridge", "readout", "output"):
-            dense(getattr(model, part), params[part])
-        for part in ("query", "key"):
-            dense(getattr(model, part), params["attend"][part])
-        put(model.v.weight, params["attend"]["v"][None])
-        for part in ("source", "target"):
-            put(getattr(model, part).weight, params[f"{part}_embedding"]["embedding"])
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_torch_computes_what_ours_does(name):
-    torch = pytest.importorskip("torch")
+    pytest.importorskip("torch")
     workload, params, batches = ours(name)
     peer: Any = build("torch", workload, 1)
-    torch_weights(torch, name, params, peer.model)
+    torch_weights(name, params, peer.model)
     for (inputs, targets, logits, nats), batch in zip(batches, peer.batches, strict=False):
         order = np.arange(workload.batch)
         if name == "W9":
@@ -126,12 +76,15 @@ def test_keras_computes_what_ours_does(name):
         parts = ("kernel", "recurrent_kernel", "bias")
         recurrent = [[weights[part] for part in parts] for weights in cells(params)]
         if name == "W8":
-            kernel, bias = ([params[part][name] for part in ("bridge", "readout", "output")] for name in ("kernel", "bias"))
+            both = ("kernel", "bias")
+            bridge, readout, output = (
+                [params[part][name] for name in both] for part in ("bridge", "readout", "output")
+            )
             named = {"embedding": [[params[f"{part}_embedding"]["embedding"]] for part in ("source", "target")]}
             named |= {"bidirectional": [recurrent[0] + recurrent[1]], "gru": [recurrent[2]]}
             attend = params["attend"]
             dense = [[attend["query"]["kernel"]], [attend["key"]["kernel"]]]
-            dense = [[kernel[0], bias[0]], *dense, [kernel[1], bias[1]], [kernel[2], bias[2]]]
+            dense = [bridge, *dense, readout, output]
             named |= {"additive_attention": [[attend["v"]]], "dense": dense}
         else:
             named = {"dense": [[params["Dense_0"]["kernel"], params["Dense_0"]["bias"]]]}
