@@ -10,8 +10,8 @@ from seqjax.benchmark.workloads import find
 
 
 def test_a_worker_that_dies_says_why():
-    with pytest.raises(WorkerDiedError, match=r"ended with code 1: .*UserError: there is no workload 'W9'"):
-        Worker("torch", "W9", 1.0, False)
+    with pytest.raises(WorkerDiedError, match=r"ended with code 1: .*UserError: there is no workload 'W10'"):
+        Worker("torch", "W10", 1.0, False)
 
 
 class FakeWorker:
