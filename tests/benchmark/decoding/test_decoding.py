@@ -51,7 +51,9 @@ def test_beams_find_the_same_translations(monkeypatch, beams):
     with torch.inference_mode():
         tokens, scores = peer_torch.beam_search(peer.model, torch.from_numpy(inputs[0]).long(), workload.steps)
     answer = Translate(beams, max_length=workload.steps)
-    found = jax.jit(lambda params, source: answer(model(workload), params, (source,)))(params, jnp.asarray(inputs[0]))
+    found = jax.jit(lambda params, source: answer(model(workload), params, (source, source)))(
+        params, jnp.asarray(inputs[0])
+    )
     same = (np.asarray(found["tokens"][:, 0]) == tokens.numpy()).all(axis=1)
     assert same.mean() >= (1 if beams == 1 else 0.5)
     np.testing.assert_allclose(np.asarray(found["scores"])[same, 0], scores.numpy()[same], rtol=1e-4)
