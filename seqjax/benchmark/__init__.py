@@ -2,6 +2,7 @@
 
     python -m seqjax.benchmark                                             W1 to W6: about an hour on two cores
     python -m seqjax.benchmark --workloads=W1,W3m --peers=torch,flax --output=benchmark.json
+    python -m seqjax.benchmark --workloads=W7,W8,W9,D1,D2 --blocks=3       sequences in, sequences out
     python -m seqjax.benchmark --workloads=library,S1 --blocks=5           layers alone, and a step at a time
     python -m seqjax.benchmark --growth --output=growth.json               and the picture growth.svg
     python -m seqjax.benchmark --growth=units,threads --peers=torch
@@ -28,6 +29,16 @@ and donated function with Optax, cuDNN's LSTM (`jax-rnn`: W1, W3, W6, on NVIDIA 
 Peers have no dropout where they know none: Flax's GRU has no recurrent dropout in W2 (less to do, to its
 advantage), and torch takes a loop over the steps for it in training. Bags of words and one-hot vectors are given to
 peers as the vectors that they ask for (the one-hot ones, 1.5 GB a batch, are made from ids within the step).
+
+W7 to W9 answer with sequences, and none has dropout: all compute the same numbers, as a test says. W7 is a language
+model of 65 characters (and a padding) that hands its state on from batch to batch, on one-hot input: ours takes rows
+of the kernel, peers multiply. W8 is an encoder-decoder without input feeding, so that the decoder's layer and the
+attention run over the whole known target at once, in every library. Nothing is padded there, and only ours looks at a
+mask. W9's batches hold requests of like length, 17 words with their padding, and peers are given the same ones: torch
+packs them, Flax and Keras mask. In the three a step's `infer` of a peer ends at the logits. D1 writes by W7's model a
+character at a time, temperature 0.8: ours as --mode=generate, torch by `nn.LSTMCell` and `torch.multinomial` on one
+thread. D2 translates by W8's model, untrained, beam 5 over 20 tokens, 64 sentences a step: ours as
+--mode=predict --beam=5, torch by a loop over the tokens in which all sentences and beams go side by side.
 
 L32 to L512 are a recurrent layer as a library, in a program of one's own: `jax.jit` and nothing set, so ours too has
 two numbers there, and the last column is of ours as it comes. `train` is value and gradient by the parameters of the

@@ -36,7 +36,8 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     add = made.add_argument
-    titles = {name: workload.title for name, workload in (workloads.WORKLOADS | workloads.STREAMS).items()}
+    shown = workloads.WORKLOADS | workloads.SEQUENCES | workloads.STREAMS
+    titles = {name: workload.title for name, workload in shown.items()}
     titles["library"] = f"all of {', '.join(workloads.LIBRARY)}"
     add("--workloads", type=listed, default=list(workloads.WORKLOADS), help=f"{_lines(titles)} Default: W1 to W6.")
     add("--peers", type=listed, default=list(PEERS), help=f"Of {', '.join(PEERS)}; empty for none.")

@@ -79,7 +79,8 @@ class Measurement:
 
     def _variants(self, implementations: Iterable[str]) -> list[tuple[str, bool]]:
         """As it comes and tuned; ours in models tuned alone, as a run of ours is."""
-        always = lambda name: IMPLEMENTATIONS[name].ours and self.workload.group == "lecture"
+        whole = self.workload.group in ("lecture", "sequence", "decoding")
+        always = lambda name: IMPLEMENTATIONS[name].ours and whole
         return [(name, tuned) for name in implementations for tuned in (False, True) if tuned or not always(name)]
 
     def _start(self, variants: Sequence[tuple[str, bool]]) -> list[Worker]:

@@ -97,11 +97,15 @@ class Ours:
         """JAX finds the threads by itself: the cores that this process may use."""
         del threads
         self.device = jax.devices()[0].device_kind
-        self.program = PreparedProgram(experiment(workload, self.backend), dataset, Settings())
+        self.program = PreparedProgram(self.experiment(workload), dataset, Settings())
         self.steps_at_once = self.program.round
         self.state = self.program.place(
             create_state(self.program.experiment, dataset.example(), None, dataset.target())
         )
+
+    def experiment(self, workload: Workload) -> Experiment:
+        """What is trained."""
+        return experiment(workload, self.backend)
 
     def train(self, steps: int) -> None:
         """As `seqjax.training.fit` trains."""
@@ -113,7 +117,7 @@ class Ours:
     def infer(self, steps: int) -> None:
         """As `seqjax.training.fit` evaluates: it returns numbers on the host."""
         self.program.dispatches = steps // self.program.steps_per_dispatch
-        self.program.evaluate(self.state.params, "train")
+        self.program.evaluate(self.state.params, "train", self.state.tally())
 
 
 class Pallas(Ours):

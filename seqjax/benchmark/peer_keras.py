@@ -21,8 +21,7 @@ class Keras:
 
     def __init__(self, workload: Workload, dataset: Dataset, threads: int):
         """Batches become tensors of the backend, so that no step converts them."""
-        tensorflow = keras.backend.backend() == "tensorflow"
-        self.device = _limit_tensorflow(threads) if tensorflow else keras.distribution.list_devices()[0]
+        self.device = set_up(threads)
         tensor: Any = keras.ops.convert_to_tensor
         self.batches: list[tuple[Any, Any]] = [(tensor(x), tensor(y)) for x, y in workload.host_batches(dataset)]
         example = self.batches[0][0]
@@ -48,14 +47,13 @@ class KerasStream:
 
     def __init__(self, workload: Workload, dataset: Dataset, threads: int):
         """By `jax.jit`, where the state's memory is donated to the next state, or by `tf.function`."""
-        tensorflow = keras.backend.backend() == "tensorflow"
-        self.device = _limit_tensorflow(threads) if tensorflow else keras.distribution.list_devices()[0]
+        self.device = set_up(threads)
         self.cell = layers.LSTMCell(workload.units)
         self.cell.build((1, workload.features))
         self.inputs: list[Any] = [keras.ops.convert_to_tensor(x[0]) for x, _ in workload.host_batches(dataset)]
         self.steps_at_once = len(self.inputs)
         self.state: Any = [keras.ops.convert_to_tensor(np.zeros((1, workload.units), np.float32)) for _ in range(2)]
-        self.step: Any = self._by_tensorflow() if tensorflow else self._by_jax()
+        self.step: Any = self._by_tensorflow() if on_tensorflow() else self._by_jax()
 
     def _by_jax(self) -> Any:
         import jax
@@ -81,6 +79,16 @@ class KerasStream:
                 state = step(x, state)
         keras.ops.convert_to_numpy(state[0])
         self.state = state
+
+
+def on_tensorflow() -> bool:
+    """Else it is JAX."""
+    return keras.backend.backend() == "tensorflow"
+
+
+def set_up(threads: int) -> str:
+    """Give the backend its threads; returns the device that it runs on."""
+    return _limit_tensorflow(threads) if on_tensorflow() else keras.distribution.list_devices()[0]
 
 
 def _limit_tensorflow(threads: int) -> str:

@@ -79,15 +79,17 @@ class Peer(NamedTuple):
 
 
 OURS = "seqjax"
-ALL_GROUPS = ("lecture", "library", "stream")
-CLASSES = {"lecture": "", "library": "Layer", "stream": "Stream"}
+ALL_GROUPS = ("lecture", "sequence", "decoding", "library", "stream")
+CLASSES = {"lecture": "", "sequence": "", "decoding": "", "library": "Layer", "stream": "Stream"}
 """Ends of their names, by the workload's group."""
+FOLDERS = {"sequence": "sequences.", "decoding": "decoding."}
+"""Of the modules below this package, by the workload's group."""
 _JAX, _TF = {"KERAS_BACKEND": "jax"}, {"KERAS_BACKEND": "tensorflow"}
 PEERS = {
-    "keras-jax": Peer("peer_keras", "Keras", ("keras", "jax"), _JAX, ("lecture", "stream")),
-    "keras-tf": Peer("peer_keras", "Keras", ("keras", "tensorflow"), _TF, ("lecture", "stream")),
+    "keras-jax": Peer("peer_keras", "Keras", ("keras", "jax"), _JAX, ("lecture", "sequence", "stream")),
+    "keras-tf": Peer("peer_keras", "Keras", ("keras", "tensorflow"), _TF, ("lecture", "sequence", "stream")),
     "torch": Peer("peer_torch", "Torch", ("torch",), {}, ALL_GROUPS),
-    "flax": Peer("peer_flax", "Flax", ("flax", "optax"), {}, ALL_GROUPS),
+    "flax": Peer("peer_flax", "Flax", ("flax", "optax"), {}, ("lecture", "sequence", "library", "stream")),
     "jax-rnn": Peer("peer_cudnn", "CuDNN", ("jax", "flax", "optax"), {}, workloads=("W1", "W3", "W6"), nvidia=True),
     "seqjax-pallas": Peer(
         "ours", "Pallas", ("jax",), {}, workloads=("W1", "W2", "W3", "W3m", "W3b"), nvidia=True, ours=True
@@ -102,7 +104,7 @@ def build(name: str, workload: Any, threads: int) -> Implementation:
     import importlib
 
     peer = IMPLEMENTATIONS[name]
-    module = importlib.import_module(f"seqjax.benchmark.{peer.module}")
+    module = importlib.import_module(f"seqjax.benchmark.{FOLDERS.get(workload.group, '')}{peer.module}")
     made = getattr(module, peer.class_name + CLASSES[workload.group])
     return made(workload, workload.dataset(), threads)
 

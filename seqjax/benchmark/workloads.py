@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from seqjax.benchmark.sequences import data as sequence_data
 from seqjax.data.dataset import Arrays, Dataset
 from seqjax.data.lengths import group_lengths
 from seqjax.data.series.windows import Span
 from seqjax.errors import UserError
 
+GROUPS = {"layer": "library", "stream": "stream", "sampling": "decoding", "beams": "decoding"}
+GROUPS |= dict.fromkeys(("language", "translation", "tagger"), "sequence")
+"""By kind; of others `lecture`."""
 DELAY = 24  # rows from a window's end to its target
 ROWS = 35_000  # of the weather: the training part of the hourly Jena file
 MEAN_LENGTH, SPREAD, SHORTEST = 235 / 600, 0.65, 10 / 600  # of a review, as a fraction of T
@@ -31,7 +35,8 @@ class Workload:
     kind: str
     """`lstm`, `stacked_gru`, `conv`: on windows [B, T, F]; `bilstm`: on tokens [B, T]; `bag`: on sets of tokens.
 
-    `layer`: a recurrent layer alone on [B, T, F]; `stream`: one alone on [1, 1, F], its state handed on."""
+    `layer`: a recurrent layer alone on [B, T, F]; `stream`: one alone on [1, 1, F], its state handed on;
+    `language`, `translation`, `tagger`: tokens [B, T] in, logits [B, T, V] out; `sampling`, `beams`: tokens out."""
     batch: int
     steps: int
     """T."""
@@ -53,6 +58,8 @@ class Workload:
     """A `layer` in both directions."""
     members: int = 1
     """S: so many layers of a `layer`, each with weights and batches of its own."""
+    classes: int = 0
+    """Tags of a `tagger`, that of the padding included."""
 
     @property
     def text(self) -> bool:
@@ -61,17 +68,17 @@ class Workload:
 
     @property
     def group(self) -> str:
-        """`lecture`: a whole model as in a run; `library`: a layer in somebody's program; `stream`."""
-        return {"layer": "library", "stream": "stream"}.get(self.kind, "lecture")
+        """`lecture`, `sequence`: a whole model as in a run; `decoding`; `library`: a layer in somebody's program."""
+        return GROUPS.get(self.kind, "lecture")
 
     @property
     def modes(self) -> tuple[str, ...]:
         """What is measured."""
-        return ("infer",) if self.kind == "stream" else ("train", "infer")
+        return ("infer",) if self.group in ("stream", "decoding") else ("train", "infer")
 
     def scaled(self, scale: float) -> "Workload":
         """A small copy for tests: B, T, the vocabulary, K, and large F and units times `scale`."""
-        if self.kind == "stream":
+        if self.kind in ("stream", "sampling"):
             return self
         small = lambda size: max(8, round(size * scale))
         return dataclasses.replace(
@@ -85,6 +92,8 @@ class Workload:
 
     def dataset(self) -> Dataset:
         """The data, in the form that the product's sources give them."""
+        if self.group in ("sequence", "decoding"):
+            return sequence_data.dataset(self)
         rng = np.random.default_rng(0)
         if self.group != "lecture":
             return self._sequences(rng)
@@ -94,7 +103,10 @@ class Workload:
         """What peers are fed: inputs (float windows, ids, or float multi-hot vectors [B, F]) and targets [B].
 
         Of a layer: inputs [B, T, F], or [S, B, T, F], and how many steps of each row are real, [B] or [S, B].
+        Of sequences: what ours is fed.
         """
+        if self.group in ("sequence", "decoding"):
+            return sequence_data.host_batches(self, dataset)
         ids = dataset.parts["train"].reshape(self.batches, *((self.members,) if self.members > 1 else ()), self.batch)
         batches = [dataset.gather(dataset.arrays, row) for row in ids]
         if self.kind == "bag":
@@ -225,7 +237,20 @@ LIBRARY = {
 }
 """A layer in somebody's own program."""
 STREAMS = {"S1": Workload("S1", "W1's LSTM at batch 1, a step at a time", "stream", 1, 1, 14, 16, batches=1000)}
-ALL = WORKLOADS | STREAMS | LIBRARY
+_CHARACTERS: Any = {"features": 66, "units": 512}
+_PAIRS: Any = {"batch": 64, "steps": 20, "features": 8000, "units": 256, "embedding": 256}
+_TAGGER: Any = {"features": 1000, "units": 128, "embedding": 128, "classes": 128, "masked": True}
+SEQUENCES = {
+    workload.name: workload
+    for workload in (
+        Workload("W7", "characters, LSTM 512, batch 64, T 100, state carried", "language", 64, 100, **_CHARACTERS),
+        Workload("W8", "translation, GRU 256 with attention, batch 64, T 20, V 8,000", "translation", **_PAIRS),
+        Workload("W9", "slots of ATIS, BiLSTM 128, batch 32, by length", "tagger", 32, 46, **_TAGGER),
+        Workload("D1", "W7's model writes, a character a step", "sampling", 1, 1, batches=512, **_CHARACTERS),
+        Workload("D2", "W8's model translates with beam 5, 64 sentences a step", "beams", **_PAIRS | {"batches": 4}),
+    )
+}
+ALL = WORKLOADS | STREAMS | LIBRARY | SEQUENCES
 
 
 def named(names: Iterable[str]) -> list[str]:

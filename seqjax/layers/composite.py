@@ -70,7 +70,7 @@ class Bidirectional(Recurrent):
         """Both directions by one call of their backend."""
         layers = (self.forward, self.backward)
         prepared = [
-            layer.prepare(inputs, mask, state, train, recurrent_mask)
+            layer.prepare(inputs, mask, state, train, recurrent_mask, alone=False)
             for layer, state in zip(layers, states, strict=True)
         ]
         directions = [direction for *_, direction in prepared]

@@ -173,9 +173,12 @@ class RecurrentLayer(Recurrent):
         self.input_dropout = nn.Dropout(self.dropout, broadcast_dims=(1,))
 
     def prepare(
-        self, inputs: Any, mask: Any, initial_state: Any, train: bool, recurrent_mask: Any
+        self, inputs: Any, mask: Any, initial_state: Any, train: bool, recurrent_mask: Any, alone: bool = True
     ) -> tuple[Choice, jax.Array | Tokens, jax.Array | None, Direction]:
-        """Check, draw the masks, pick the backend: all that comes before the first step."""
+        """Check, draw the masks, pick the backend: all that comes before the first step.
+
+        alone: whether no other layer runs by the same call.
+        """
         name = type(self).__name__
         inputs, mask = check_inputs(name, inputs, mask)
         if inputs.ndim != 3 or inputs.shape[2] == 0:
@@ -194,7 +197,8 @@ class RecurrentLayer(Recurrent):
         else:
             recurrent_mask = checks.check_recurrent_mask(name, recurrent_mask, self.cell.gates, batch, self.units)
             recurrent_mask = recurrent_mask.astype(like.dtype)
-        choice = choose(self, masked=mask is not None, dropped=recurrent_mask is not None)
+        steps = inputs.shape[1] if alone else None
+        choice = choose(self, masked=mask is not None, dropped=recurrent_mask is not None, steps=steps)
         return choice, inputs, mask, Direction(parameters, state, recurrent_mask, self.reverse)
 
     def run(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from seqjax.errors import check_least
-from seqjax.layers.dense import Dense, Dropout
+from seqjax.layers.dense import Dense, Dropout, product
 from seqjax.layers.embeddings import Embedding
 from seqjax.layers.tokens import Tokens
 
@@ -65,7 +65,7 @@ class LanguageModel(nn.Module):
         if x.shape[-1] != self.embedding_size:
             x = Dense(self.embedding_size)(x)
         bias = self.param("bias", nn.initializers.zeros, (self.vocabulary_size,))
-        return x @ embedding.embedding.T + bias[None, None, :], state
+        return product(x, embedding.embedding.T) + bias[None, None, :], state
 
 
 def surprise(model: LanguageModel, params: Any, inputs: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:

@@ -121,13 +121,47 @@ def _until(pieces: Iterator[str], stop: str | None) -> Iterator[str]:
         yield piece
 
 
+class Writer:
+    """Writes by a language model, a piece at a time: `begin`, then `more` as often as wanted."""
+
+    def __init__(self, model: Any, limits: Any, sampling: Any, piece: int = PIECE):
+        """Args: limits, sampling: of `seqjax.decoding`. piece: how many tokens come in one call."""
+        import jax
+        import jax.numpy as jnp
+
+        from seqjax.decoding import begin_sampling, sample_more
+
+        run = functools.partial(model.apply, method="run")
+
+        def step(params: Any, state: Any, tokens: Any) -> Any:
+            logits, state = run({"params": params}, tokens[:, None], state)
+            return state, logits[:, 0]
+
+        def begin(params: Any, rows: Any, keys: Any) -> Any:
+            state = run({"params": params}, rows[:, :1])[1]
+            state = jax.tree.map(jnp.zeros_like, state)
+            if rows.shape[1] > 1:
+                state = run({"params": params}, rows[:, :-1], state)[1]
+            return begin_sampling(functools.partial(step, params), state, rows[:, -1], keys, limits, sampling, rows)
+
+        def more(params: Any, progress: Any) -> Any:
+            at = progress.position
+            progress = sample_more(functools.partial(step, params), progress, limits, sampling, piece)
+            return progress, jax.lax.dynamic_slice_in_dim(progress.decoded.tokens, at, piece, axis=1)
+
+        self.begin = jax.jit(begin)
+        """(params, prompts [S, P], keys [S]) -> what `more` goes on from."""
+        self.more = jax.jit(more, donate_argnums=1)
+        """(params, what was before) -> what is after, the next tokens [S, piece]."""
+
+
 def _pieces(experiment: Any, workdir: Workdir, prompt: Any, wish: Wish, speed: Speed) -> Iterator[Any]:
     """The ids of all samples, [S, up to PIECE] at a time."""
     import jax
     import jax.numpy as jnp
     import numpy as np
 
-    from seqjax.decoding import Limits, Sampling, begin_sampling, sample_more
+    from seqjax.decoding import Limits, Sampling
     from seqjax.training.best import restore_best, shapes
 
     greedy = wish.temperature == 0
@@ -138,33 +172,13 @@ def _pieces(experiment: Any, workdir: Workdir, prompt: Any, wish: Wish, speed: S
     limits = Limits(-(-wish.length // PIECE) * PIECE, never=(0,))
     example = np.zeros((1, 2), np.int32), np.ones(1, bool)
     _, params = restore_best(workdir, shapes(experiment, example))
-    run = functools.partial(experiment.model.apply, method="run")
-
-    def step(params: Any, state: Any, tokens: Any) -> Any:
-        logits, state = run({"params": params}, tokens[:, None], state)
-        return state, logits[:, 0]
-
     rows = jnp.repeat(jnp.asarray(prompt)[None], wish.samples, axis=0)  # [S, P]
-
-    @jax.jit
-    def begin(params: Any, rows: Any) -> Any:
-        state = run({"params": params}, rows[:, :1])[1]
-        state = jax.tree.map(jnp.zeros_like, state)
-        if rows.shape[1] > 1:
-            state = run({"params": params}, rows[:, :-1], state)[1]
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(wish.seed), jnp.arange(len(rows)))
-        return begin_sampling(functools.partial(step, params), state, rows[:, -1], keys, limits, sampling, rows)
-
-    @functools.partial(jax.jit, donate_argnums=1)
-    def more(params: Any, progress: Any) -> Any:
-        at = progress.position
-        progress = sample_more(functools.partial(step, params), progress, limits, sampling, PIECE)
-        return progress, jax.lax.dynamic_slice_in_dim(progress.decoded.tokens, at, PIECE, axis=1)
-
-    progress, at = begin(params, rows), 0
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(wish.seed), jnp.arange(wish.samples))
+    writer = Writer(experiment.model, limits, sampling)
+    progress, at = writer.begin(params, rows, keys), 0
     while at < wish.length:
         began = time.perf_counter()
-        progress, piece = more(params, progress)
+        progress, piece = writer.more(params, progress)
         ids = np.asarray(piece)[:, : wish.length - at]
         if at:
             speed.characters += ids.size

@@ -68,7 +68,7 @@ def test_the_table_compares_with_the_best_peer():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--workloads=W1,W9"], "there is no workload 'W9'; choices: W1, W2, W3, W3m, W3b, W4, W4-512, W5, W6"),
+        (["--workloads=W1,W10"], "there is no workload 'W10'; choices: W1, W2, W3, W3m, W3b, W4, W4-512, W5, W6"),
         (["--peers=tensorflow"], "there is no peer 'tensorflow'; choices: keras-jax, keras-tf, torch, flax, jax-rnn"),
         (["--modes=test"], "there is no mode 'test'; choices: train, infer"),
         (["--workloads="], "--workloads= is empty"),

@@ -10,8 +10,8 @@ from seqjax.benchmark.workloads import find
 
 
 def test_a_worker_that_dies_says_why():
-    with pytest.raises(WorkerDiedError, match=r"ended with code 1: .*UserError: there is no workload 'W9'"):
-        Worker("torch", "W9", 1.0, False)
+    with pytest.raises(WorkerDiedError, match=r"ended with code 1: .*UserError: there is no workload 'W10'"):
+        Worker("torch", "W10", 1.0, False)
 
 
 class FakeWorker:
@@ -148,3 +148,11 @@ def test_a_row_is_made_of_medians():
     assert row["peak_memory_mb"] == 3
     assert row["seconds_to_first_step"] == pytest.approx(3 + 2 - 2 * 0.2)
     assert row["repeats"] == 3
+
+
+@pytest.mark.parametrize(
+    ("workload", "ours"), [("W9", ["seqjax*"]), ("D1", ["seqjax*"]), ("S1", ["seqjax", "seqjax*"])]
+)
+def test_ours_is_always_tuned_in_models_and_both_in_layers(fake, workload, ours):
+    _, diary, _ = fake(workload, [])
+    assert [name for name, what, *_ in diary if what == "start"] == ours

@@ -159,10 +159,28 @@ class Pack {
     Matrix& m = matrices_[panels_[panel].matrix];
     const int64_t K = m.rows.size(), n = panels_[panel].column;
     const int64_t end = std::min<int64_t>(n + panel_width<S>(), m.columns.size());
-    S* next = m.data.data() + n * K;
+    const int64_t width = end - n;
+    const auto beside = [](const std::vector<int64_t>& places, int64_t from, int64_t to) {  // and none is padding
+      return from < to && places[from] >= 0 && places[to - 1] - places[from] == to - 1 - from;
+    };
+    S* to = m.data.data() + n * K;
+    if (m.column == 1 && beside(m.columns, n, end)) {
+      for (int64_t k = 0; k < K; ++k, to += width)
+        if (m.rows[k] >= 0)
+          std::copy_n(m.weights + m.rows[k] * m.row + m.columns[n], width, to);
+        else
+          std::fill_n(to, width, S(0));
+      return;
+    }
+    if (m.row == 1 && beside(m.rows, 0, K) && beside(m.columns, n, end)) {
+      const S* from = m.weights + m.rows[0] + m.columns[n] * m.column;
+      for (int64_t k = 0; k < K; ++k, ++from)
+        for (int64_t j = 0; j < width; ++j) *to++ = from[j * m.column];
+      return;
+    }
     for (int64_t k = 0; k < K; ++k)
-      for (int64_t j = n; j < end; ++j, ++next)
-        *next = m.rows[k] < 0 || m.columns[j] < 0 ? S(0) : m.weights[m.rows[k] * m.row + m.columns[j] * m.column];
+      for (int64_t j = n; j < end; ++j, ++to)
+        *to = m.rows[k] < 0 || m.columns[j] < 0 ? S(0) : m.weights[m.rows[k] * m.row + m.columns[j] * m.column];
   }
   const S* operator[](size_t matrix) const { return matrices_[matrix].data.data(); }
 
