@@ -35,10 +35,10 @@ def experiment(
     dropout: float = 0.4,
     stateful: bool = True,
     sequence_length: int = 100,
-    learning_rate: float = 2e-3,
-    half_life: int = 2000,
-    epochs: int = 40,
-    batch_size: int = 64,
+    learning_rate: float = 4e-3,
+    half_life: int = 1500,
+    epochs: int = 25,
+    batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
     options = {"return_sequences": True, "return_state": True}
