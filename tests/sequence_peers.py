@@ -9,8 +9,11 @@ import numpy as np
 from seqjax.benchmark.sequences.data import host_batches
 from seqjax.benchmark.worker import build
 from seqjax.benchmark.workloads import find
+from seqjax.layers.vocabulary import Logits
 from seqjax.training.metrics import token_cross_entropy
 from seqjax.training.state import apply
+
+PARTS = ("source", "target")
 
 
 def ours(name):
@@ -23,8 +26,18 @@ def ours(name):
     for inputs, targets in host_batches(workload, workload.dataset())[:2]:
         logits, carry = apply(made.program.experiment.model, params, carry, jax.device_put(inputs))
         sums, counts = token_cross_entropy(logits, jnp.asarray(targets))
+        logits = logits.dense() if isinstance(logits, Logits) else logits
         found.append((inputs, targets, logits, float(sums.sum() / counts.sum())))
     return workload, params, found
+
+
+def as_peers(params):
+    """A translator's parameters as peers have them: its output a Dense, its vectors scaled in their tables."""
+    if "output_kernel" not in params:
+        return params
+    scale = np.sqrt(params["source_embedding"]["embedding"].shape[1])
+    tables = {f"{part}_embedding": {"embedding": params[f"{part}_embedding"]["embedding"] * scale} for part in PARTS}
+    return {**params, **tables, "output": {"kernel": params["output_kernel"], "bias": params["output_bias"]}}
 
 
 def cells(params):
@@ -39,6 +52,8 @@ def cells(params):
 def torch_weights(name, params, model):
     """Into the model."""
     import torch
+
+    params = as_peers(params)
 
     from seqjax.interop.torch_modules import TorchModule
 

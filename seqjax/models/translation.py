@@ -31,7 +31,6 @@ from seqjax.layers.composite import Bidirectional
 from seqjax.layers.dense import Dense, Dropout, glorot_uniform
 from seqjax.layers.embeddings import Embedding
 from seqjax.layers.recurrent import GRU, LSTM
-from seqjax.layers.tokens import Tokens
 from seqjax.layers.vocabulary import Logits
 
 AttentionName = Literal["none", "additive", "dot", "general"]
@@ -139,7 +138,8 @@ class Translator(nn.Module):
         """Vectors [B, T, E], or what stands for them where each distinct one need be projected only once."""
         if train and self.dropout > 0:
             return self.drop(self._vectors(embedding, tokens), deterministic=False)
-        return Tokens(tokens, embedding.embedding * self._scale)
+        found = embedding.tokens(tokens)
+        return found.replace(table=embedding.embedding * self._scale)  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
     def _scale(self) -> float:

@@ -124,7 +124,7 @@ def _until(pieces: Iterator[str], stop: str | None) -> Iterator[str]:
 class Writer:
     """Writes by a language model, a piece at a time: `begin`, then `more` as often as wanted."""
 
-    def __init__(self, model: Any, limits: Any, sampling: Any, piece: int = PIECE):
+    def __init__(self, model: Any, limits: Any, sampling: Any, piece: int):
         """Args: limits, sampling: of `seqjax.decoding`. piece: how many tokens come in one call."""
         import jax
         import jax.numpy as jnp
@@ -174,7 +174,7 @@ def _pieces(experiment: Any, workdir: Workdir, prompt: Any, wish: Wish, speed: S
     _, params = restore_best(workdir, shapes(experiment, example))
     rows = jnp.repeat(jnp.asarray(prompt)[None], wish.samples, axis=0)  # [S, P]
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(wish.seed), jnp.arange(wish.samples))
-    writer = Writer(experiment.model, limits, sampling)
+    writer = Writer(experiment.model, limits, sampling, PIECE)
     progress, at = writer.begin(params, rows, keys), 0
     while at < wish.length:
         began = time.perf_counter()

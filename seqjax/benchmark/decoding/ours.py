@@ -33,7 +33,7 @@ class Ours:
             self.search = jax.jit(functools.partial(search, self.model))
             return
         limits = Limits(self.steps_at_once, never=(0,))
-        self.writer = Writer(self.model, limits, Sampling(TEMPERATURE))
+        self.writer = Writer(self.model, limits, Sampling(TEMPERATURE), PIECE)
 
     def _write(self, steps: int) -> list[np.ndarray]:
         """Text after text of `steps_at_once` characters; each piece comes to the host."""

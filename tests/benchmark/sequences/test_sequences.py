@@ -12,7 +12,7 @@ from seqjax.benchmark.sequences.data import host_batches
 from seqjax.benchmark.worker import build
 from seqjax.benchmark.workloads import SEQUENCES, find
 from seqjax.training.state import count_parameters
-from sequence_peers import cells, ours, torch_weights
+from sequence_peers import as_peers, cells, ours, torch_weights
 
 NAMES = ["W7", "W8", "W9"]
 close = lambda *arrays: np.testing.assert_allclose(*arrays, rtol=2e-4, atol=2e-5)
@@ -28,6 +28,7 @@ def check_logits(targets, found, expected):
 @pytest.mark.parametrize("name", NAMES)
 def test_flax_computes_what_ours_does(name):
     workload, params, batches = ours(name)
+    params = as_peers(params)
     peer: Any = build("flax", workload, 1)
     kind, cell = ("GRU", "GRUCell") if name == "W8" else ("LSTM", "OptimizedLSTMCell")
     tree = {f"{cell}_{k}": flax_parameters(kind, weights) for k, weights in enumerate(cells(params))}
@@ -71,6 +72,7 @@ def test_keras_computes_what_ours_does(name):
     from seqjax.benchmark.sequences.peer_keras import Keras
 
     workload, params, batches = ours(name)
+    params = as_peers(params)
     with jax.numpy_rank_promotion("allow"):  # Keras relies on it
         peer = Keras(workload, workload.dataset(), 1)
         parts = ("kernel", "recurrent_kernel", "bias")
