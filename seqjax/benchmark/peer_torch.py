@@ -127,13 +127,16 @@ class Torch:
         self.loss = functional.binary_cross_entropy_with_logits if workload.text else functional.mse_loss
         self.optimizer = torch.optim.RMSprop(self.model.parameters(), lr=1e-3, alpha=0.9, eps=1e-7)
 
+    def objective(self, inputs: Any, targets: Any) -> Any:
+        """What is minimised."""
+        return self.loss(self.model(*inputs), targets)
+
     def train(self, steps: int) -> None:
         """Waits for the last step only (a CPU has no queue)."""
         self.model.train()
         for k in range(steps):
-            inputs, targets = self.batches[k % len(self.batches)]
             self.optimizer.zero_grad(set_to_none=True)
-            self.loss(self.model(*inputs), targets).backward()
+            self.objective(*self.batches[k % len(self.batches)]).backward()
             self.optimizer.step()
         _wait()
 

@@ -1,7 +1,11 @@
-"""Bytes of text in any encoding -> UTF-8, or an error that shows how the likely encodings would read the culprit."""
+"""Bytes of text in any encoding -> UTF-8, or an error that shows how the likely encodings would read the culprit.
+
+Text that must be UTF-8, and what a user writes line by line: `not_utf8` and `lines`.
+"""
 
 import codecs
 import re
+from typing import TextIO
 
 from seqjax.errors import UserError
 
@@ -49,6 +53,27 @@ def utf8(data: bytes, name: str, encoding: str = "") -> bytes:
         raise UserError(f"{name}: not {assumed} text ({str(error).splitlines()[0]})") from error
     except LookupError as error:
         raise UserError(f"encoding={assumed} is not known; choices: utf-8, utf-16, latin-1, cp1252, ...") from error
+
+
+def not_utf8(name: str, error: UnicodeDecodeError) -> UserError:
+    """What to raise of text called `name` that is to be UTF-8 and is not."""
+    line = error.object.count(b"\n", 0, error.start) + 1
+    return UserError(f"{name}, line {line}: byte 0x{error.object[error.start]:02x} is not UTF-8")
+
+
+def lines(text: TextIO, name: str) -> list[str]:
+    """The lines of a user's text (called `name` in messages), divided by newlines alone; the last may lack its own.
+
+    A byte order mark is no part of them.
+
+    Raises:
+      UserError: it is not UTF-8.
+    """
+    try:
+        found = text.read().removeprefix("\ufeff").split("\n")
+    except UnicodeDecodeError as error:
+        raise not_utf8(name, error) from error
+    return found[:-1] if found[-1] == "" else found
 
 
 def advised(data: bytes, place: int) -> str:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from seqjax.errors import check_least
+from seqjax.errors import UserError, check_least
 from seqjax.layers.dense import Dense, Dropout, product
 from seqjax.layers.embeddings import Embedding
 from seqjax.layers.tokens import Tokens
@@ -54,13 +54,15 @@ class LanguageModel(nn.Module):
     def run(self, tokens: jax.Array, state: Any = None, train: bool = False) -> tuple[jax.Array, Any]:
         """Ids [B, T] and the state before them (None: zeros) -> logits [B, T, V] and the state after them."""
         check_least("vocabulary_size", self.vocabulary_size, 1)
+        if self.tied and self.embedding_size is None:
+            raise UserError("tied: there is no embedding for the output to share; give embedding_size")
         embedding = None
         if self.embedding_size is not None:
             embedding = Embedding(self.vocabulary_size, self.embedding_size)
         x = Tokens(tokens, vocabulary_size=self.vocabulary_size) if embedding is None else embedding.tokens(tokens)
         x, state = self.layer(x, initial_state=state, train=train)  # [B, T, U]
         x = Dropout(self.dropout)(x, deterministic=not train)
-        if not self.tied or embedding is None or self.embedding_size is None:
+        if not self.tied or embedding is None or self.embedding_size is None:  # the latter two only for type checkers
             return Dense(self.vocabulary_size)(x), state
         if x.shape[-1] != self.embedding_size:
             x = Dense(self.embedding_size)(x)

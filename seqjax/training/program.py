@@ -219,7 +219,8 @@ class Program:
             flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), jax.device_get(stack))
             found.append(jax.tree.map(lambda leaf, flat=flat: leaf[flat[3] > 0], flat))
         outputs, targets, ids, _ = _gathered(found)
-        outputs, targets, ids = jax.tree.map(lambda leaf: leaf[np.argsort(ids)], (outputs, targets, ids))
+        order = np.argsort(ids)
+        outputs, targets, ids = jax.tree.map(lambda leaf: leaf[order], (outputs, targets, ids))
         return Answers(outputs, targets, ids, self.dataset)
 
     def no_tally(self) -> Tally:

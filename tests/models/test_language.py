@@ -9,6 +9,7 @@ import optax
 import pytest
 
 from seqjax.data.dataset import Dataset
+from seqjax.errors import UserError
 from seqjax.experiment import Experiment
 from seqjax.layers import GRU, LSTM, SimpleRNN, Stacked
 from seqjax.models.language import LanguageModel, surprise
@@ -74,6 +75,11 @@ def test_a_tied_output_is_the_embedding():
     )
     other = model(embedding_size=U + 1, tied=True).init(jax.random.key(0), (tokens, jnp.ones(B, bool)))["params"]
     assert other["Dense_0"]["kernel"].shape == (U, U + 1)
+
+
+def test_a_tied_output_without_an_embedding_is_refused():
+    with pytest.raises(UserError, match="tied: there is no embedding"):
+        model(tied=True).init(jax.random.key(0), (drawn(1), jnp.ones(B, bool)))
 
 
 def test_surprise_is_the_sum_of_what_each_symbol_costs():

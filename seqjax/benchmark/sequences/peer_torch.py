@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from seqjax.benchmark import peer_torch
 from seqjax.benchmark.sequences.data import host_batches
 from seqjax.benchmark.workloads import Workload
 from seqjax.data.dataset import Dataset
@@ -97,7 +98,7 @@ MODELS = {
 }
 
 
-class Torch:
+class Torch(peer_torch.Torch):
     """See `worker.Implementation`."""
 
     def __init__(self, workload: Workload, dataset: Dataset, threads: int):
@@ -110,32 +111,10 @@ class Torch:
         self.model = MODELS[workload.kind](workload).to(self.device_of)
         self.optimizer = torch.optim.RMSprop(self.model.parameters(), lr=1e-3, alpha=0.9, eps=1e-7)
 
-    def loss(self, inputs: Any, targets: Any) -> Any:
+    def objective(self, inputs: Any, targets: Any) -> Any:
         """Nats a token; 0 is padding."""
         logits = self.model(*inputs)
         return functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=0)
-
-    def train(self, steps: int) -> None:
-        """Waits for the last step only (a CPU has no queue)."""
-        self.model.train()
-        for k in range(steps):
-            self.optimizer.zero_grad(set_to_none=True)
-            self.loss(*self.batches[k % len(self.batches)]).backward()
-            self.optimizer.step()
-        _wait()
-
-    def infer(self, steps: int) -> None:
-        """Waits for the last step only (a CPU has no queue)."""
-        self.model.eval()
-        with torch.inference_mode():
-            for k in range(steps):
-                self.model(*self.batches[k % len(self.batches)][0])
-        _wait()
-
-
-def _wait() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
 
 
 def _tensors(workload: Workload, device: Any, inputs: Any, targets: Any) -> tuple[tuple[Any, ...], Any]:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from seqjax.data.decoding import not_utf8
 from seqjax.data.download import Check, download
 from seqjax.errors import UserError
 
@@ -47,8 +48,7 @@ def lines(path: Path, member: str | None = None) -> list[str]:
             content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}, line {line}: byte 0x{error.object[error.start]:02x} is not UTF-8") from error
+        raise not_utf8(str(path), error) from error
     except KeyError:
         raise UserError(f"{path} holds no {member}") from None
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from seqjax.data import decoding
 from seqjax.data.dataset import Arrays, Dataset, Requests
 from seqjax.data.lengths import group_lengths
 from seqjax.data.text import atis_files, rows, sample_requests, slots
@@ -185,13 +186,7 @@ def _learned(path: Path) -> tuple[list[str], list[str]]:
 
 def _sentences(text: TextIO, name: str) -> list[list[str]]:
     """The words of each line. Raises UserError: not UTF-8, or tags that are given."""
-    try:
-        lines = text.read().split("\n")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{name}, line {line}: byte 0x{error.object[error.start]:02x} is not UTF-8") from error
-    if lines[-1] == "":
-        lines.pop()
+    lines = decoding.lines(text, name)
     for number, line in enumerate(lines, 1):
         if "\t" in line:
             raise UserError(f"{name}, line {number}: there is a tab in it; give the words alone, divided by spaces")

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from seqjax.data import decoding
 from seqjax.data.cache import cached
 from seqjax.data.dataset import Answers, Arrays, Dataset, Requests
 from seqjax.data.text import ngrams, sample_lines, shakespeare
@@ -97,7 +98,8 @@ class Characters:
     def requests(self, assets: Path, text: TextIO, name: str) -> Requests:
         r"""See `Source.requests`: one text a line; its line is `nats a character\tcharacters`, of all but the first."""
         alphabet = read_alphabet(assets)
-        lines = [encoded(line, alphabet, f"{name}, line {k}") for k, line in enumerate(text.read().splitlines(), 1)]
+        texts = enumerate((line.removesuffix("\r") for line in decoding.lines(text, name)), 1)
+        lines = [encoded(line, alphabet, f"{name}, line {k}") for k, line in texts]
         longest = max((len(line) for line in lines), default=0)
         tokens = np.zeros((len(lines), max(longest, 2)), np.int32)
         for row, line in zip(tokens, lines, strict=True):

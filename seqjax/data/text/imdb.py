@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from seqjax.data import decoding
 from seqjax.data.cache import cached
 from seqjax.data.dataset import Dataset, Requests
 from seqjax.data.lengths import group_lengths
@@ -124,14 +125,7 @@ class Reviews:
         and the probability that the review is *positive*, whichever label is printed.
         """
         fitted = Vectorizer.load(assets)
-        try:
-            lines = text.read().split("\n")
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            byte = error.object[error.start]
-            raise UserError(f"{name}, line {line}: byte 0x{byte:02x} is not UTF-8") from error
-        if lines[-1] == "":
-            lines.pop()
+        lines = decoding.lines(text, name)
         return Requests(
             arrays=fitted.encode(lines),
             gather=vectorizer.inputs,

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TextIO
 
 import numpy as np
 
+from seqjax.data import decoding
 from seqjax.data.dataset import Dataset, Requests
 from seqjax.data.lengths import group_lengths
 from seqjax.data.text import sentences, translation_scores
@@ -201,10 +202,4 @@ def _from_asset(path: Path) -> tuple[tuple[Words, Words], int | None]:
 
 def _lines(text: TextIO, name: str) -> list[str]:
     """Raises UserError: not UTF-8."""
-    try:
-        lines = text.read().removeprefix("\ufeff").split("\n")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        byte = error.object[error.start]
-        raise UserError(f"{name}, line {line}: byte 0x{byte:02x} is not UTF-8") from error
-    return [line.rstrip("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+    return [line.rstrip("\r") for line in decoding.lines(text, name)]

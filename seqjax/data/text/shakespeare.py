@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from seqjax.data.decoding import not_utf8
 from seqjax.data.download import download
 from seqjax.errors import UserError
 
@@ -45,8 +46,7 @@ def read(path: Path) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}, line {line}: byte 0x{error.object[error.start]:02x} is not UTF-8") from error
+        raise not_utf8(str(path), error) from error
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text:
         raise UserError(f"{path} is empty")

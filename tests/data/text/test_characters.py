@@ -127,6 +127,11 @@ def test_predict_reads_lines(tmp_path):
     assert fresh.all()
     assert requests.line(0, (np.float32(3.0), np.int32(2))) == "1.5000\t2"
     assert requests.line(1, (np.float32(0.0), np.int32(0))) == "0.0000\t0"
+    strange = io.TextIOWrapper(io.BytesIO(b"abc\na\xff"), encoding="utf-8")
+    with pytest.raises(UserError, match="lines, line 2: byte 0xff is not UTF-8"):
+        source.requests(tmp_path, strange, "lines")
+    crlf = source.requests(tmp_path, io.StringIO("\ufeffab\r\nc\r\n", newline=""), "lines")
+    np.testing.assert_array_equal(crlf.gather(crlf.arrays, crlf.ids)[0], [[1, 2], [3, 0]])
     with pytest.raises(UserError, match="lines, line 2: 'Z' is none of the 26 characters"):
         source.requests(tmp_path, io.StringIO("abc\naZ"), "lines")
 
