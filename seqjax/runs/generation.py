@@ -70,6 +70,8 @@ class Speed:
 
     def __str__(self) -> str:
         """For people."""
+        if not self.characters:
+            return f"no speed: the first {PIECE} characters wait for the compiler"
         return f"{self.characters:,} characters, {self.characters / max(self.seconds, 1e-9):,.0f} a second"
 
 

@@ -88,6 +88,13 @@ def test_a_text_ends_after_the_first_stop(run):
     assert texts(run, length=60, stop=stop) == texts(run, length=60, samples=2, stop=stop)[:1]
 
 
+def test_the_speed_is_told_of_what_did_not_wait_for_the_compiler(run):
+    for length, said in ((5, "no speed"), (40, "24 characters, ")):
+        speed = Speed()
+        list(generation.generate(run, Wish(prompt="the ", length=length), speed))
+        assert str(speed).startswith(said)
+
+
 def test_a_prompt_from_a_file(run, tmp_path):
     (tmp_path / "prompt.txt").write_text("the cat")
     (text,) = texts(run, prompt=f"FILE:{tmp_path / 'prompt.txt'}")
