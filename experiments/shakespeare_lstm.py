@@ -33,6 +33,7 @@ def experiment(
     embedding_size: int | None = None,
     tied: bool = False,
     dropout: float = 0.4,
+    recurrent_dropout: float = 0.0,
     stateful: bool = True,
     sequence_length: int = 100,
     learning_rate: float = 4e-3,
@@ -41,7 +42,7 @@ def experiment(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Experiment:
-    options = {"return_sequences": True, "return_state": True}
+    options = {"return_sequences": True, "return_state": True, "recurrent_dropout": recurrent_dropout}
     layer = Stacked([CELLS[cell](units, **options) for _ in range(layers)], dropout=dropout)
     size = vocabulary_size or 0  # as the data tell
     return Experiment(

@@ -1,5 +1,6 @@
 """What is printed of a result, of one run and of many: beside the lecture's score, and beside what needs no model."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,7 +61,7 @@ def _of_one(results: Results) -> str:
     said = [f"lecture {lecture:g}"] if lecture is not None else []
     if results["data"] == "sample":
         said = [f"generated sample, not the lecture's data: {_known(metric, results['optimum'])}"]
-    said += beside(metric, results)
+    said += [*beside(metric, results), *_otherwise(metric, results["test"][metric])]
     lost = results.get("instead_of_epoch")
     instead = "" if lost is None else f" (that of {lost}, the best, is damaged)"
     return (
@@ -100,6 +101,13 @@ def _of_many(group: Results, data: str) -> str:
     said = ["95 %", f"{group['test'][metric]['count']} seeds", *said, *beside(metric, group)]
     said = [", ".join(said[:2]), *said[2:]]
     return f"test {metric} {score('test')}{_bracketed(said)}, validation {metric} {score('validation')}"
+
+
+def _otherwise(metric: str, value: float | None) -> list[str]:
+    """Nats of a token as people also have them: [`2.245 bits`, `perplexity 4.74`]."""
+    if metric != "nats" or value is None or value > 700:  # e^710 is none
+        return []
+    return [f"{number(value / math.log(2))} bits", f"perplexity {math.exp(value):.4g}"]
 
 
 def _bracketed(said: list[str]) -> str:

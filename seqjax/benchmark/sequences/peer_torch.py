@@ -19,17 +19,18 @@ class LanguageModel(nn.Module):
     """One-hot symbols, LSTM, Linear V."""
 
     def __init__(self, workload: Workload):
-        """The state of the batch before is kept."""
+        """The state of the batch before is kept, one of training and one of inference, whose tensors have no gradient."""
         super().__init__()
         self.size = workload.features
         self.lstm = nn.LSTM(workload.features, workload.units, batch_first=True)
         self.head = nn.Linear(workload.units, workload.features)
-        self.state: Any = None
+        self.states: dict[bool, Any] = {}
 
     def forward(self, tokens: Any) -> Any:
         """[B, T] -> logits [B, T, V]."""
-        outputs, (h, c) = self.lstm(functional.one_hot(tokens, self.size).float(), self.state)
-        self.state = h.detach(), c.detach()
+        inferring = torch.is_inference_mode_enabled()
+        outputs, (h, c) = self.lstm(functional.one_hot(tokens, self.size).float(), self.states.get(inferring))
+        self.states[inferring] = h.detach(), c.detach()
         return self.head(outputs)
 
 
