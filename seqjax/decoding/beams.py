@@ -20,9 +20,9 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from seqjax.decoding.largest import largest
+from seqjax.decoding.largest import largest, log_total, most_probable
 from seqjax.decoding.limits import Limits
-from seqjax.decoding.rows import Decoded, Step, check_first, log_total, outputs
+from seqjax.decoding.rows import Decoded, Step, check_first, outputs
 from seqjax.errors import UserError, check_least
 
 
@@ -109,10 +109,12 @@ def _extend(step: Step, slots: Beams, limits: Limits) -> Beams:
     rows, beams, most = slots.tokens.shape
     t = slots.position
     state, logits, _ = outputs(step, slots.state, slots.last.reshape(-1))
-    allowed = limits.allow(logits, slots.tokens.reshape(-1, most), t)
-    values, tokens = largest(allowed, min(beams, logits.shape[1]))  # of a slot no more than k can be among the k
-    values = values - log_total(logits)[:, None]
-    c = values.shape[1]
+    c = min(beams, logits.shape[1])  # of a slot no more than k can be among the k
+    if limits.steady:
+        values, tokens = most_probable(logits, c, limits.never)
+    else:
+        values, tokens = largest(limits.allow(logits, slots.tokens.reshape(-1, most), t), c)
+        values = values - log_total(logits)[:, None]
     scores, order, done = _candidates(slots, values.reshape(rows, beams, c))
     chosen, place = jax.lax.top_k(order.reshape(rows, -1), beams)  # [B, k]
     parent, column = place // c, place % c

@@ -8,6 +8,33 @@ import math
 import jax
 import jax.numpy as jnp
 
+from seqjax.layers.backends import native_library
+
+LARGE = 1024
+"""V from which on a call of C++ is quicker."""
+
+
+def most_probable(logits: jax.Array, k: int, never: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+    """Logits [N, V] -> log-probabilities of the k most probable tokens of each row (of equals the first), and which.
+
+    Tokens that `never` names have -inf. A row of nothing but -inf keeps it.
+    """
+    if logits.shape[1] < LARGE or not native_library.computes(logits.dtype):
+        banned = jnp.isin(jnp.arange(logits.shape[1]), jnp.array(never, jnp.int32))
+        values, tokens = largest(jnp.where(banned[None], -jnp.inf, logits), k)
+        return values - log_total(logits)[:, None], tokens
+    rows = len(logits)
+    kinds = ((rows, k), logits.dtype), ((rows, k), jnp.int32), ((rows,), logits.dtype)
+    operands = logits, jnp.array(never, jnp.int32)
+    values, tokens, total = native_library.call("largest", [jax.ShapeDtypeStruct(*kind) for kind in kinds], *operands)
+    return values - jnp.where(total == -jnp.inf, 0, total)[:, None], tokens
+
+
+def log_total(logits: jax.Array) -> jax.Array:
+    """[N, V] -> [N]: what is taken from a logit for a log-probability; 0 where every logit is -inf."""
+    total = jax.nn.logsumexp(logits, axis=1)
+    return jnp.where(total == -jnp.inf, 0, total)
+
 
 def largest(x: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
     """[N, V] -> the k largest of each row, the largest first (of equals the first one), and their places; [N, k] each.

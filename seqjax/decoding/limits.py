@@ -51,6 +51,11 @@ class Limits:
                 if not 0 <= token < size:
                     raise UserError(f"{name}: token {token} is not in the vocabulary 0..{size - 1}")
 
+    @property
+    def steady(self) -> bool:
+        """Whether `never` says all, whatever the tokens before."""
+        return not self.no_repeat_ngram and (self.end is None or not self.min_length)
+
     def allow(self, logits: jax.Array, tokens: jax.Array, t: jax.Array) -> jax.Array:
         """Logits [N, V], -inf for every token that may not follow the first t of `tokens` [N, L]."""
         ids = jnp.arange(logits.shape[1])

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from seqjax.decoding.largest import largest
+from seqjax.decoding.largest import largest, log_total
 from seqjax.decoding.limits import Limits
 from seqjax.errors import UserError
 
@@ -140,12 +140,6 @@ def _one_more(step: Step, progress: Progress, choose: Callable, limits: Limits) 
     return progress.replace(  # pyright: ignore[reportAttributeAccessIssue]
         state=state, last=chosen, position=t + 1, done=done, decoded=decoded, seen=seen
     )
-
-
-def log_total(logits: jax.Array) -> jax.Array:
-    """[N, V] -> [N]: what is taken from a logit for a log-probability; 0 where every logit is -inf."""
-    total = jax.nn.logsumexp(logits, axis=1)
-    return jnp.where(total == -jnp.inf, 0, total)
 
 
 def _where(live: jax.Array, new: jax.Array) -> jax.Array:

@@ -19,7 +19,7 @@ class LanguageModel(nn.Module):
     """One-hot symbols, LSTM, Linear V."""
 
     def __init__(self, workload: Workload):
-        """The state of the batch before is kept, one of training and one of inference, whose tensors have no gradient."""
+        """The state of the batch before is kept: one of training, and one of inference, which has no gradient."""
         super().__init__()
         self.size = workload.features
         self.lstm = nn.LSTM(workload.features, workload.units, batch_first=True)

@@ -36,13 +36,14 @@ TARGETS = (
     *LAYERS,
     *("project", "project_backward", "bags", "bags_backward"),
     *("convolve", "convolve_inputs", "convolve_kernel"),
+    *("judge", "judge_gradients", "largest"),
 )
 SECONDS = 300
 """After which a compiler that has not ended is given up."""
 
 
 def call(target: str, results: Any, *operands: jax.Array, **attributes: Any) -> Any:
-    """Within a program: results are `jax.ShapeDtypeStruct`s, all of one type of numbers."""
+    """Within a program: results are `jax.ShapeDtypeStruct`s, whose numbers are of the type of the first."""
     dtype = jnp.dtype(jax.tree.leaves(results)[0].dtype).name
     if dtype in TYPES and (fault := _registered(dtype)):
         raise UserError(f"native: {fault}")

@@ -8,6 +8,7 @@
 #include "backward.h"
 #include "forward.h"
 #include "products.h"
+#include "vocabulary.h"
 
 namespace seqjax {
 
@@ -121,6 +122,22 @@ Numbers products(Threads threads) {
   return rows;
 }
 
+Numbers vocabulary(Threads threads) {
+  Tasks tasks = threads.tasks();
+  const int64_t N = 300, E = 21, V = 1300, k = 7;
+  static const Numbers x = draw(N * E), kernel = draw(E * V), bias = draw(V), weights = draw(N * 3);
+  std::vector<int32_t> targets, never = {3, 1299}, columns(N * k);
+  for (int64_t n = 0; n < N; ++n) targets.push_back(n * 31 % V);
+  Numbers said(N * 4), again(N * 4), dx(N * E), dkernel(E * V), dbias(V), values(N * k), total(N);
+  const Output<float> output(N, E, V, x.data(), kernel.data(), bias.data(), targets.data());
+  run_judge(tasks, output, said.data());
+  run_judge_gradients(tasks, output, weights.data(), again.data(), dx.data(), dkernel.data(), dbias.data());
+  run_largest(tasks, N, E, k, 2, x.data(), never.data(), values.data(), columns.data(), total.data());
+  for (const auto* part : {&again, &dx, &dkernel, &dbias, &values, &total})
+    said.insert(said.end(), part->begin(), part->end());
+  return said;
+}
+
 std::FILE* numbers = nullptr;
 
 bool same(const Numbers& one, const Numbers& eight, const char* what) {
@@ -148,6 +165,7 @@ int main(int count, char** arguments) {
   if (count > 1) numbers = std::fopen(arguments[1], "wb");
   bool good = layers(kSimpleRnn, "SimpleRNN") & layers(kLstm, "LSTM") & layers(kGru, "GRU");
   good &= same(products(Threads(1)), products(Threads(8)), "products");
+  good &= same(vocabulary(Threads(1)), vocabulary(Threads(8)), "vocabulary");
   if (numbers) std::fclose(numbers);
   if (good) std::puts("one thread and eight: the same bits");
   return good ? 0 : 1;

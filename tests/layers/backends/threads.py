@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqjax.layers import bags, convolution
+from seqjax.decoding.largest import most_probable
+from seqjax.layers import bags, convolution, vocabulary
 from seqjax.layers.composite import Bidirectional
 from seqjax.layers.recurrent import GRU, LSTM, SimpleRNN
 from seqjax.layers.tokens import Tokens
@@ -54,6 +55,11 @@ def main():
     layer("SimpleRNN in tiles", SimpleRNN(48, **some), same, draw(70, 30, 5), ragged, abs(draw(1, 70, 48)))
     layer("wide LSTM", LSTM(130, **some), same, draw(70, 30, 33), ragged)
     layer("wide GRU", GRU(150, reverse=True, **some), same, draw(70, 30, 33), None, abs(draw(3, 70, 150)))
+    targets = jnp.asarray(RNG.integers(0, 1100, 600), jnp.int32)
+    judge = lambda *operands: vocabulary._judge(0.1, *operands, targets)
+    say("vocabulary", judge, draw(600, 40), draw(40, 1100), draw(1100))
+    fixed = jax.lax.stop_gradient
+    say("largest", lambda logits: most_probable(fixed(logits), 5, (3,))[0], draw(200, 1500))
     ids = jnp.asarray(RNG.integers(0, 500, (70, 30)))
     for units in (24, 140):
         both = Bidirectional(LSTM(units, **some))

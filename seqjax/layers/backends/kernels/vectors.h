@@ -101,6 +101,28 @@ inline V<float> tanh(V<float> x) {
   return clamp(y * p / q, 1.0f);  // rounding may have gone past 1
 }
 
+inline V<double> exp(V<double> x) {
+  for (int k = 0; k < Vector<double>::width; ++k) x[k] = std::exp(x[k]);
+  return x;
+}
+
+// 2^n e^r with |r| <= ln(2) / 2; e^r = 1 + r + r^2 p(r), fitted with a relative error of 3e-9. 0 below e^-88, and no
+// more than e^88.
+inline V<float> exp(V<float> x) {
+  typedef int32_t Bits __attribute__((vector_size(kBytes)));
+  const V<float> whole = all(12582912.0f);  // 1.5 * 2^23: a sum with it is rounded to an integer, its last bits
+  const V<float> y = clamp(x, 88.0f);
+  const V<float> shifted = y * 1.44269504f + whole, n = shifted - whole;
+  const V<float> r = (y - n * 0.693359375f) + n * 2.12194440e-4f;  // ln(2) in two parts: the first product is exact
+  V<float> p = r * 1.381459851e-3f + 8.368716884e-3f;
+  p = p * r + 0.04166838805f;
+  p = p * r + 0.1666652063f;
+  p = p * r + 0.4999999345f;
+  const V<float> power = (p * r * r + r) + 1.0f;
+  const Bits scale = ((Bits)shifted - (Bits)whole + 127) << 23;
+  return x < -88.0f ? V<float>{} : power * (V<float>)scale;
+}
+
 template <class S>
 inline V<S> sigmoid(V<S> x) {
   return tanh(x * S(0.5)) * S(0.5) + S(0.5);
