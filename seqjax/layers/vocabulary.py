@@ -122,7 +122,7 @@ def _said(x: jax.Array) -> jax.ShapeDtypeStruct:
 
 
 def _judged(smoothing: float, said: jax.Array, size: int) -> Judged:
-    """From what C++ says [N, 4]: the largest logit, the logarithm of the sum of their powers, the target's, their sum."""
+    """From what C++ says [N, 4]: the largest logit, the log of the sum of their powers, the target's, their sum."""
     largest, log_total, own, total = said.T
     nats = log_total - own
     losses = nats if smoothing == 0 else (1 - smoothing) * nats + smoothing * (log_total - total / size)

@@ -7,8 +7,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seqjax.errors import check_least
+from seqjax.errors import UserError, check_least
 from seqjax.layers import bags
+from seqjax.layers.convolution import Conv1D
 from seqjax.layers.dense import Dense, Dropout, glorot_uniform
 from seqjax.layers.embeddings import Embedding
 from seqjax.layers.tokens import Tokens, hide, project
@@ -60,6 +61,10 @@ class RecurrentClassifier(nn.Module):
     classes: int = 2
     word_dropout: float = 0.0
     """In training, this share of the words is taken for unknown (token 1), whose vector is learned that way."""
+    embedding_dropout: float = 0.0
+    """Of the entries of the words' vectors; with it, or with filters, these are built."""
+    filters: int = 0
+    """Of each width in `WIDTHS`, of convolutions (relu, maximum) beside the layer, as Kim's (2014, arXiv 1408.5882)."""
 
     @nn.compact
     def __call__(self, tokens: jax.Array, *, train: bool = False) -> jax.Array:
@@ -67,19 +72,43 @@ class RecurrentClassifier(nn.Module):
         if train and self.word_dropout:
             lost = jax.random.bernoulli(self.make_rng("dropout"), self.word_dropout, tokens.shape)
             tokens = jnp.where(lost & (tokens != 0), 1, tokens)
-        if self.embedding_size is None:
-            x = Tokens(tokens, vocabulary_size=self.vocabulary_size)  # stands for [B, T, V]
-        else:
-            embedding = Embedding(self.vocabulary_size, self.embedding_size, self.train_embedding)
-            x = embedding.tokens(tokens)  # stands for [B, T, E]
         mask = tokens != 0 if self.mask_padding else None
-        x = self.layer(x, mask=mask, train=train)  # [B, U], or [B, T, U]
-        if x.ndim == 3:
-            real = jnp.ones_like(tokens, bool) if mask is None else mask
-            x = jnp.max(jnp.where(real[:, :, None], x, -jnp.inf), axis=1)
-            x = jnp.where(real.any(axis=1)[:, None], x, 0)  # a text without a token
+        x = self._vectors(tokens, mask, train)
+        parts = [self.layer(x, mask=mask, train=train)]  # [B, U], or [B, T, U]
+        if self.filters:
+            parts += [_windows(Conv1D(self.filters, width), x, width) for width in WIDTHS]
+        real = jnp.ones_like(tokens, bool) if mask is None else mask
+        x = jnp.concatenate([part if part.ndim == 2 else _maximum(part, real) for part in parts], axis=1)
         x = Dropout(self.dropout)(x, deterministic=not train)
         return logits(x, self.classes)
+
+    def _vectors(self, tokens: jax.Array, mask: jax.Array | None, train: bool) -> jax.Array | Tokens:
+        """[B, T, V] or [B, T, E]: what stands for them, or themselves where they are convolved or partly dropped."""
+        if self.embedding_size is None:
+            if self.filters or self.embedding_dropout:
+                raise UserError("filters and embedding_dropout need an embedding: give embedding_size")
+            return Tokens(tokens, vocabulary_size=self.vocabulary_size)
+        embedding = Embedding(self.vocabulary_size, self.embedding_size, self.train_embedding)
+        if not self.filters and not self.embedding_dropout:
+            return embedding.tokens(tokens)
+        x = embedding(tokens) if mask is None else embedding(tokens) * mask[:, :, None]
+        return Dropout(self.embedding_dropout)(x, deterministic=not train)
+
+
+WIDTHS = 2, 3, 4, 5
+
+
+def _windows(convolution: Conv1D, x: jax.Array, width: int) -> jax.Array:
+    """[B, T, E] -> relu of the convolution around each step [B, T, F], zeros beyond the ends."""
+    before = (width - 1) // 2
+    padded = jnp.pad(x, ((0, 0), (before, width - 1 - before), (0, 0)))
+    return nn.relu(convolution(padded.transpose(1, 2, 0))).transpose(2, 0, 1)
+
+
+def _maximum(x: jax.Array, real: jax.Array) -> jax.Array:
+    """[B, T, U] -> over the real steps [B, U]; 0 where there are none."""
+    found = jnp.max(jnp.where(real[:, :, None], x, -jnp.inf), axis=1)
+    return jnp.where(real.any(axis=1)[:, None], found, 0)
 
 
 class ConvClassifier(nn.Module):

@@ -9,7 +9,7 @@ import pytest
 from seqjax.errors import UserError
 from seqjax.layers.composite import Bidirectional
 from seqjax.layers.recurrent import LSTM
-from seqjax.models.classifiers import BagOfWordsClassifier, ConvClassifier, RecurrentClassifier
+from seqjax.models.classifiers import WIDTHS, BagOfWordsClassifier, ConvClassifier, RecurrentClassifier
 
 TOKENS = np.array([[3, 4, 5, 6, 0, 0], [7, 3, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]], np.int32)
 MODELS = {
@@ -66,3 +66,24 @@ def test_words_are_taken_for_unknown_in_training_alone():
     found = model.apply(params, TOKENS, train=True, rngs={"dropout": jax.random.key(0)})
     expected = plain.apply(params, np.minimum(TOKENS, 1))  # padding stays what it is
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_convolutions_beside_the_layer_are_those_of_the_text_alone():
+    model = pooled(filters=2, embedding_dropout=0.5)
+    params = model.init(jax.random.key(1), TOKENS)
+    found = model.apply(params, TOKENS)
+    inner = params["params"]
+    for row, length in ((0, 4), (1, 2)):
+        x = inner["Embedding_0"]["embedding"][TOKENS[row : row + 1, :length]]
+        parts = [jnp.max(Bidirectional(LSTM(4, return_sequences=True)).apply({"params": inner["layer"]}, x), axis=1)]
+        for k, width in enumerate(WIDTHS):
+            windows = nn.Conv(2, (width,), padding="SAME").apply({"params": inner[f"Conv1D_{k}"]}, x)
+            parts.append(jnp.max(nn.relu(windows), axis=1))
+        expected = nn.Dense(3).apply({"params": inner["Dense_0"]}, jnp.concatenate(parts, axis=1))
+        np.testing.assert_allclose(found[row : row + 1], expected, atol=1e-6)
+    wider = np.pad(TOKENS, ((0, 0), (0, 5)))
+    np.testing.assert_allclose(model.apply(params, wider), found, atol=1e-6)
+    trained = model.apply(params, TOKENS, train=True, rngs={"dropout": jax.random.key(0)})
+    assert not np.allclose(trained[:2], found[:2])
+    with pytest.raises(UserError, match="need an embedding"):
+        RecurrentClassifier(9, None, LSTM(4), 0.0, filters=2).init(jax.random.key(0), TOKENS)
