@@ -15,7 +15,7 @@ from seqjax.experiment import Experiment
 from seqjax.layers.augmentation import Augment
 from seqjax.models.series_classifier import SeriesClassifier
 from seqjax.training.classification import classification
-from seqjax.training.optimizers import optimizer
+from seqjax.training.optimizers import decayed, optimizer
 
 
 def experiment(
@@ -32,6 +32,7 @@ def experiment(
     normalize: Literal["training", "series", "none"] = "training",
     split_seed: int = 0,
     classes: int | None = None,
+    examples: int | None = None,
     class_weights: Literal["none", "balanced"] = "none",
     cell: Literal["gru", "lstm", "simple_rnn"] = "gru",
     units: int = 64,
@@ -47,6 +48,7 @@ def experiment(
     shift: float = 0.0,
     time_mask: float = 0.0,
     learning_rate: float = 3e-3,
+    decay: Literal["none", "cosine"] = "cosine",
     epochs: int = 50,
     batch_size: int = 32,
     seed: int = 0,
@@ -54,11 +56,12 @@ def experiment(
     files = OwnSeries(file, test_file, SeriesForm(series, label, time, values, encoding, delimiter))
     weighted, augment = class_weights == "balanced", Augment(shift, scaling, jitter, time_mask)
     options = (units, layers, bidirectional, pooling, patch, convolution, filters, dropout, classes or 2, augment)
+    rate = decayed(learning_rate, decay, epochs * -(-(examples or 1) // batch_size))
     return Experiment(
         source=LabelledSeries(files, classes, normalize, missing, weighted, split_seed),
         model=SeriesClassifier(cell, *options),
         **classification(classes or 2, weighted=weighted),
-        optimizer=optimizer("adam", learning_rate, clip_norm=1.0),
+        optimizer=optimizer("adam", rate, clip_norm=1.0),
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,

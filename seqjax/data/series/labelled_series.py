@@ -147,6 +147,7 @@ class LabelledSeries:
         if self.weighted:
             arrays["weights"] = labels_of.balanced(numbers[parts["train"]], len(names))[numbers]
         facts = {"classes": names, "form": dataclasses.asdict(self.collection.form), **dataclasses.asdict(scale)}
+        facts["lines"] = series.form == "lines"
         return Dataset(
             arrays=arrays,
             gather=weighted if self.weighted else labelled,
@@ -156,7 +157,7 @@ class LabelledSeries:
             assets={series_requests.ASSET: json.dumps(facts, indent=1) + "\n"},
             optimum=examples.optimum,
             baselines=class_baselines.baselines(numbers, parts, flat),
-            knobs={"classes": len(names)},
+            knobs={"classes": len(names), "examples": len(parts["train"])},
             classes=names,
             lengths=None if equal else group_lengths(lengths, longest),
         )

@@ -12,13 +12,13 @@ Legend: N series, R rows of the table, D dimensions.
 """
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from seqjax.data.decoding import utf8
 from seqjax.data.series import dates, parquet_table
+from seqjax.data.series.cells import Numbers, is_missing
 from seqjax.data.series.csv_text import text_of
 from seqjax.data.series.form import Form, split_names
 from seqjax.data.series.ragged import Ragged, numbers
@@ -73,7 +73,7 @@ def parse(
         members[numbered[own]].append(row)
     notes = ()
     if columns.time:
-        times = _times(found[columns.time], cells.lines, f"{name}: row", columns.time)
+        times = _times(found[columns.time], cells.lines, name, columns.time)
         members = [sorted(rows, key=lambda row: times[row]) for rows in members]
         twice = sum(len(rows) - len({times[row] for row in rows}) for rows in members)
         notes = (f"{twice:,} rows repeat a time of their series",) if twice else ()
@@ -82,7 +82,7 @@ def parse(
     if labelled:
         labels = [_label(found[columns.label], rows, own, name) for own, rows in zip(names, members, strict=True)]
     first = [cells.lines[min(rows)] for rows in members]
-    made = Ragged([read[rows] for rows in members], labels, tuple(dimensions), first, names, notes)
+    made = Ragged([read[rows] for rows in members], labels, tuple(dimensions), first, names, notes=notes)
     return made.trimmed()
 
 
@@ -103,25 +103,24 @@ def _column(cells: Sequence[str], lines: Sequence[int], name: str, column: str) 
             try:
                 numbers([cell], "")
             except UserError:
-                said = f"{cell[:40]!r} is not a finite number; --set=values=COLUMN,COLUMN says which columns to take"
+                said = f"{cell[:40]!r} is not a finite number (--set=values=COLUMN,COLUMN: which are values)"
                 raise UserError(f"{name}: row {line}, column {column!r}: {said}") from None
         raise
 
 
 def _times(cells: Sequence[str], lines: Sequence[int], place: str, column: str) -> list[float]:
     """Numbers as they are, dates in seconds."""
-    try:
-        found = list(map(float, cells))
-        if all(map(math.isfinite, found)):
-            return found
-    except ValueError:
-        pass
+    for line, cell in zip(lines, cells, strict=True):
+        if is_missing(cell):
+            raise UserError(f"{place}: row {line}, column {column!r}: the time is missing")
+    if Numbers().is_number(cells[0]):
+        return _column(cells, lines, place, column).tolist()
     found = []
     for line, cell in zip(lines, cells, strict=True):
         try:
             moment = dates.read(cell, None)
         except UserError as error:
-            raise UserError(f"{place} {line}, column {column!r}: {cell[:40]!r} {error}") from None
+            raise UserError(f"{place}: row {line}, column {column!r}: {cell[:40]!r} {error}") from None
         found.append((moment.time - np.datetime64(0, "s").astype(object)).total_seconds())
     return found
 

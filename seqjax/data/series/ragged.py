@@ -26,6 +26,8 @@ class Ragged:
     """[N] where each begins in its file, for messages: lines from 1 on."""
     ids: Sequence[str] = ()
     """[N] the names of the series, if they have any."""
+    form: str = ""
+    """`lines` where a class and values stand in a line of their own (UCR's)."""
     notes: tuple[str, ...] = ()
     """What the user must know of how they were read."""
 
@@ -44,7 +46,7 @@ class Ragged:
 
         UCR's files fill up short series with NaN, ARFF's with `?`.
         """
-        known = [~np.isnan(values).all(axis=1) for values in self.values]
+        known = [np.asarray(~np.isnan(values).all(axis=1)) for values in self.values]
         ends = [max(1, len(steps) - int(np.argmax(steps[::-1]))) if steps.any() else 1 for steps in known]
         return dataclasses.replace(self, values=[v[:end] for v, end in zip(self.values, ends, strict=True)])
 

@@ -23,24 +23,25 @@ from seqjax.errors import UserError
 
 ASSET = "series.json"
 """The names of the classes, how files are read, and how values are scaled."""
+SCALE = ("normalize", "missing", "mean", "deviation")
 
 
 def requests(assets: Path, text: TextIO, name: str) -> Requests:
     r"""See `Source.requests`: any kind of file that `series_files` reads, or lines.
 
-    Lines with commas (blanks) between the values, and colons between dimensions, hold no label. Lines with tabs are
-    UCR's, and so are those of a file that is called .tsv: a label first, which is read over. What a file says of its
-    classes is not looked at.
+    Lines with commas or blanks between the values, and colons between dimensions, hold no label. Lines with tabs are
+    UCR's, with a label first, which is read over; so are those of a file called .tsv, or, where the run has learned
+    from UCR's lines, called .txt or .csv.
 
     A line of output is the likeliest class and the probability of each class, with tabs between; the header names them.
 
     Raises:
       UserError: malformed, or of other dimensions than the run has learned from.
     """
-    facts = read_facts(assets / ASSET, ("classes", "form", "normalize", "missing", "mean", "deviation"))
+    facts = read_facts(assets / ASSET, ("classes", "form", "lines", *SCALE))
     form = SeriesForm(**facts["form"])
-    scale = Scale(**{key: facts[key] for key in ("normalize", "missing", "mean", "deviation")})
-    series = _parsed(content(text), name, form)
+    scale = Scale(**{key: facts[key] for key in SCALE})
+    series = _parsed(content(text), name, form, facts["lines"])
     line = line_of(facts["classes"])
     if not len(series.values):
         return Requests({}, inputs, np.empty(0, np.int32), line, _header(facts["classes"]))
@@ -63,7 +64,7 @@ def _header(classes: list[str]) -> str:
     return "\t".join(["class", *classes])
 
 
-def _parsed(data: bytes, name: str, form: SeriesForm) -> Ragged:
+def _parsed(data: bytes, name: str, form: SeriesForm, learned: bool) -> Ragged:
     data = packed.unpacked(data, name)
     if form.series:
         return series_files.parse(data, name, form, labelled=False)
@@ -72,6 +73,7 @@ def _parsed(data: bytes, name: str, form: SeriesForm) -> Ragged:
         return series_files.parse(data, name, form)
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     first = next((line for line in text.splitlines() if line.strip()), "")
-    if ".tsv" in suffixes or ucr_file.mark_of(first) == "\t":
+    named = {".tsv"} | ({".txt", ".csv"} if learned else set())
+    if named & set(suffixes) or ucr_file.mark_of(first) == "\t":
         return ucr_file.parse(text, name)
     return series_files.lines(text, name)

@@ -18,7 +18,6 @@ Legend: N series, T steps, D dimensions.
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -101,7 +100,7 @@ class _Header:
     """The tags before @data."""
 
     def __init__(self, name: str):
-        self.name, self.tags, self.classes = name, {}, []
+        self.name, self.tags, self.classes, self.steps = name, {}, [], 0
 
     def read(self, line: str, place: str) -> None:
         """Take a line."""
@@ -148,7 +147,6 @@ class _Header:
     def check(self, values: np.ndarray, dimensions: int, place: str) -> None:
         """Raise UserError: a series [T, D] that is not what the header says, or has not the first one's dimensions."""
         steps, found = values.shape
-        length: Any = self.tags.get("serieslength")
         if self.tags.get("univariate") and found > 1:
             raise UserError(f"{place}: {found} dimensions, but the header says @univariate true")
         if found != self.tags.get("dimension", found):
@@ -156,11 +154,8 @@ class _Header:
         if found != dimensions:
             raise UserError(f"{place}: {found} dimensions, but the first series has {dimensions}")
         if self.tags.get("equallength"):
-            self.tags.setdefault("serieslength", steps)
-            if steps != self.tags["serieslength"]:
-                said = f"@seriesLength {length}" if length else f"@equalLength true, and the first has {self._first}"
-                raise UserError(f"{place}: {steps} steps, but the header says {said}")
-
-    @property
-    def _first(self) -> int:
-        return self.tags["serieslength"]
+            self.steps = self.steps or steps
+            length = self.tags.get("serieslength", self.steps)
+            if steps != length:
+                said = f"@seriesLength {length}" if "serieslength" in self.tags else "@equalLength true"
+                raise UserError(f"{place}: {steps} steps, the first series has {self.steps}, the header says {said}")

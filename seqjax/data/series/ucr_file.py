@@ -41,7 +41,7 @@ def parse(text: str, name: str) -> Ragged:
         rows.append(number)
     if not values:
         raise UserError(f"{name}: the file is empty")
-    return Ragged(values, labels, ("",), rows).trimmed()
+    return Ragged(values, labels, ("",), rows, form="lines").trimmed()
 
 
 def split(line: str) -> list[str]:
