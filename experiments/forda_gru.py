@@ -23,9 +23,10 @@ def experiment(
     layers: int = 1,
     bidirectional: bool = False,
     pooling: Literal["last", "mean", "max", "attention"] = "max",
-    patch: int = 10,
-    convolution: Literal["none", "front", "branch"] = "front",
-    filters: int = 32,
+    patch: int = 1,
+    convolution: Literal["none", "front", "branch", "both"] = "both",
+    filters: int = 48,
+    width: int = 32,
     dropout: float = 0.2,
     jitter: float = 0.0,
     scaling: float = 0.0,
@@ -38,7 +39,7 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     augment = Augment(shift, scaling, jitter, time_mask)
-    options = (units, layers, bidirectional, pooling, patch, convolution, filters, dropout, 2, augment)
+    options = (units, layers, bidirectional, pooling, patch, convolution, filters, width, dropout, 2, augment)
     rate = decayed(learning_rate, decay, epochs * -(-(examples or 1) // batch_size))
     return Experiment(
         source=LabelledSeries(FordA(), 2, split_seed=split_seed),

@@ -40,8 +40,9 @@ def experiment(
     bidirectional: bool = False,
     pooling: Literal["last", "mean", "max", "attention"] = "max",
     patch: int = 1,
-    convolution: Literal["none", "front", "branch"] = "none",
-    filters: int = 32,
+    convolution: Literal["none", "front", "branch", "both"] = "none",
+    filters: int = 48,
+    width: int = 8,
     dropout: float = 0.2,
     jitter: float = 0.0,
     scaling: float = 0.0,
@@ -55,7 +56,19 @@ def experiment(
 ) -> Experiment:
     files = OwnSeries(file, test_file, SeriesForm(series, label, time, values, encoding, delimiter))
     weighted, augment = class_weights == "balanced", Augment(shift, scaling, jitter, time_mask)
-    options = (units, layers, bidirectional, pooling, patch, convolution, filters, dropout, classes or 2, augment)
+    options = (
+        units,
+        layers,
+        bidirectional,
+        pooling,
+        patch,
+        convolution,
+        filters,
+        width,
+        dropout,
+        classes or 2,
+        augment,
+    )
     rate = decayed(learning_rate, decay, epochs * -(-(examples or 1) // batch_size))
     return Experiment(
         source=LabelledSeries(files, classes, normalize, missing, weighted, split_seed),
