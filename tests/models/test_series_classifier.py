@@ -8,7 +8,7 @@ import pytest
 
 from seqjax.errors import UserError
 from seqjax.layers.augmentation import Augment
-from seqjax.models.series_classifier import Convolutions, SeriesClassifier, patches
+from seqjax.models.series_classifier import Convolution, SeriesClassifier, patches
 
 LENGTHS = (13, 3, 8, 1)
 X = np.random.default_rng(0).normal(size=(4, 16, 2)).astype(np.float32)
@@ -57,16 +57,18 @@ def test_patches_lie_side_by_side():
     assert patches(jnp.asarray(X), None, 1)[0].shape == X.shape
 
 
-def test_convolutions_are_linens():
-    module = Convolutions(4, 6)
+def test_the_convolution_is_linens():
+    module = Convolution(4, 6)
     params = module.init(jax.random.key(0), X)
-    found, _ = module.apply(params, X)
-    x, inner = X, params["params"]
-    for k, width in enumerate((6, 3)):
-        conv = nn.Conv(4, (width,), padding=[((width - 1) // 2, width // 2)])
-        x = conv.apply({"params": inner[f"Conv1D_{k}"]}, x)
-        x = nn.max_pool(nn.relu(x), (2,), (2,))
-    np.testing.assert_allclose(found, x, atol=1e-5)
+    found, real = module.apply(params, X)
+    conv = nn.Conv(4, (6,), padding=[(2, 3)])
+    x = nn.relu(conv.apply({"params": params["params"]["Conv1D_0"]}, X))
+    np.testing.assert_allclose(found, nn.max_pool(x, (4,), (4,)), atol=1e-5)
+    assert real is None
+    short, real = module.apply(params, X[:, :6])  # no whole number of fours
+    x = nn.relu(conv.apply({"params": params["params"]["Conv1D_0"]}, X[:, :6]))
+    np.testing.assert_allclose(short, np.stack([x[:, :4].max(axis=1), x[:, 4:].max(axis=1)], axis=1), atol=1e-5)
+    assert real.tolist() == [[True, True]] * 4
 
 
 def test_augmentation_acts_in_training_alone():
@@ -86,7 +88,7 @@ def test_augmentation_acts_in_training_alone():
         ({"pooling": "sum"}, "pooling=sum: choose"),
         ({"patch": 0}, "patch must be at least 1"),
         ({"layers": 0}, "layers must be at least 1"),
-        ({"convolution": "front", "width": 1}, "width must be at least 2"),
+        ({"convolution": "front", "width": 0}, "width must be at least 1"),
         ({"convolution": "front", "filters": 0}, "filters must be at least 1"),
         ({"classes": 1}, "classes must be at least 2"),
     ],
