@@ -2,7 +2,7 @@
 
 python -m seqjax.main --experiment=ts_gru --set=file=X_TRAIN.ts --set=test_file=X_TEST.ts
 
-Files: see `seqjax.data.series.series_files`; without a test_file a part is drawn. `shift` to `time_mask`: see `Augment`.
+Files: see `seqjax.data.series.series_files`; without a test_file a part is drawn. `shift` to `time_mask`: `Augment`.
 """
 
 from typing import Literal
