@@ -15,6 +15,8 @@ from seqjax.data.dataset import Answers
 from seqjax.training import metrics
 
 Loss = Callable[[Any, Any], jax.Array]
+BINS = 15
+"""Of a calibration curve, equally wide: as Guo et al. 2017 (arXiv 1706.04599)."""
 
 
 def classification(classes: int, *, weighted: bool = False, quoted: str = "accuracy") -> dict[str, Any]:
@@ -30,7 +32,10 @@ def classification(classes: int, *, weighted: bool = False, quoted: str = "accur
     if classes == 2:
         loss, hit = metrics.binary_cross_entropy, metrics.binary_accuracy
         scores["f1"] = f1
-    scores = {quoted: scores[quoted], **scores, "f1_of": f1_of, "confusion": confusion}
+    else:
+        scores["macro_auroc"] = macro_auroc
+    scores |= {"balanced_accuracy": balanced_accuracy, "log_loss": log_loss, "ece": ece}
+    scores = {quoted: scores[quoted], **scores, "f1_of": f1_of, "confusion": confusion, "calibration": calibration}
     if weighted:
         loss, hit = _weighted(loss), _unweighted(hit)
     return {"loss": loss, "metrics": {"accuracy": hit}, "scores": scores}
@@ -55,9 +60,35 @@ def guesses(answers: Answers) -> np.ndarray:
     return answers.outputs.argmax(axis=1) if answers.outputs.ndim > 1 else (answers.outputs > 0).astype(np.int64)
 
 
+def probabilities(answers: Answers) -> np.ndarray:
+    """[N, K] float64: of the classes, each row of sum 1."""
+    logits = np.asarray(answers.outputs, np.float64)
+    if logits.ndim == 1:
+        logits = np.stack([np.zeros_like(logits), logits], axis=1)
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
 def accuracy(answers: Answers) -> float:
     """The share of right answers."""
     return float((truth(answers) == guesses(answers)).mean())
+
+
+def balanced_accuracy(answers: Answers) -> float:
+    """The plain mean of the shares of each class that are answered right; one that does not occur does not count."""
+    from sklearn.metrics import recall_score
+
+    right = truth(answers)
+    own: Any = {"average": "macro", "labels": np.unique(right), "zero_division": 0}
+    return float(recall_score(right, guesses(answers), **own))
+
+
+def log_loss(answers: Answers) -> float:
+    """-log probability of the right class in nats, the plain mean over examples (the loss may be weighted)."""
+    from sklearn.metrics import log_loss as nats
+
+    shares = probabilities(answers)
+    return float(nats(truth(answers), shares, labels=range(shares.shape[1])))
 
 
 def macro_f1(answers: Answers) -> float:
@@ -89,14 +120,44 @@ def auroc(answers: Answers) -> float | dict[str, float]:
     right, outputs = truth(answers), np.asarray(answers.outputs, np.float64)
     if outputs.ndim == 1:
         return float(roc_auc_score(right, outputs)) if 0 < right.mean() < 1 else 0.5
-    shares = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    found = {
+    shares = probabilities(answers)
+    return {
         name: float(roc_auc_score(right == k, shares[:, k]))
         for k, name in enumerate(answers.dataset.classes)
         if 0 < (right == k).sum() < len(right)
     }
-    return found
+
+
+def macro_auroc(answers: Answers) -> float:
+    """The plain mean of `auroc`'s areas, of more than two classes; 1/2 where a single one occurs."""
+    found = auroc(answers)
+    return float(np.mean(list(found.values()) or [0.5])) if isinstance(found, dict) else found
+
+
+def calibration(answers: Answers) -> dict[str, list[float]]:
+    """How often the likeliest class is right where it is given some probability (Guo et al. 2017).
+
+    Returns:
+      of each of the BINS that is not empty: `confidence`, the mean probability of the likeliest class; `accuracy`, how
+      many of these were right; `count`.
+    """
+    from sklearn.calibration import calibration_curve
+
+    sure, hits = probabilities(answers).max(axis=1), truth(answers) == guesses(answers)
+    if not len(sure):
+        return {"confidence": [], "accuracy": [], "count": []}
+    right, said = calibration_curve(hits, sure, n_bins=BINS, pos_label=True)
+    inner = np.linspace(0, 1, BINS + 1)[1:-1]
+    counts = np.bincount(np.searchsorted(inner, sure), minlength=BINS)
+    rounded = lambda values: [round(float(value), 6) for value in values]
+    return {"confidence": rounded(said), "accuracy": rounded(right), "count": counts[counts > 0].tolist()}
+
+
+def ece(answers: Answers) -> float:
+    """The expected calibration error: the mean of |accuracy - confidence| over `calibration`'s bins by their counts."""
+    found = calibration(answers)
+    gaps = np.abs(np.subtract(found["accuracy"], found["confidence"]))
+    return float(np.average(gaps, weights=found["count"])) if len(gaps) else 0.0
 
 
 def confusion(answers: Answers) -> dict[str, Any]:

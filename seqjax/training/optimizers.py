@@ -91,6 +91,22 @@ def optimizer(
     return optax.chain(*chain, chosen) if chain else chosen
 
 
+def decayed(learning_rate: float, decay: str, steps: int) -> Any:
+    """A rate for `optimizer`: as it is (`none`), or down to 0 along half a cosine (`cosine`, Loshchilov, Hutter 2017).
+
+    Args:
+      learning_rate: of the first step.
+      decay: of the two.
+      steps: of all training.
+
+    Raises:
+      UserError: an unknown name.
+    """
+    if decay not in ("none", "cosine"):
+        raise UserError(f"decay={decay}: choose none or cosine")
+    return learning_rate if decay == "none" else optax.cosine_decay_schedule(learning_rate, max(1, steps))
+
+
 def adagrad_rows(learning_rate: float, initial: float = 0.0) -> optax.GradientTransformation:
     """AdaGrad (Duchi et al. 2011) with one rate for each row of a table, such as a word's vector.
 

@@ -40,6 +40,10 @@ def test_scores_are_scikit_learns(classes, weighted):
     assert f1_of(found) == pytest.approx({f"class {k}": value for k, value in enumerate(expected)})
     assert confusion(found)["counts"] == sk.confusion_matrix(truth, guessed).tolist()
     assert confusion(found)["classes"] == list(found.dataset.classes)
+    assert classification.balanced_accuracy(found) == pytest.approx(sk.balanced_accuracy_score(truth, guessed))
+    parts = classification.classification(classes)  # the loss of a run, which is another program
+    losses = parts["loss"](jnp.asarray(found.outputs), jnp.asarray(truth))
+    assert classification.log_loss(found) == pytest.approx(float(losses.mean()), rel=1e-5)
     if classes == 2:
         assert f1(found) == sk.f1_score(truth, guessed)
         assert auroc(found) == sk.roc_auc_score(truth, found.outputs)
@@ -48,6 +52,7 @@ def test_scores_are_scikit_learns(classes, weighted):
         shares /= shares.sum(axis=1, keepdims=True)
         mean = sk.roc_auc_score(truth, shares, multi_class="ovr")
         assert np.mean(list(auroc(found).values())) == pytest.approx(mean)
+        assert classification.macro_auroc(found) == pytest.approx(mean)
 
 
 def test_a_class_that_does_not_occur_is_no_error():
@@ -57,6 +62,31 @@ def test_a_class_that_does_not_occur_is_no_error():
     assert macro_f1(found) == pytest.approx(2 / 3)
     assert set(auroc(found)) == {"a", "b"}
     assert auroc(judged(np.zeros(3, np.float32), np.ones(3, np.float32), "a", "b")) == 0.5
+    assert classification.balanced_accuracy(found) == pytest.approx(0.75)
+    assert classification.macro_auroc(judged(np.eye(3), np.zeros(3, int), "a", "b", "c")) == 0.5
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_calibration_is_counted_bin_by_bin(classes):
+    found, truth = answers(classes)
+    shares = classification.probabilities(found)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    sure, hits = shares.max(axis=1), shares.argmax(axis=1) == truth
+    said, bins = classification.calibration(found), np.ceil(sure * classification.BINS).astype(int)
+    expected = [(sure[bins == k].mean(), hits[bins == k].mean(), (bins == k).sum()) for k in np.unique(bins)]
+    for key, column in zip(("confidence", "accuracy", "count"), zip(*expected, strict=True), strict=True):
+        np.testing.assert_allclose(said[key], column, atol=1e-6)
+    gap = sum(count * abs(right - mean) for mean, right, count in expected) / len(truth)
+    assert classification.ece(found) == pytest.approx(gap, abs=1e-6)
+    assert 0.01 < gap < 0.5
+
+
+def test_who_is_sure_and_wrong_is_not_calibrated():
+    wrong = judged(np.full(4, 50.0), np.array([0, 0, 0, 1.0]), "a", "b")
+    assert classification.calibration(wrong) == {"confidence": [1.0], "accuracy": [0.25], "count": [4]}
+    assert classification.ece(wrong) == pytest.approx(0.75)
+    unsure = judged(np.zeros(4), np.array([0, 0, 1, 1.0]), "a", "b")
+    assert classification.ece(unsure) == pytest.approx(0)
 
 
 def test_the_weighted_loss_is_kerass(monkeypatch):
@@ -78,3 +108,5 @@ def test_two_classes_are_the_rows_of_reviews():
     assert list(parts["scores"])[:3] == ["accuracy", "macro_f1", "auroc"]
     assert list(classification.classification(2, quoted="f1")["scores"])[:2] == ["f1", "accuracy"]
     assert "f1" not in classification.classification(3)["scores"]
+    both = {"balanced_accuracy", "log_loss", "ece", "calibration", "confusion", "f1_of"}
+    assert all(both < set(classification.classification(classes)["scores"]) for classes in (2, 3))

@@ -1,0 +1,51 @@
+"""FordA, engine noise: convolutions, patches, GRU 64, its maximum over time, Dense. 1 parameters.
+
+python -m seqjax.main --experiment=forda_gru
+"""
+
+from typing import Literal
+
+from seqjax.data.series.ford_a import FordA
+from seqjax.data.series.labelled_series import LabelledSeries
+from seqjax.experiment import Experiment
+from seqjax.layers.augmentation import Augment
+from seqjax.models.series_classifier import SeriesClassifier
+from seqjax.training.classification import classification
+from seqjax.training.optimizers import decayed, optimizer
+
+
+def experiment(
+    *,
+    split_seed: int = 0,
+    examples: int | None = None,
+    cell: Literal["gru", "lstm", "simple_rnn"] = "gru",
+    units: int = 64,
+    layers: int = 1,
+    bidirectional: bool = False,
+    pooling: Literal["last", "mean", "max", "attention"] = "max",
+    patch: int = 10,
+    convolution: Literal["none", "front", "branch"] = "front",
+    filters: int = 32,
+    dropout: float = 0.2,
+    jitter: float = 0.0,
+    scaling: float = 0.0,
+    shift: float = 0.1,
+    time_mask: float = 0.0,
+    learning_rate: float = 2e-3,
+    decay: Literal["none", "cosine"] = "cosine",
+    epochs: int = 40,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Experiment:
+    augment = Augment(shift, scaling, jitter, time_mask)
+    options = (units, layers, bidirectional, pooling, patch, convolution, filters, dropout, 2, augment)
+    rate = decayed(learning_rate, decay, epochs * -(-(examples or 1) // batch_size))
+    return Experiment(
+        source=LabelledSeries(FordA(), 2, split_seed=split_seed),
+        model=SeriesClassifier(cell, *options),
+        **classification(2),
+        optimizer=optimizer("adam", rate, clip_norm=1.0),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+    )
