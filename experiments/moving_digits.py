@@ -23,13 +23,13 @@ def experiment(
     filters: int = 32,
     layers: int = 2,
     kernel_size: int = 3,
-    patch: int = 2,
+    patch: int = 4,
     frames: int = 10,
     paths: int = 4,
-    digit_weight: float = 0.01,
+    digit_weight: float = 0.1,
     learning_rate: float = 2e-3,
-    epochs: int = 10,
-    batch_size: int = 32,
+    epochs: int = 12,
+    batch_size: int = 16,
     seed: int = 0,
 ) -> Experiment:
     cells = [ConvLSTMCell(filters, kernel_size, padding="same") for _ in range(layers)]

@@ -16,8 +16,8 @@ from seqjax.layers.dense import Dense
 class FrameReader(nn.Module):
     """Recurrent layers over frames, whose patches are the features of their pixels, as in Shi et al. 2015.
 
-    From the outputs at every frame: the next frame, Q * Q logits at each place. From those at the last: what is shown,
-    by Conv2D D 5 x 5 relu, the maximum over all places, Dense K.
+    From the outputs at every frame: the next frame, Q * Q logits at each place; and what is shown, by twice Conv2D 2D
+    3 x 3 relu, the maximum over all places, Dense K.
     """
 
     layer: Any
@@ -30,7 +30,7 @@ class FrameReader(nn.Module):
 
     @nn.compact
     def __call__(self, frames: jax.Array, *, train: bool = False) -> dict[str, jax.Array]:
-        """[B, T, H, W], 0 to 1 -> logits {"frames": [B, T, H, W], "digit": [B, K]}."""
+        """[B, T, H, W], 0 to 1 -> logits {"frames": [B, T, H, W], "digit": [B, T, K]}."""
         check_least("patch", self.patch, 1)
         batch, steps, *size = frames.shape
         if size[0] % self.patch or size[1] % self.patch:
@@ -38,10 +38,12 @@ class FrameReader(nn.Module):
         x = to_patches(frames, self.patch)
         apart = (batch, steps) if self.memory else (batch * steps, 1)
         x = self.layer(x.reshape(*apart, *x.shape[2:]), train=train)
-        x = x.reshape(batch, steps, *x.shape[2:])
-        logits = from_patches(Dense(self.patch**2)(x))
-        seen = nn.relu(Conv2D(x.shape[-1], 5, padding="same")(x[:, -1]))
-        return {"frames": logits, "digit": Dense(self.classes)(seen.max(axis=(1, 2)))}
+        logits = from_patches(Dense(self.patch**2)(x.reshape(batch, steps, *x.shape[2:])))
+        seen = x.reshape(batch * steps, *x.shape[2:])
+        for _ in range(2):
+            seen = nn.relu(Conv2D(2 * x.shape[-1], 3, padding="same")(seen))
+        digit = Dense(self.classes)(seen.max(axis=(1, 2)))
+        return {"frames": logits, "digit": digit.reshape(batch, steps, self.classes)}
 
 
 def to_patches(frames: jax.Array, size: int) -> jax.Array:
@@ -60,6 +62,6 @@ def from_patches(x: jax.Array) -> jax.Array:
 
 
 def read_frames(model: FrameReader, params: Any, frames: jax.Array) -> dict[str, jax.Array]:
-    """As the model, probabilities in place of logits."""
+    """{"frames": probabilities [B, T, H, W], "digit": those after the last frame [B, K]}."""
     found: Any = model.apply({"params": params}, frames)
-    return {"frames": jax.nn.sigmoid(found["frames"]), "digit": jax.nn.softmax(found["digit"])}
+    return {"frames": jax.nn.sigmoid(found["frames"]), "digit": jax.nn.softmax(found["digit"][:, -1])}

@@ -1,6 +1,7 @@
 """Loss, metrics and scores of a model that says the next frame, and which digit moves.
 
-Outputs are logits {"frames": [B, T, H, W], "digit": [B, K]}; targets the next frames, 0 to 1, and the classes [B].
+Outputs are logits {"frames": [B, T, H, W], "digit": [B, T, K]}; targets the next frames, 0 to 1, and the classes [B].
+Answers have probabilities of the frames, and of the digit [B, K] after the last.
 
 Legend: B batch, N examples, T frames, H height, W width, K classes.
 """
@@ -27,7 +28,7 @@ def frames_and_digit(known: int, digit_weight: float) -> dict[str, Any]:
 
     Args:
       known: the first prediction that counts: what comes after fewer frames cannot be known.
-      digit_weight: of the digit's loss beside that of a pixel.
+      digit_weight: of the digit's loss, the mean over all frames, beside that of a pixel.
     """
 
     def of_pixels(error: Callable[[jax.Array, jax.Array], jax.Array]) -> Callable[[Any, Any], jax.Array]:
@@ -38,9 +39,10 @@ def frames_and_digit(known: int, digit_weight: float) -> dict[str, Any]:
     squared = of_pixels(lambda logits, targets: jnp.square(jax.nn.sigmoid(logits) - targets))
 
     def loss(outputs: Any, targets: Any) -> jax.Array:
-        return nats(outputs, targets) + digit_weight * metrics.cross_entropy(outputs["digit"], targets["digit"])
+        digit = jnp.broadcast_to(targets["digit"][:, None], outputs["digit"].shape[:2])
+        return nats(outputs, targets) + digit_weight * metrics.cross_entropy(outputs["digit"], digit).mean(axis=1)
 
-    hit = lambda outputs, targets: metrics.accuracy(outputs["digit"], targets["digit"])
+    hit = lambda outputs, targets: metrics.accuracy(outputs["digit"][:, -1], targets["digit"])
     scores = {"confusion": confusion, "mse_after": mse_after, "strip": strip}
     return {
         "loss": loss,
@@ -62,7 +64,7 @@ def mse_after(answers: Answers) -> dict[str, float]:
 
 
 def strip(answers: Answers) -> dict[str, Any]:
-    """The first examples for a picture: `shape` [E, T, H, W], and by zlib and base64 the bytes of `true` and `predicted`."""
+    """The first examples, for a picture: `shape` [E, T, H, W], and `true` and `predicted`, bytes by zlib and base64."""
     kinds = {"true": answers.targets["frames"][:STRIP], "predicted": answers.outputs["frames"][:STRIP]}
     packed = {kind: np.round(255 * np.asarray(array)).astype(np.uint8) for kind, array in kinds.items()}
     texts = {kind: base64.b64encode(zlib.compress(array.tobytes(), 9)).decode() for kind, array in packed.items()}

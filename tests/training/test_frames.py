@@ -11,7 +11,7 @@ from seqjax.data.dataset import Answers
 from seqjax.training import frames
 
 RNG = np.random.default_rng(0)
-LOGITS = {"frames": RNG.normal(size=(3, 4, 5, 6)).astype(np.float32), "digit": RNG.normal(size=(3, 10))}
+LOGITS = {"frames": RNG.normal(size=(3, 4, 5, 6)).astype(np.float32), "digit": RNG.normal(size=(3, 4, 10))}
 TARGETS = {"frames": RNG.random((3, 4, 5, 6)).astype(np.float32), "digit": np.array([1, 7, 7])}
 SHARES = 1 / (1 + np.exp(-LOGITS["frames"]))
 
@@ -24,16 +24,16 @@ def test_metrics_are_scikit_learns_from_the_first_frame_that_can_be_known():
         assert values["mse"][row] == pytest.approx(mean_squared_error(true[row], said[row]), rel=1e-4)
     nats = -(true * np.log(said) + (1 - true) * np.log(1 - said)).mean(axis=1)
     np.testing.assert_allclose(values["pixel_nats"], nats, rtol=1e-4)
-    np.testing.assert_array_equal(values["digit_accuracy"], LOGITS["digit"].argmax(axis=1) == TARGETS["digit"])
-    shares = np.exp(LOGITS["digit"]) / np.exp(LOGITS["digit"]).sum(axis=1, keepdims=True)
-    wanted = nats.mean() + 0.1 * log_loss(TARGETS["digit"], shares, labels=range(10))
+    np.testing.assert_array_equal(values["digit_accuracy"], LOGITS["digit"][:, -1].argmax(axis=1) == TARGETS["digit"])
+    shares = np.exp(LOGITS["digit"]) / np.exp(LOGITS["digit"]).sum(axis=2, keepdims=True)
+    wanted = nats.mean() + 0.1 * log_loss(np.repeat(TARGETS["digit"], 4), shares.reshape(12, 10), labels=range(10))
     assert made["loss"](LOGITS, TARGETS).mean() == pytest.approx(wanted, rel=1e-4)
     assert next(iter(made["metrics"])) == "mse"
 
 
 def answers() -> Answers:
     dataset: Any = types.SimpleNamespace(classes=tuple(map(str, range(10))))
-    return Answers({"frames": SHARES, "digit": LOGITS["digit"]}, TARGETS, np.arange(3), dataset)
+    return Answers({"frames": SHARES, "digit": LOGITS["digit"][:, -1]}, TARGETS, np.arange(3), dataset)
 
 
 def test_scores_are_of_all_answers():
