@@ -32,7 +32,7 @@ def test_ranks_share_equals_and_missing_cells_are_told():
 def test_it_is_aeons(seed, test):
     stats = pytest.importorskip("aeon.benchmarking.stats")
     drawing = pytest.importorskip("aeon.visualisation.results._critical_difference")
-    own = table(seed, methods=3 + seed, spread=0.02 + 0.02 * seed)
+    own = table(seed, methods=3 + seed, sets=24, spread=0.02 + 0.02 * seed)
     found = ranks.rank(own, test, 0.05)
     scores = np.array([[own[method][name] for method in found.methods] for name in found.data_sets])
     places = rankdata(-scores, axis=1)
