@@ -1,7 +1,6 @@
 """Images of digits and the words for them, letter by letter: one input, many outputs.
 
-The images are scikit-learn's digits (1,797 of 8 x 8 pixels, the test part of UCI's optdigits: Alpaydin and Kaynak
-1998), which come with scikit-learn, or generated ones. Test images are of the same writers as those for training.
+The images are those of `seqjax.data.digits`.
 
 Legend: B batch, N images, T letters with the end.
 """
@@ -14,7 +13,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from seqjax.data import sample_digits
+from seqjax.data import digits
 from seqjax.data.dataset import Answers, Arrays, Dataset, Requests
 from seqjax.errors import UserError, check_least
 
@@ -24,7 +23,7 @@ LETTERS = ("", "<start>", "<end>", *sorted(set("".join(NAMES))))
 """By their ids: padding, what stands before a word, what ends it, letters."""
 LONGEST = 1 + max(map(len, NAMES))
 """T: every word is followed by its end."""
-PIXELS, WHITE_TO_BLACK = 64, 16.0
+PIXELS, WHITE_TO_BLACK = 64, digits.BLACK
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,16 +45,7 @@ class DigitWords:
     def load(self, data: str, data_dir: Path) -> Dataset:
         """See `Source.load`; nothing is read from `data_dir`."""
         del data_dir
-        if data == "sample":
-            generated = sample_digits.digits()
-            return self._dataset(generated.images, generated.digits, "generated digits", generated.certainty)
-        if data != "real":
-            raise UserError(f"data={data!r}: choose 'real' or 'sample'")
-        from sklearn.datasets import load_digits
-
-        found: Any = load_digits()
-        images, digits = found.data.astype(np.float32), found.target.astype(np.int32)
-        return self._dataset(images, digits, "scikit-learn's digits", None)
+        return self._dataset(digits.load(data))
 
     def requests(self, assets: Path, text: TextIO, name: str) -> Requests:
         r"""See `Source.requests`: an image a line, its 64 pixels row by row, 0 to 16, divided by commas.
@@ -69,33 +59,21 @@ class DigitWords:
         arrays = {"images": images, "before": np.zeros((len(images), LONGEST), np.int32)}  # of words not yet known
         return Requests(arrays, _inputs, np.arange(len(images), dtype=np.int32), line)
 
-    def _dataset(self, images: np.ndarray, digits: np.ndarray, name: str, certainty: np.ndarray | None) -> Dataset:
-        parts = self._parts(digits)
-        largest = np.bincount(digits[parts["train"]]).argmax()
-        share = {part: {"word_accuracy": float((digits[parts[part]] == largest).mean())} for part in parts}
-        optimum = {} if certainty is None else {"word_accuracy": float(certainty[parts["test"]].mean())}
-        identity = json.dumps(dataclasses.asdict(self)).encode() + images.tobytes() + digits.tobytes()
-        sizes = ", ".join(f"{len(ids):,} {part}" for part, ids in parts.items())
+    def _dataset(self, found: digits.Digits) -> Dataset:
+        images, said = found.images, found.digits
+        parts = digits.parts(said, self.split_seed)
+        optimum = {} if found.certainty is None else {"word_accuracy": float(found.certainty[parts["test"]].mean())}
+        identity = json.dumps(dataclasses.asdict(self)).encode() + images.tobytes() + said.tobytes()
         return Dataset(
-            arrays={"images": images, "before": before(spelled())[digits], "letters": spelled()[digits]},
+            arrays={"images": images, "before": before(spelled())[said], "letters": spelled()[said]},
             gather=lambda arrays, ids: (_inputs(arrays, ids), arrays["letters"][ids]),
             parts=parts,
-            description=f"{name} of 8 x 8 pixels, spelled: {sizes}",
+            description=f"{found.name} of 8 x 8 pixels, spelled: {digits.sizes(parts)}",
             fingerprint=hashlib.sha256(identity).hexdigest(),
             optimum=optimum,
-            baselines={"largest_class": {part: share[part] for part in ("validation", "test")}},
+            baselines={"largest_class": digits.largest_class(said, parts, "word_accuracy")},
             classes=LETTERS,
         )
-
-    def _parts(self, digits: np.ndarray) -> dict[str, np.ndarray]:
-        rng = np.random.default_rng(self.split_seed)
-        found = {"train": [], "validation": [], "test": []}
-        for digit in range(len(NAMES)):
-            ids = rng.permutation(np.flatnonzero(digits == digit)).astype(np.int32)
-            fifth = len(ids) // 5
-            for part, some in zip(found, np.split(ids, [len(ids) - 2 * fifth, len(ids) - fifth]), strict=True):
-                found[part].append(some)
-        return {part: np.sort(np.concatenate(some)) for part, some in found.items()}
 
 
 def spelled() -> np.ndarray:

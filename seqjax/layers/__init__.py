@@ -9,7 +9,9 @@ one and why.
 from seqjax.layers.attention import AdditiveAttention, DotAttention, GeneralAttention
 from seqjax.layers.cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
 from seqjax.layers.composite import Bidirectional, Stacked, explain
+from seqjax.layers.conv_lstm import ConvLSTMCell
 from seqjax.layers.convolution import Conv1D, max_pool
+from seqjax.layers.convolution_2d import Conv2D
 from seqjax.layers.dense import Dense, Dropout
 from seqjax.layers.embeddings import Embedding
 from seqjax.layers.recurrent import GRU, LSTM, RNN, Recurrent, SimpleRNN
@@ -22,6 +24,8 @@ __all__ = [
     "AdditiveAttention",
     "Bidirectional",
     "Conv1D",
+    "Conv2D",
+    "ConvLSTMCell",
     "Dense",
     "DotAttention",
     "Dropout",

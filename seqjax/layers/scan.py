@@ -25,7 +25,9 @@ def scan_cell(
 
     Args:
       cell: a Linen module (carry, x) -> (carry, y). If it has a method `output(carry) -> y`, masked steps give the
-        output of the held state; else they repeat the last valid y (zero before the first).
+        output of the held state; else they repeat the last valid y (zero before the first). If it has two methods
+        `ahead(inputs [B, T, ...]) -> z` and `follow(carry, z of one step) -> (carry, y)`, the first is called once, for
+        what all steps need of their inputs alone, and the second at each of them.
       carry: the initial state; every leaf [B, ...].
       inputs: [B, T, ...].
       mask: [B, T] bool, or None.
@@ -38,9 +40,13 @@ def scan_cell(
       the final state, and the outputs [B, T, ...].
     """
 
+    by_parts = hasattr(cell, "ahead")
+    inputs = cell.ahead(inputs) if by_parts else inputs  # type: ignore[attr-defined]
+
     def step(cell: Any, carry: Any, xs: Any, drop: Any) -> tuple[Any, Any]:
         x, valid, key = xs
-        new, y = cell(carry, x) if drop is None else cell(carry, x, drop)
+        arguments = (carry, x) if drop is None else (carry, x, drop)
+        new, y = cell.follow(*arguments) if by_parts else cell(*arguments)
         new = _zoneout(carry, new, zoneout, key)
         new = _hold(carry, new, valid)
         return new, cell.output(new).astype(y.dtype) if hasattr(cell, "output") else y
@@ -52,7 +58,8 @@ def scan_cell(
         in_axes=(0, nn.broadcast),  # type: ignore[arg-type]
         reverse=reverse,
     )
-    xs = (jnp.swapaxes(inputs, 0, 1), None if mask is None else mask.T, zoneout_keys)
+    time_first = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), inputs)
+    xs = (time_first, None if mask is None else mask.T, zoneout_keys)
     carry, outputs = scan(cell, carry, xs, drop)
     outputs = jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), outputs)
     if mask is not None and not hasattr(cell, "output"):

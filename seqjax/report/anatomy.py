@@ -13,8 +13,9 @@ import numpy as np
 
 from seqjax.layers.attention import Attention
 from seqjax.layers.composite import Bidirectional, Stacked
+from seqjax.layers.convolution_2d import Conv2D
 from seqjax.layers.embeddings import Embedding
-from seqjax.layers.recurrent import Recurrent
+from seqjax.layers.recurrent import RNN, Recurrent
 
 BATCH, TIMES = 1009, (1013, 1019)
 """Primes that no layer has as its width: where they turn up in a shape they are B, S or T."""
@@ -47,7 +48,7 @@ def parts(model: nn.Module, inputs: Any) -> tuple[list[Part], list[Part]]:
 
     Args:
       model: (inputs) -> outputs.
-      inputs: of one example, a tree of [1, ...]; [1, T, D], or [1, T] of integers, has a time axis.
+      inputs: of one example, a tree of [1, ...]; [1, T, D], [1, T, H, W], or [1, T] of integers, has a time axis.
     """
     leaves, structure = jax.tree.flatten(inputs)
     times = _times(leaves)
@@ -76,6 +77,7 @@ def parts(model: nn.Module, inputs: Any) -> tuple[list[Part], list[Part]]:
         trace = lambda leaves: model.init_with_output(jax.random.key(0), structure.unflatten(leaves))
         outputs, variables = jax.eval_shape(trace, shapes)
     own = {name: leaf.size for name, leaf in variables.get("params", {}).items() if hasattr(leaf, "size")}
+    outputs = jax.tree.leaves(outputs)[0]
     if own and found and _part("", "", outputs.shape, 0, two).shape != found[-1].shape:
         # What the model makes of the last layer by parameters of its own, such as a product with an embedding.
         found.append(_part(", ".join(own), "output", outputs.shape, sum(own.values()), two))
@@ -88,9 +90,11 @@ def title(module: Any) -> str:
         return f"Bidirectional {title(module.layer)}"
     if isinstance(module, Stacked):
         return f"{len(module.layers)} x {title(module.layers[0])}"
-    sizes = (getattr(module, name, None) for name in ("units", "features", "embedding_size"))
+    sizes = (getattr(module, name, None) for name in ("units", "features", "filters", "embedding_size"))
+    if isinstance(module, RNN):
+        return title(module.cell)
     size = next((f" {size}" for size in sizes if size is not None), "")
-    return f"{type(module).__name__}{size}"
+    return f"{type(module).__name__.removesuffix('Cell')}{size}"
 
 
 def _part(path: str, said: str, shape: Sequence[int], count: int, two: bool) -> Part:
@@ -104,7 +108,7 @@ def _axis(shape: Sequence[int]) -> int | None:
 
 
 def _drawn(module: Any) -> bool:
-    return isinstance(module, Recurrent | Embedding | nn.Dense) or _looks(module)
+    return isinstance(module, Recurrent | Embedding | nn.Dense | Conv2D) or _looks(module)
 
 
 def _looks(module: Any) -> bool:
@@ -124,7 +128,7 @@ def _both(module: Any) -> bool:
 
 def _times(leaves: Sequence[Any]) -> list[int | None]:
     """Of each input the number of its time axis, if it has one."""
-    timed = [leaf.ndim == 3 or (leaf.ndim == 2 and np.issubdtype(leaf.dtype, np.integer)) for leaf in leaves]
+    timed = [leaf.ndim in (3, 4) or (leaf.ndim == 2 and np.issubdtype(leaf.dtype, np.integer)) for leaf in leaves]
     return [sum(timed[:k]) if has else None for k, has in enumerate(timed)]
 
 

@@ -22,8 +22,9 @@ ARCHITECTURES = (
         "The state after the source is the one before the target.",
     ),
     ("Encoder-decoder with attention", "multi30k_gru", {}, "Each step of the target looks at all of the source."),
+    ("Pictures in time", "moving_digits", {}, "The state is a picture too; a step looks at its neighbourhood."),
 )
-"""The lecture's, an experiment of each and its knobs, and what is to be seen."""
+"""The lecture's and one more, an experiment of each and its knobs, and what is to be seen."""
 LEGEND = (
     "Boxes are the layers of the models that run, found by tracing them, at the steps 1, 2, ..., T (of a source S); "
     "beside them their kind, their width and the shape of their output, B being the batch. Green is the state."

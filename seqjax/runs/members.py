@@ -225,7 +225,7 @@ class Processes:
 
     def __call__(self, members: Sequence[Member]) -> dict[str, int]:
         """Exit codes by folder. Raises RunStoppedError: a signal came."""
-        return _run_all([(member.folder, self._command(member)) for member in members], self.count)
+        return run_all([(member.folder, self._command(member)) for member in members], self.count)
 
     def _command(self, member: Member) -> list[str]:
         command = [sys.executable, "-m", "seqjax.main", f"--experiment={self.name}", f"--data={self.data}"]
@@ -233,8 +233,12 @@ class Processes:
         return [*command, *(f"--set={setting}" for setting in (*self.options, *member.settings))]
 
 
-def _run_all(commands: Sequence[tuple[str, list[str]]], processes: int) -> dict[str, int]:
+def run_all(
+    commands: Sequence[tuple[str, list[str]]], processes: int, last: dict[str, str] | None = None
+) -> dict[str, int]:
     """Run the commands, so many at once; their lines are printed under their names. Returns the exit codes.
+
+    last: gets the last line that each has printed.
 
     The first signal is passed on to those that run, and no more are started. Each has its share of the cores; two
     threads at least, because some of XLA's sums have other bits on one than on several.
@@ -255,6 +259,8 @@ def _run_all(commands: Sequence[tuple[str, list[str]]], processes: int) -> dict[
         assert process.stdout is not None
         for line in process.stdout:
             print(f"{name}: {line}", end="", flush=True)
+            if last is not None and line.strip():
+                last[name] = line.strip()
         code = process.wait()
         with lock:
             running.remove(process)
