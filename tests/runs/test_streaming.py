@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from seqjax.data.dataset import Step
-from seqjax.data.series.jena import Windows
 from seqjax.errors import UserError
 from seqjax.layers.composite import Bidirectional, Stacked
 from seqjax.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
@@ -142,7 +141,3 @@ def test_states_are_kept_to_the_last_bit(toy_experiment):
     for broken in ({**arrays, "state_0": arrays["state_0"][:, :, :2]}, {}):
         with pytest.raises((LookupError, ValueError)):
             two.restore(about, broken)
-
-
-def test_a_source_has_a_stream():
-    assert hasattr(Windows(), "stream")

@@ -59,12 +59,13 @@ def test_a_step_alone_ends_where_all_steps_together_do_to_the_last_bit(kind, uni
     params = random_variables(layer, inputs, scale=units**-0.5)
     whole, last = jax.jit(layer.apply)(params, inputs)
     one = jax.jit(lambda params, x, state: layer.apply(params, x, initial_state=state))
-    for rows in (slice(0, 1), slice(0, 2)):
-        state = jax.tree.map(lambda leaf: jnp.zeros_like(leaf[rows]), last)
+    for count in (1, 2):
+        state = jax.tree.map(jnp.zeros_like, layer.apply(params, inputs[:count, :1])[1])
         for k in range(steps):
-            outputs, state = one(params, inputs[rows, k : k + 1], state)
-            np.testing.assert_array_equal(outputs[:, 0], whole[rows, k])
-        jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b[rows]), state, last)
+            outputs, state = one(params, inputs[:count, k : k + 1], state)
+            np.testing.assert_array_equal(outputs[:, 0], whole[:count, k])
+        for found, expected in zip(jax.tree.leaves(state), jax.tree.leaves(last), strict=True):
+            np.testing.assert_array_equal(found, expected[:count])
 
 
 @needs_it
