@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -158,22 +159,16 @@ def test_a_signal_ends_the_waiting_and_the_state_is_saved(runs, call, tmp_path):
 @pytest.mark.slow
 def test_a_closed_pipe_is_a_quiet_end_and_answers_come_before_the_input_ends(runs, tmp_path):
     command = [sys.executable, "-m", "seqjax.main", "--mode=stream", f"--workdir={runs / 'run'}", "--state=a.state"]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert process.stdin and process.stdout and process.stderr  # noqa: PT018
-    process.stdin.write(b"the")
-    process.stdin.flush()
-    lines = [process.stdout.readline() for _ in range(4)]  # with stdin still open
-    assert lines[3].startswith(b'"e"')
-    process.stdout.close()
-    process.stdin.write(b" cat")
-    process.stdin.close()
-    assert process.stderr.read() == b""
-    assert process.wait() == 0
+    piped: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, **piped) as process:
+        process.stdin.write(b"the")
+        process.stdin.flush()
+        lines = [process.stdout.readline() for _ in range(4)]  # with stdin still open
+        assert lines[3].startswith(b'"e"')
+        process.stdout.close()
+        process.stdin.write(b" cat")
+        process.stdin.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
     assert (tmp_path / "a.state").exists()
