@@ -55,7 +55,7 @@ def answers(listener, data, size):
 
 def test_each_character_has_its_surprise_however_the_bytes_come(runs):
     data = SAID.encode()
-    listener = Listener.of(Workdir(runs / "run"), "in")
+    listener: Any = Listener.of(Workdir(runs / "run"), "in")
     found = answers(listener, data, len(data))
     for size in (1, 7):
         assert answers(Listener.of(Workdir(runs / "run"), "in"), data, size) == found
@@ -162,6 +162,9 @@ def test_a_closed_pipe_is_a_quiet_end_and_answers_come_before_the_input_ends(run
     piped: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=tmp_path, env=environment, **piped) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
         process.stdin.write(b"the")
         process.stdin.flush()
         lines = [process.stdout.readline() for _ in range(4)]  # with stdin still open

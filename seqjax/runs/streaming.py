@@ -84,7 +84,7 @@ class Engine:
 
     def feed(self, steps: Iterable[Step]) -> list[Any]:
         """The outputs of steps: trees of NumPy arrays."""
-        return jax.device_get([self.step(step) for step in steps])
+        return on_host([self.step(step) for step in steps])
 
     def _forget(self) -> None:
         key, _ = self.states.popitem(last=False)
@@ -111,6 +111,11 @@ class Engine:
         for row, key in enumerate(keys):
             self.states[key] = jax.tree.unflatten(structure, [jnp.array(array[row]) for array in found])
         self.steps = int(about["steps"])
+
+
+def on_host(outputs: Any) -> Any:
+    """A tree of NumPy arrays; `jax.device_get` takes 50 microseconds for one, this five."""
+    return jax.tree.map(np.asarray, outputs)
 
 
 def check_causal(model: Any) -> None:
@@ -182,7 +187,7 @@ class Listener:
                     outputs.append(self.engine.step(step))
             except UserError as error:
                 fault = error
-            pairs = zip(taken, jax.device_get(outputs), strict=True)
+            pairs = zip(taken, on_host(outputs), strict=True)
             lines = [line for line in (self.stream.line(*pair) for pair in pairs) if line is not None]
             if lines:
                 yield lines

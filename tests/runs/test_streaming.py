@@ -1,6 +1,7 @@
 """A model that answers step by step: the same numbers however the stream is cut, and those of whole sequences."""
 
 import dataclasses
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -18,7 +19,7 @@ from seqjax.runs import streaming
 from seqjax.runs.streaming import Engine, check_causal
 
 STEPS = 90
-OPTIONS = {"return_sequences": True, "return_state": True}
+OPTIONS: Any = {"return_sequences": True, "return_state": True}
 exact = np.testing.assert_array_equal
 
 
@@ -27,11 +28,19 @@ class Steps:
     """Steps that are at hand."""
 
     carried: bool
-    example: object
-    header = ""
+    example: Any
+    header: str = ""
 
 
-def language(layer):
+def steps_of(carried, example) -> Any:
+    return Steps(carried, example)
+
+
+def of_ids():
+    return steps_of(True, np.int32(1))
+
+
+def language(layer) -> Any:
     """-> (model, params, ids [1, T])."""
     model = LanguageModel(7, layer)
     ids = jax.random.randint(jax.random.key(1), (1, STEPS), 1, 7)
@@ -56,7 +65,7 @@ def test_answers_do_not_depend_on_how_the_stream_is_cut(name, toy_experiment):
     model, params, ids = language(MODELS[name]())
     experiment = dataclasses.replace(toy_experiment, model=model)
     steps = [Step(np.int32(k)) for k in ids[0]]
-    engine = Engine(experiment, params, Steps(True, np.int32(1)))
+    engine = Engine(experiment, params, of_ids())
     found = {}
     for size in (1, 7, 64, STEPS):
         engine.states.clear()
@@ -70,7 +79,7 @@ def test_answers_do_not_depend_on_how_the_stream_is_cut(name, toy_experiment):
 
 def test_sequences_of_several_keys_are_each_as_alone(toy_experiment):
     model, params, ids = language(LSTM(4, **OPTIONS))
-    engine = Engine(dataclasses.replace(toy_experiment, model=model), params, Steps(True, np.int32(1)))
+    engine = Engine(dataclasses.replace(toy_experiment, model=model), params, of_ids())
     alone = {}
     for key, own in (("a", ids[0, :20]), ("b", ids[0, 20:40])):
         alone[key] = engine.feed([Step(np.int32(k), key=key) for k in own])
@@ -88,7 +97,7 @@ def test_sequences_of_several_keys_are_each_as_alone(toy_experiment):
 def test_the_longest_silent_sequence_is_forgotten_and_that_is_said(toy_experiment, monkeypatch, caplog):
     monkeypatch.setattr(streaming, "MOST_KEYS", 2)
     model, params, _ = language(LSTM(4, **OPTIONS))
-    engine = Engine(dataclasses.replace(toy_experiment, model=model), params, Steps(True, np.int32(1)))
+    engine = Engine(dataclasses.replace(toy_experiment, model=model), params, of_ids())
     engine.feed([Step(np.int32(1), key=key) for key in ("a", "b", "a", "c", "d")])
     assert list(engine.states) == ["c", "d"]
     assert engine.forgotten == 2
@@ -99,12 +108,13 @@ def test_a_window_is_an_example_by_itself_and_its_answer_the_models(toy_experime
     model = RecurrentForecaster(Bidirectional(LSTM(4)))  # within a window a model may read both ways
     windows = np.random.default_rng(0).normal(size=(20, 6, 3)).astype(np.float32)
     params = model.init(jax.random.key(0), windows)["params"]
-    engine = Engine(dataclasses.replace(toy_experiment, model=model), params, Steps(False, windows[0]))
+    engine = Engine(dataclasses.replace(toy_experiment, model=model), params, steps_of(False, windows[0]))
+    whole: Any = model.apply({"params": params}, windows)
     steps = [Step(window) for window in windows]
     found = {size: chunked(engine, steps, size) for size in (1, 7, 20)}
     exact(found[7], found[1])
     exact(found[20], found[1])
-    np.testing.assert_allclose(found[1], model.apply({"params": params}, windows), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found[1], whole, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +140,7 @@ def test_states_are_kept_to_the_last_bit(toy_experiment):
     model, params, ids = language(Stacked([GRU(4, **OPTIONS), LSTM(5, **OPTIONS)]))
     experiment = dataclasses.replace(toy_experiment, model=model)
     steps = [Step(np.int32(k), key="b") for k in ids[0, :20]]
-    one, two = (Engine(experiment, params, Steps(True, np.int32(1))) for _ in range(2))
+    one, two = (Engine(experiment, params, of_ids()) for _ in range(2))
     before = one.feed([*steps[:9], Step(np.int32(3), key=7)])
     two.restore(*one.state())
     assert list(two.states) == ["b", 7]
