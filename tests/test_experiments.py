@@ -52,6 +52,7 @@ PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "spa_eng_gru": 8_443_848,
     "addition_seq2seq": 337_166,
     "shakespeare_lstm": 1_219_650,
+    "bots_gru": 4_241,
 }
 TOLD = {"shakespeare_lstm": {"vocabulary_size": 66}}
 """What the real data tell."""
