@@ -55,6 +55,7 @@ PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "moving_digits": 0,
     "ts_gru": 12_929,
     "forda_gru": 29_249,
+    "bots_gru": 4_241,
 }
 TOLD = {"shakespeare_lstm": {"vocabulary_size": 66}}
 """What the real data tell."""

@@ -15,7 +15,7 @@ from places import ROOT
 
 ORDER = (
     {"main"},
-    {"generate", "predict", "archive"},
+    {"generate", "predict", "stream", "archive"},
     {"lecture"},
     {"report", "compare", "benchmark", "interop", "export"},
     {"analogies"},

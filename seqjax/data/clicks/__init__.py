@@ -1,0 +1,1 @@
+"""Visitors of a site and what they click."""
