@@ -56,7 +56,9 @@ def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     known = ~np.isnan(values)
     count = np.maximum(known.sum(axis=0), 1)
     mean = np.where(known, values, 0).sum(axis=0) / count
-    deviation = np.sqrt(np.square(np.where(known, values - mean, 0)).sum(axis=0) / count)
+    apart = np.where(known, values - mean, 0)
+    size = np.maximum(np.abs(apart).max(axis=0, initial=0), np.finfo(np.float64).tiny)  # its square may be too large
+    deviation = size * np.sqrt(np.square(apart / size).sum(axis=0) / count)
     return mean, np.where(deviation > 1e-12 * np.maximum(1e-12, np.abs(mean)), deviation, 1)
 
 

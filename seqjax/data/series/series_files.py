@@ -14,6 +14,9 @@ from seqjax.data.series.long_table import Columns
 from seqjax.data.series.ragged import Ragged, joined, numbers
 from seqjax.errors import UserError
 
+MISSING = ("", "?", "nan")
+"""What stands where a label is missing."""
+
 
 @dataclasses.dataclass(frozen=True)
 class SeriesForm:
@@ -54,7 +57,7 @@ def read(path: Path, form: SeriesForm) -> Ragged:
     if found.labels is None:
         raise UserError(f"{path}: the header says @classLabel false: there is nothing to learn")
     for row, label in zip(found.rows, found.labels, strict=True):
-        if label in ("", "?"):
+        if label.lower() in MISSING:
             raise UserError(f"{path}: row {row}: the label is missing")
     return found
 

@@ -35,6 +35,8 @@ def parse(text: str, name: str) -> Ragged:
             if values:
                 raise
             advice = "a table of one value a row takes --set=series=COLUMN --set=label=COLUMN"
+            if ":" in line:
+                advice = "with colons, they need the header of a .ts file, at the least @data"
             raise UserError(f"{error} (a line is a class and its values; {advice})") from None
         values.append(found[:, None])
         labels.append(plain(label))

@@ -75,6 +75,16 @@ def test_the_training_part_alone_says_how_values_are_scaled(tmp_path):
     assert loaded(file, normalize="none").arrays["values"].mean() == pytest.approx(5, abs=0.5)
 
 
+def test_large_values_are_scaled_and_constant_ones_left(tmp_path):
+    (tmp_path / "a.ts").write_text("@data\n" + "\n".join(f"{k}e300,5:7,7:{'ab'[k % 2]}" for k in range(20)))
+    dataset = loaded(str(tmp_path / "a.ts"), missing="mask")
+    values = dataset.arrays["values"][dataset.parts["train"]]
+    np.testing.assert_allclose(values[:, :, 0].std(), 1, atol=1e-5)
+    assert not values[:, :, 1].any()
+    with pytest.raises(UserError, match="row 3: a value is too large for float32; normalize it"):
+        loaded(str(tmp_path / "a.ts"), normalize="none")
+
+
 def test_ragged_series_are_padded_with_what_is_not_real(tmp_path):
     dataset = loaded(write(tmp_path / "a.ts", classes=("a", "b", "c")), normalize="none")
     (values, real), targets = dataset.gather(dataset.arrays, np.arange(40, dtype=np.int32))

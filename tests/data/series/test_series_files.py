@@ -115,6 +115,8 @@ def test_old_copies_of_ucr_write_classes_as_floats():
     assert parsed("walk,1,2\nrun,3\n").labels == ["walk", "run"]
     with pytest.raises(UserError, match=r"row 1, value 1: 'value' is not a finite number .*--set=series=COLUMN"):
         parsed("id,value,label\n1,2,a\n")
+    with pytest.raises(UserError, match=r"value 1: '2:a' is not a finite number .* need the header of a \.ts file"):
+        parsed("1,2:a\n3,4:b\n")
     with pytest.raises(UserError, match="row 1: '1': a class and values are expected"):
         parsed("1\n")
 
@@ -195,6 +197,7 @@ def test_a_file_to_learn_from_has_all_its_labels(tmp_path):
     for text, said in (
         ("@classLabel false\n@data\n1,2\n", "the header says @classLabel false"),
         (TS.replace("RIGHT", "?"), "row 10: the label is missing"),
+        ("1\t2\t3\nNaN\t2\t3\n", "row 2: the label is missing"),
         ("", "the file is empty"),
     ):
         path.write_text(text)
