@@ -54,11 +54,14 @@ PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "shakespeare_lstm": 1_219_650,
     "moving_digits": 185_882,
     "ts_gru": 12_929,
+    "forda_gru": 29_249,
 }
 TOLD = {"shakespeare_lstm": {"vocabulary_size": 66}}
 """What the real data tell."""
 RESIZED = {"shakespeare_lstm_budget": 108_354, "trec_bilstm_glove": 1_436_038}
-"""Kept rows of another size than their experiment's own: LSTM 128 over 66 symbols; 12,000 words, LSTM 128."""
+RESIZED |= {"forda_gru_last": 12_929, "forda_gru_max": 12_929}
+"""Kept rows of another size than their experiment's own: LSTM 128 over 66 symbols; 12,000 words, LSTM 128; no
+convolution."""
 NAMES = experiments.names()
 
 

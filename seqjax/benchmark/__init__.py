@@ -9,6 +9,7 @@
     python -m seqjax.benchmark --pipeline=jena_lstm,imdb_bilstm,jena_recurrent:cell=gru --data=sample
     python -m seqjax.benchmark --text=int,multi_hot,tf_idf,bigrams,word2vec --blocks=3
     python -m seqjax.benchmark --tables=million,jena
+    python -m seqjax.benchmark --series=forda --seeds=3
     python -m seqjax.benchmark --cold --peers=keras-jax,keras-tf,torch --blocks=5
 
 How to read the table. A number is the time of one step of one batch in milliseconds: `train` is forward, backward
@@ -80,6 +81,11 @@ imports its reader and reads once, in turn; `peak MB` is what its memory has gro
 included. `pyarrow` is `pyarrow.csv.read_csv` alone, with which ours reads: it leaves the dates of the Jena file as
 text, checks neither quotes nor the order of rows, and makes no [N, F] array. pandas and polars are told the form of
 the dates.
+
+The table of --series is of classifiers of the same series: how many of the test part are right, and the seconds of
+one run each, one after the other in one process. `minirocket` is aeon's MiniROCKET with a ridge classifier, `nearest`
+the class of the nearest series by the Euclidean distance, `nearest-dtw` by time warping in a window of a hundredth of
+the length; these learn from the whole training file, ours, which chooses its epoch, from four fifths of it.
 
 The table of --cold is in seconds from the start of a process, medians over --blocks processes of each kind in turn.
 `first step` of a peer: its libraries are imported, W1's model and its batches made and one training step done. Ours is

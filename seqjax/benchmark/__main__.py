@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import seqjax.benchmark
 from seqjax import folders
-from seqjax.benchmark import cold, growth, growth_picture, table, tables, texts, workloads
+from seqjax.benchmark import cold, growth, growth_picture, series, table, tables, texts, workloads
 from seqjax.benchmark.measure import MODES, Measurement, Row
 from seqjax.benchmark.worker import OURS, PEERS
 from seqjax.command_line import complain, failing
@@ -52,11 +52,15 @@ def parser() -> Parser:
     add("--text", type=listed, default=[], help=f"Instead: vectorizers and word2vec. {_lines(kinds)}")
     read = {name: kind.title for name, kind in tables.KINDS.items()}
     add("--tables", type=listed, default=[], help=f"Instead: readers of CSV. {_lines(read)}")
+    classified = {name: kind.title for name, kind in series.KINDS.items()}
+    said = f"Instead: classifiers of series beside {', '.join(series.PEERS)}. {_lines(classified)}"
+    add("--series", type=listed, default=[], help=said)
+    add("--seeds", type=int, default=1, help="For --series: how often those are run that draw random numbers.")
     add("--cold", action="store_true", help="Instead: seconds from the start of a process to its first W1 step.")
     axes = ",".join(growth.AXES)
     said = f"Instead: how a step's time grows with each of {axes} (default: all)."
     add("--growth", type=listed, nargs="?", const=axes, help=said)
-    add("--data", choices=["real", "sample"], default="real", help="For --pipeline and --text.")
+    add("--data", choices=["real", "sample"], default="real", help="For --pipeline, --text and --series.")
     add("--data_dir", help="For these: where real data are (default: $SEQJAX_DATA_DIR, else ~/.cache/seqjax).")
     return made
 
@@ -78,9 +82,11 @@ def main(arguments: Sequence[str]) -> int:
     if options.pipeline:
         measure_pipelines(options)
         return 0
-    if options.text or options.tables:
-        measure_texts(options) if options.text else measure_tables(options)
-        return 0
+    apart = {"text": measure_texts, "tables": measure_tables, "series": measure_series}
+    for name, measured in apart.items():
+        if getattr(options, name):
+            measured(options)
+            return 0
     if options.cold or options.growth:
         measure_cold(options) if options.cold else measure_growth(options)
         return 0
@@ -122,11 +128,14 @@ def scaled(options: argparse.Namespace) -> str:
 def check(options: argparse.Namespace) -> None:
     """Raise UserError for a wrong name or number, before anything is started."""
     options.workloads = workloads.named(options.workloads)
-    apart = [f"--{name}" for name in ("pipeline", "text", "tables", "cold", "growth") if getattr(options, name)]
+    apart = [
+        f"--{name}" for name in ("pipeline", "text", "tables", "series", "cold", "growth") if getattr(options, name)
+    ]
     if len(apart) > 1:
         raise UserError(f"{' and '.join(apart)} are measured one at a time")
     known = (("peer", options.peers, PEERS), ("mode", options.modes, MODES), ("kind", options.text, texts.KINDS))
     known += (("table", options.tables, tables.KINDS), ("axis", options.growth or [], growth.AXES))
+    known += (("series", options.series, series.KINDS),)
     for kind, chosen, choices in known:
         for name in chosen:
             if name not in choices:
@@ -134,7 +143,7 @@ def check(options: argparse.Namespace) -> None:
     for name in ("workloads", "modes", "growth"):
         if getattr(options, name) == []:
             raise UserError(f"--{name}= is empty")
-    for name in ("modes", "text", "tables"):
+    for name in ("modes", "text", "tables", "series"):
         setattr(options, name, list(dict.fromkeys(getattr(options, name))))
     for name in options.workloads:
         if not modes_of(workloads.find(name), options):
@@ -146,6 +155,8 @@ def check(options: argparse.Namespace) -> None:
     options.block_seconds = seconds if options.block_seconds is None else options.block_seconds
     if options.growth and str(options.output).endswith(".svg"):
         raise UserError(f"--output={options.output} is for the rows as JSON; the picture goes beside it, as .svg")
+    if options.seeds < 1:
+        raise UserError(f"--seeds={options.seeds} must be at least 1")
     if options.blocks < 1:
         raise UserError(f"--blocks={options.blocks} must be at least 1")
     if not options.block_seconds >= 0:
@@ -211,6 +222,18 @@ def measure_tables(options: argparse.Namespace) -> None:
     if options.output:
         write(options.output, rows)
     print(table.tables(rows))
+
+
+def measure_series(options: argparse.Namespace) -> None:
+    """The table of `--series`, measured in this process."""
+    from seqjax.runtime import tune
+
+    tune()
+    peers = [peer for peer in series.PEERS if options.peers and installed(peer, series.PEERS[peer])]
+    rows = series.measure(options.series, options.data, _data_dir(options), peers, options.seeds)
+    if options.output:
+        write(options.output, rows)
+    print(table.series(rows))
 
 
 def measure_cold(options: argparse.Namespace) -> None:

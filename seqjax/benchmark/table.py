@@ -79,6 +79,17 @@ def tables(rows: Sequence[Mapping[str, Any]]) -> str:
     return columns(lines)
 
 
+def series(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One line per kind, implementation and seed."""
+    heading = ["test accuracy", "seconds to fit", "to predict", "CPU seconds", "series learned from"]
+    lines = [["series", "implementation", "seed", *heading]]
+    for row in rows:
+        predict = "-" if row["predict_seconds"] is None else f"{row['predict_seconds']:.3g}"
+        numbers = [f"{row['accuracy']:.4f}", f"{row['fit_seconds']:.4g}", predict, f"{row['cpu_seconds']:.4g}"]
+        lines.append([row["kind"], row["implementation"], str(row["seed"]), *numbers, f"{row['learned_from']:,}"])
+    return columns(lines)
+
+
 def cold(rows: Sequence[Mapping[str, Any]]) -> str:
     """One line per implementation, and the shortest and longest of its blocks."""
     ours = {row["what"]: row["seconds"] for row in rows if row["implementation"] == OURS}

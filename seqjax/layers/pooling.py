@@ -1,4 +1,4 @@
-"""The outputs of all steps as one vector: what steps that are not real hold never matters, and not even how many.
+"""The outputs of all steps as one vector: what steps hold that are not real never matters, nor how many they are.
 
 Legend: B batch, T time, D features.
 """
@@ -27,15 +27,17 @@ class Pooling(nn.Module):
         """[B, T, D], real steps [B, T] bool or None for all -> [B, D]. Raises UserError: an unknown `how`."""
         if self.how not in CHOICES[1:]:
             raise UserError(f"pooling={self.how}: choose {', '.join(CHOICES)}")
-        real = jnp.ones(x.shape[:2], bool) if real is None else real
-        real = real[:, :, None]  # [B, T, 1]
+        valid = jnp.ones((*x.shape[:2], 1), bool) if real is None else real[:, :, None]  # [B, T, 1]
+        x = jnp.where(valid, x, 0)
         if self.how == "max":
-            return jnp.where(real.any(axis=1), jnp.max(jnp.where(real, x, -jnp.inf), axis=1), 0)
-        weights = real.astype(x.dtype)
+            highest = jnp.max(jnp.where(valid, x, -jnp.inf), axis=1)
+            return jnp.where(valid.any(axis=1), highest, 0)
+        weights = valid.astype(x.dtype)
         if self.how == "attention":
-            scores = Dense(1, use_bias=False)(jnp.tanh(Dense(x.shape[2])(x)))  # [B, T, 1]
-            highest = jnp.max(jnp.where(real, scores, -jnp.inf), axis=1, keepdims=True)
-            weights = jnp.where(real, jnp.exp(scores - jax.lax.stop_gradient(jnp.where(real, highest, scores))), 0)
-        # One sum for both: step after step, so that zeros behind the last one leave every bit as it is.
-        sums = jnp.sum(weights * jnp.concatenate([jnp.where(real, x, 0), jnp.ones_like(x[:, :, :1])], axis=2), axis=1)
+            hidden = jnp.tanh(Dense(x.shape[2])(x))
+            scores = jnp.where(valid, Dense(1, use_bias=False)(hidden), -jnp.inf)  # [B, T, 1]
+            highest = jax.lax.stop_gradient(jnp.max(scores, axis=1, keepdims=True))
+            weights = jnp.exp(scores - jnp.where(jnp.isfinite(highest), highest, 0))
+        # Both sums at once, and over an axis that is not the last: so zeros behind the end leave every bit as it is.
+        sums = jnp.sum(weights * jnp.concatenate([x, jnp.ones_like(x[:, :, :1])], axis=2), axis=1)
         return sums[:, :-1] / jnp.maximum(sums[:, -1:], jnp.finfo(x.dtype).tiny)

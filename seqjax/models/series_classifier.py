@@ -1,4 +1,4 @@
-"""Classifiers of series: a recurrent layer over all steps, pooled; convolutions before it or beside it.
+"""Classifiers of series: a recurrent layer over all steps, pooled; a convolution before it or beside it.
 
 Legend: B batch, T time, D dimensions, F filters, P steps of a patch, U units, K classes.
 """
@@ -12,16 +12,16 @@ import jax.numpy as jnp
 from seqjax.errors import UserError, check_least
 from seqjax.layers.augmentation import Augment
 from seqjax.layers.composite import Bidirectional, Stacked
-from seqjax.layers.convolution import Conv1D
+from seqjax.layers.convolution import Conv1D, max_pool
 from seqjax.layers.dense import Dropout
 from seqjax.layers.pooling import Pooling
 from seqjax.layers.recurrent import GRU, LSTM, SimpleRNN
 from seqjax.models.classifiers import logits
 
 CELLS = {"gru": GRU, "lstm": LSTM, "simple_rnn": SimpleRNN}
-CONVOLUTIONS = ("none", "front", "branch")
-WIDTHS = (8, 5, 3)
-"""Of the three convolutions of an FCN (Wang et al. 2017)."""
+CONVOLUTIONS = ("none", "front", "branch", "both")
+POOLED = 4
+"""Steps of which a convolution keeps the largest value."""
 
 
 def recurrent(cell: str, units: int, layers: int, bidirectional: bool, sequences: bool) -> nn.Module:
@@ -34,35 +34,32 @@ def recurrent(cell: str, units: int, layers: int, bidirectional: bool, sequences
     return stack[0] if layers == 1 else Stacked(stack)
 
 
-class Convolutions(nn.Module):
-    """Three convolutions that keep the number of steps, each normalised over its filters at every step, then relu.
+class Convolution(nn.Module):
+    """A convolution over time that keeps the number of steps, relu, and the largest of every four steps.
 
-    An FCN's but for its batch normalisation, which would need the other examples: a step's features are normalised
-    among each other (Ba et al. 2016). Steps that are not real are zeros before each.
+    Without the batch normalisation and the further layers of an FCN (Wang et al. 2017): on FordA a wide first layer is
+    all that counts, and neither a second one nor normalised features lower the validation loss.
     """
 
     filters: int
+    width: int
 
     @nn.compact
-    def __call__(self, x: jax.Array, real: jax.Array | None = None) -> jax.Array:
-        """[B, T, D], real steps [B, T] or None for all -> [B, T, F]; the middle one has 2 F filters."""
+    def __call__(self, x: jax.Array, real: jax.Array | None = None) -> tuple[jax.Array, jax.Array | None]:
+        """[B, T, D], real steps [B, T] or None for all -> [B, ceil(T / 4), F], zeros where not real; which are real."""
         check_least("filters", self.filters, 1)
-        mask = None if real is None else real.T[:, None, :]
-        x = jnp.transpose(x, (1, 2, 0))  # [T, D, B]
-        for width, filters in zip(WIDTHS, (self.filters, 2 * self.filters, self.filters), strict=True):
-            x = x if mask is None else jnp.where(mask, x, 0)
-            x = jnp.pad(x, (((width - 1) // 2, width // 2), (0, 0), (0, 0)))
-            x = nn.relu(_normalised(self, Conv1D(filters, width)(x), width))
-        return jnp.transpose(x, (2, 0, 1))
-
-
-def _normalised(module: nn.Module, x: jax.Array, number: int) -> jax.Array:
-    """[T, F, B] -> each step's features with mean 0 and variance 1, times a learned size, plus a learned level."""
-    scale = module.param(f"scale_{number}", nn.initializers.ones, (x.shape[1],))[None, :, None]
-    level = module.param(f"level_{number}", nn.initializers.zeros, (x.shape[1],))[None, :, None]
-    mean = x.mean(axis=1, keepdims=True)
-    variance = jnp.square(x - mean).mean(axis=1, keepdims=True)
-    return (x - mean) * jax.lax.rsqrt(variance + 1e-5) * scale + level
+        check_least("width", self.width, 1)
+        missing = -x.shape[1] % POOLED
+        if real is None and missing:
+            real = jnp.ones(x.shape[:2], bool)
+        before, after = (self.width - 1) // 2, self.width // 2 + missing
+        x = jnp.pad(jnp.transpose(x, (1, 2, 0)), ((before, after), (0, 0), (0, 0)))  # [T, D, B]
+        x = nn.relu(Conv1D(self.filters, self.width)(x))
+        if real is not None:
+            real = jnp.pad(real, ((0, 0), (0, missing)))
+            x = jnp.where(real.T[:, None, :], x, 0)  # nothing is below 0
+            real = real.reshape(real.shape[0], -1, POOLED).any(axis=2)
+        return jnp.transpose(max_pool(max_pool(x)), (2, 0, 1)), real
 
 
 def patches(x: jax.Array, real: jax.Array | None, size: int) -> tuple[jax.Array, jax.Array | None]:
@@ -81,8 +78,8 @@ def patches(x: jax.Array, real: jax.Array | None, size: int) -> tuple[jax.Array,
 class SeriesClassifier(nn.Module):
     """Augmented values in patches, a recurrent layer, pooled; dropout, Dense.
 
-    With convolutions in `front`, what they make of the values is cut into patches instead. As a `branch` beside
-    (LSTM-FCN, Karim et al. 2018) their mean over time joins what the recurrent layer gives.
+    A convolution may stand in `front` of the patches; as a `branch` beside the recurrent layer, whose mean over time
+    joins what that gives (LSTM-FCN, Karim et al. 2018); or `both`, the same one.
     """
 
     cell: str
@@ -92,7 +89,8 @@ class SeriesClassifier(nn.Module):
     pooling: str = "max"
     patch: int = 1
     convolution: str = "none"
-    filters: int = 32
+    filters: int = 64
+    width: int = 8
     dropout: float = 0.0
     classes: int = 2
     augment: Augment = Augment()
@@ -111,16 +109,18 @@ class SeriesClassifier(nn.Module):
         if self.convolution not in CONVOLUTIONS:
             raise UserError(f"convolution={self.convolution}: choose {', '.join(CONVOLUTIONS)}")
         x, real = inputs if isinstance(inputs, tuple) else (inputs, None)
-        x = self.augment(x, real, train=train)
-        convolved = x if self.convolution == "none" else Convolutions(self.filters)(x, real)
-        if self.convolution == "front":
-            x = convolved if real is None else jnp.where(real[:, :, None], convolved, 0)
+        x = self.augment(x if real is None else jnp.where(real[:, :, None], x, 0), real, train=train)
+        convolved, left = x, real
+        if self.convolution != "none":
+            convolved, left = Convolution(self.filters, self.width)(x, real)
+        if self.convolution in ("front", "both"):
+            x, real = convolved, left
         steps, mask = patches(x, real, self.patch)
         last = self.pooling == "last"
         layer = recurrent(self.cell, self.units, self.layers, self.bidirectional, not last)
         x = layer(steps, mask=mask, train=train)  # [B, U], or [B, T / P, U]
         x = x if last else Pooling(self.pooling)(x, mask)
-        if self.convolution == "branch":
-            x = jnp.concatenate([x, Pooling("mean")(convolved, real)], axis=1)
+        if self.convolution in ("branch", "both"):
+            x = jnp.concatenate([x, Pooling("mean")(convolved, left)], axis=1)
         x = Dropout(self.dropout)(x, deterministic=not train)
         return logits(x, self.classes)

@@ -38,30 +38,27 @@ class Columns:
     """Names with commas between; by default all the others."""
 
 
-def parse(
-    data: bytes, name: str, columns: Columns, encoding: str = "", delimiter: str = "", *, labelled: bool = True
-) -> Ragged:
+def parse(data: bytes, name: str, columns: Columns, encoding: str = "", *, labelled: bool = True) -> Ragged:
     """Read a table.
 
     Args:
       data: of the file, unpacked.
       name: what messages call it.
       columns: of the table.
-      encoding: as in `text_table.read`, like `delimiter`.
-      delimiter: between cells.
+      encoding: as in `text_table.read`.
       labelled: False: the column of the labels may be missing, and then there are none.
 
     Raises:
       UserError: malformed, a column that is not there, or a series with two labels.
     """
-    header = _header(data, name, encoding, delimiter, columns)
+    header = _header(data, name, encoding, columns)
     labelled = bool(columns.label) and (labelled or columns.label in header)
     wanted = [column for column in (columns.series, columns.time, columns.label if labelled else "") if column]
     taken = {part for column in wanted for part in (column, *split_names(column))}
     dimensions = split_names(columns.values) or [column for column in header if column not in taken]
     if not dimensions:
         raise UserError(f"{name}: no column is left for the values; columns: {', '.join(header)}")
-    cells = text_table.read(data, name, [*wanted, *dimensions], encoding, delimiter)
+    cells = text_table.read(data, name, [*wanted, *dimensions], encoding)
     found = dict(zip([*wanted, *dimensions], cells.columns, strict=True))
     ids = found[columns.series]
     if "" in ids:
@@ -86,13 +83,13 @@ def parse(
     return made.trimmed()
 
 
-def _header(data: bytes, name: str, encoding: str, delimiter: str, columns: Columns) -> list[str]:
+def _header(data: bytes, name: str, encoding: str, columns: Columns) -> list[str]:
     """The names of all columns; of Parquet and JSON those that are named."""
     if parquet_table.is_parquet(data) or text_table.is_json(text := utf8(data, name, encoding)):
         if not columns.values:
             raise UserError(f"{name}: which columns hold the values? --set=values=COLUMN,COLUMN")
         return [columns.label]
-    return text_of(text, name, Form(delimiter=delimiter), dated=False).header
+    return text_of(text, name, Form(), dated=False).header
 
 
 def _column(cells: Sequence[str], lines: Sequence[int], name: str, column: str) -> np.ndarray:

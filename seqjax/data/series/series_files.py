@@ -26,11 +26,9 @@ class SeriesForm:
     values: str = ""
     """As in `long_table.Columns`, like the two before."""
     encoding: str = ""
-    delimiter: str = ""
-    """Of a long table."""
 
     def __post_init__(self):
-        stray = [knob for knob in ("label", "time", "values", "delimiter") if getattr(self, knob)]
+        stray = [knob for knob in ("label", "time", "values") if getattr(self, knob)]
         if stray and not self.series:
             raise UserError(f"{stray[0]} is for a long table: name its column of series too, --set=series=COLUMN")
 
@@ -75,7 +73,7 @@ def parse(data: bytes, name: str, form: SeriesForm, *, labelled: bool = True) ->
     """
     data = packed.unpacked(data, name)
     if form.series:
-        return long_table.parse(data, name, form.columns, form.encoding, form.delimiter, labelled=labelled)
+        return long_table.parse(data, name, form.columns, form.encoding, labelled=labelled)
     text = utf8(data, name, form.encoding).decode()
     if not text.strip():
         raise UserError(f"{name}: the file is empty")
