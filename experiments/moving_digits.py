@@ -1,10 +1,10 @@
-"""Pictures in time: a digit that moves, its next frame and which it is, by 2 ConvLSTM 32. 0 parameters.
+"""Pictures in time: a digit that moves, its next frame and which it is, by two ConvLSTM 32. 185,882 parameters.
 
 python -m seqjax.main --experiment=moving_digits
 python -m seqjax.main --experiment=moving_digits --set=memory=false --workdir=runs/moving_digits_frames
 
 mse: of a pixel, 0 to 1, of the frames that come after two or more. `memory=false`: the same layers, which forget
-after every frame. last_frame and last_step are what needs no model: the frame before, and that moved on as it moved.
+after every frame. last_frame and last_step need no model: the frame before, and that frame moved on as it has moved.
 """
 
 from seqjax.data import moving_digits

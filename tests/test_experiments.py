@@ -52,7 +52,7 @@ PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "spa_eng_gru": 8_443_848,
     "addition_seq2seq": 337_166,
     "shakespeare_lstm": 1_219_650,
-    "moving_digits": 0,
+    "moving_digits": 185_882,
     "ts_gru": 12_929,
     "forda_gru": 29_249,
     "bots_gru": 4_241,

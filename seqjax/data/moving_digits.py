@@ -26,7 +26,7 @@ EDGE, SCALE, SIDE, FASTEST = 32, 2, 8, 2
 NAMES = tuple(map(str, range(10)))
 KNOWN = 1
 """The first prediction that is scored: that after the second frame."""
-SAMPLE = 300
+SAMPLE = 150
 """Images of the sample."""
 
 

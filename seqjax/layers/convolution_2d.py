@@ -5,6 +5,7 @@ the output.
 """
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,15 +31,17 @@ class Conv2D(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        """[B, H, W, D] -> [B, H', W', F]; kernel [K, K, D, F]."""
+        """[B, ..., H, W, D] -> [B, ..., H', W', F]; kernel [K, K, D, F]."""
         check_count("Conv2D: filters", self.filters)
-        shape = ("batch", "height", "width", "features")
+        before = ("batch", *("..." for _ in range(getattr(inputs, "ndim", 0) - 4)))
+        shape = (*before, "height", "width", "features")
         inputs = as_array("Conv2D: inputs", inputs, "real numbers", shape)
         size = pair("Conv2D: kernel_size", self.kernel_size)
-        kernel = self.param("kernel", glorot_uniform, (*size, inputs.shape[3], self.filters))
+        kernel = self.param("kernel", glorot_uniform, (*size, inputs.shape[-1], self.filters))
         bias = self.param("bias", nn.initializers.zeros, (self.filters,))
-        outputs = convolve_2d(inputs, kernel, pair("Conv2D: strides", self.strides), self.padding)
-        return outputs + bias[None, None, None]
+        pictures = inputs.reshape(math.prod(inputs.shape[:-3]), *inputs.shape[-3:])
+        outputs = convolve_2d(pictures, kernel, pair("Conv2D: strides", self.strides), self.padding)
+        return (outputs + bias[None, None, None]).reshape(*inputs.shape[:-3], *outputs.shape[1:])
 
 
 def pair(name: str, value: int | Sequence[int]) -> Pair:

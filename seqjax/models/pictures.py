@@ -7,17 +7,22 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from seqjax.errors import UserError, check_least
+from seqjax.layers.cells import normalize
 from seqjax.layers.convolution_2d import Conv2D
 from seqjax.layers.dense import Dense
+
+BRIGHTNESS = 4.0
+"""Pixels are multiplied by it: most are 0, and their deviation is about a quarter."""
 
 
 class FrameReader(nn.Module):
     """Recurrent layers over frames, whose patches are the features of their pixels, as in Shi et al. 2015.
 
-    From the outputs at every frame: the next frame, Q * Q logits at each place; and what is shown, by twice Conv2D 2D
-    3 x 3 relu, the maximum over all places, Dense K.
+    From the outputs at every frame, brought to unit variance at each place: the next frame, Q * Q logits at each place;
+    and what is shown, by twice Conv2D 2D 3 x 3 relu, the maximum over all places, Dense K.
     """
 
     layer: Any
@@ -28,6 +33,10 @@ class FrameReader(nn.Module):
     memory: bool = True
     """Without, every frame is read as the first of a sequence: the same layers, their state forgotten."""
 
+    def example(self) -> jax.Array:
+        """Inputs, for the shapes."""
+        return jnp.zeros((1, 2, 8 * self.patch, 8 * self.patch))
+
     @nn.compact
     def __call__(self, frames: jax.Array, *, train: bool = False) -> dict[str, jax.Array]:
         """[B, T, H, W], 0 to 1 -> logits {"frames": [B, T, H, W], "digit": [B, T, K]}."""
@@ -35,15 +44,15 @@ class FrameReader(nn.Module):
         batch, steps, *size = frames.shape
         if size[0] % self.patch or size[1] % self.patch:
             raise UserError(f"patch={self.patch} does not divide frames of {size[0]} x {size[1]} pixels")
-        x = to_patches(frames, self.patch)
+        x = to_patches(frames * BRIGHTNESS, self.patch)
         apart = (batch, steps) if self.memory else (batch * steps, 1)
-        x = self.layer(x.reshape(*apart, *x.shape[2:]), train=train)
-        logits = from_patches(Dense(self.patch**2)(x.reshape(batch, steps, *x.shape[2:])))
-        seen = x.reshape(batch * steps, *x.shape[2:])
+        x = normalize(self.layer(x.reshape(*apart, *x.shape[2:]), train=train))
+        x = x.reshape(batch, steps, *x.shape[2:])
+        logits = from_patches(Dense(self.patch**2)(x))
+        width = 2 * x.shape[-1]
         for _ in range(2):
-            seen = nn.relu(Conv2D(2 * x.shape[-1], 3, padding="same")(seen))
-        digit = Dense(self.classes)(seen.max(axis=(1, 2)))
-        return {"frames": logits, "digit": digit.reshape(batch, steps, self.classes)}
+            x = nn.relu(Conv2D(width, 3, padding="same")(x))
+        return {"frames": logits, "digit": Dense(self.classes)(x.max(axis=(2, 3)))}
 
 
 def to_patches(frames: jax.Array, size: int) -> jax.Array:

@@ -77,7 +77,7 @@ def parts(model: nn.Module, inputs: Any) -> tuple[list[Part], list[Part]]:
         trace = lambda leaves: model.init_with_output(jax.random.key(0), structure.unflatten(leaves))
         outputs, variables = jax.eval_shape(trace, shapes)
     own = {name: leaf.size for name, leaf in variables.get("params", {}).items() if hasattr(leaf, "size")}
-    outputs = jax.tree.leaves(outputs)[0]
+    outputs = outputs if hasattr(outputs, "shape") else jax.tree.leaves(outputs)[0]
     if own and found and _part("", "", outputs.shape, 0, two).shape != found[-1].shape:
         # What the model makes of the last layer by parameters of its own, such as a product with an embedding.
         found.append(_part(", ".join(own), "output", outputs.shape, sum(own.values()), two))

@@ -43,6 +43,8 @@ def test_conv2d_equals_linens(strides, padding):
     inputs = jax.random.normal(jax.random.key(0), (2, 6, 5, 3))
     linen = nn.Conv(4, (3, 2), strides=strides, padding=padding.upper())
     params = jax.tree.map(lambda leaf: leaf + 0.1, linen.init(jax.random.key(1), inputs))  # a bias that is seen
+    apart = Conv2D(4, (3, 2), strides, padding).apply(params, inputs.reshape(2, 1, 6, 5, 3))
+    np.testing.assert_allclose(apart[:, 0], linen.apply(params, inputs), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(
         Conv2D(4, (3, 2), strides, padding).apply(params, inputs), linen.apply(params, inputs), rtol=1e-5, atol=1e-5
     )
