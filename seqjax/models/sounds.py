@@ -1,0 +1,90 @@
+"""Models of sounds: log-mel energies or MFCCs of a recording -> what is said in it.
+
+Legend: B batch, T frames, M features, F filters, U units, K classes.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from seqjax.errors import check_least
+from seqjax.layers.augmentation import Augmentation
+from seqjax.layers.dense import Dense, Dropout
+from seqjax.models.classifiers import logits
+
+EPSILON = 1e-3
+"""Added to a deviation: of what is silent throughout."""
+
+
+def standardised(x: jax.Array, real: jax.Array) -> jax.Array:
+    """[B, T, M], every feature of every recording with mean 0 and deviation 1 over the real frames [B, T]; else 0."""
+    real = real[:, :, None]
+    count = jnp.maximum(jnp.sum(real, axis=1, keepdims=True), 1)
+    mean = jnp.sum(jnp.where(real, x, 0), axis=1, keepdims=True) / count
+    apart = jnp.where(real, x - mean, 0)
+    deviation = jnp.sqrt(jnp.sum(jnp.square(apart), axis=1, keepdims=True) / count)
+    return apart / (deviation + EPSILON)
+
+
+class SoundClassifier(nn.Module):
+    """Convolutions over time and bands, a recurrent layer, the maximum over time, dropout, Dense.
+
+    Every recording is standardised by itself, so that neither the distance of a microphone nor its colour counts.
+    """
+
+    layer: nn.Module
+    """Of `seqjax.layers`: gives all steps."""
+    filters: tuple[int, ...]
+    """Of 3 x 3 convolutions, after each of which every two bands become one, and after the first every two frames."""
+    dropout: float
+    classes: int = 2
+    augmentation: Augmentation | None = None
+    """In training."""
+
+    def example(self) -> tuple[jax.Array, jax.Array]:
+        """Inputs of one recording, for the shapes."""
+        return jnp.zeros((1, 16, 40)), jnp.full(1, 16, jnp.int32)
+
+    @nn.compact
+    def __call__(self, inputs: tuple[jax.Array, jax.Array], *, train: bool = False) -> jax.Array:
+        """Features [B, T, M] and how many frames [B] are real -> logits [B] or [B, K]."""
+        check_least("classes", self.classes, 2)
+        x, lengths = inputs
+        change = self.augmentation if train else None
+        if change is not None:
+            x, lengths = change.spoken(self.make_rng("dropout"), x, lengths)
+        x = standardised(x, _real(x, lengths))
+        if change is not None:
+            x = change.masked(self.make_rng("dropout"), x, lengths)
+        x = x[..., None]  # [B, T, M, 1]
+        for k, filters in enumerate(self.filters):
+            x = nn.relu(Dense(filters, kernel_init=nn.initializers.he_normal())(patches(x)))
+            if k == 0:
+                x = jnp.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, 0), (0, 0)))
+                x, lengths = jnp.maximum(x[:, 0::2], x[:, 1::2]), -(-lengths // 2)
+            x = jnp.where(_real(x, lengths)[:, :, None, None], x, 0)
+            bands = x.shape[2] // 2 * 2
+            x = jnp.maximum(x[:, :, 0:bands:2], x[:, :, 1:bands:2])
+        real = _real(x, lengths)
+        x = x.reshape(*x.shape[:2], -1)
+        x = Dropout(self.dropout)(x, deterministic=not train)
+        x = self.layer(x, mask=real, train=train)  # [B, T, U]
+        x = jnp.max(jnp.where(real[:, :, None], x, -jnp.inf), axis=1)
+        x = Dropout(self.dropout)(x, deterministic=not train)
+        return logits(x, self.classes)
+
+
+def patches(x: jax.Array) -> jax.Array:
+    """[B, T, M, F] -> [B, T, M, 9 F]: every place with its eight neighbours, zeros beyond the edges.
+
+    A Dense on it is a 3 x 3 convolution, by a product of two matrices: XLA:CPU takes 40 times as long for its own
+    convolution within a loop.
+    """
+    steps, bands = x.shape[1:3]
+    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return jnp.concatenate([x[:, i : i + steps, j : j + bands] for i in range(3) for j in range(3)], axis=-1)
+
+
+def _real(x: jax.Array, lengths: jax.Array) -> jax.Array:
+    """[B, T] bool."""
+    return jnp.arange(x.shape[1])[None, :] < lengths[:, None]
