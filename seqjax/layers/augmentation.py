@@ -28,16 +28,16 @@ class Augmentation:
 
     speed: float = 0.25
     """Up to so much faster or slower: a factor of e^-speed to e^speed."""
-    tract: float = 0.12
+    tract: float = 0.15
     """Bands are stretched about the lowest by a factor of e^-tract to e^tract, ..."""
     shift: float = 2.0
     """... and moved by up to so many bands."""
-    noise: float = 0.7
+    noise: float = 0.5
     """How many are mixed with noise, of any colour between violet and red, ..."""
-    snr: tuple[float, float] = (0.0, 30.0)
+    snr: tuple[float, float] = (5.0, 40.0)
     """... of so many decibels below the mean energy."""
     band_masks: int = 2
-    widest_band: int = 8
+    widest_band: int = 6
     """Bands that a mask hides at most."""
     time_masks: int = 2
     longest_time: float = 0.12
@@ -56,9 +56,10 @@ class Augmentation:
         """
         keys = jax.random.split(key, 4)
         uniform = lambda k, most: jax.random.uniform(keys[k], (len(x),), minval=-most, maxval=most)
-        factor = jnp.exp(uniform(0, self.speed))
-        x = sampled(x, jnp.arange(x.shape[1])[None, :] * factor[:, None], 1)
-        lengths = jnp.clip(jnp.round(lengths / factor), 1, x.shape[1]).astype(lengths.dtype)
+        if self.speed:
+            factor = jnp.exp(uniform(0, self.speed))
+            x = sampled(x, jnp.arange(x.shape[1])[None, :] * factor[:, None], 1)
+            lengths = jnp.clip(jnp.round(lengths / factor), 1, x.shape[1]).astype(lengths.dtype)
         bands = jnp.arange(x.shape[2])[None, :] * jnp.exp(uniform(1, self.tract))[:, None]
         x = sampled(x, bands + uniform(2, self.shift)[:, None], 2)
         return self._noisy(keys[3], x, lengths), lengths

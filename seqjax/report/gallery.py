@@ -8,7 +8,7 @@ from seqjax import analogies
 from seqjax.data.series.jena import TEMPERATURE
 from seqjax.data.text import glove
 from seqjax.errors import UserError
-from seqjax.report import confusion, forecasts, plots
+from seqjax.report import confusion, forecasts, plots, trade_off
 from seqjax.report.plots import Figure
 from seqjax.report.runs import Group
 
@@ -32,6 +32,7 @@ def figures(groups: Sequence[Group], rows: Sequence[dict[str, Any]], data_dir: P
             found += [plots.stretches(made), plots.errors(made)]
     made, left_out = _relations(groups, data_dir)
     found += [figure for row in groups if (figure := confusion.picture(row))]
+    found += [figure for row in groups if (figure := trade_off.picture(row))]
     found += [*made, *(figure for row in groups if (figure := plots.curves(row)))]
     return found, notes + left_out
 

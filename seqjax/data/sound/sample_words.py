@@ -22,7 +22,7 @@ EACH = 30
 MISLABELLED = 0.04
 
 
-def words(rate: int, seed: int = 0) -> tuple[list[Clip], float]:
+def words(rate: int, seed: int = 0, mislabelled: float = MISLABELLED) -> tuple[list[Clip], float]:
     """-> (the recordings, the accuracy that the best model can expect)."""
     rng = np.random.default_rng(seed)
     found = []
@@ -30,12 +30,12 @@ def words(rate: int, seed: int = 0) -> tuple[list[Clip], float]:
         for number, word in enumerate(WORDS):
             for take in range(EACH):
                 told = number
-                if rng.random() < MISLABELLED:
+                if rng.random() < mislabelled:
                     told = (number + 1 + rng.integers(len(WORDS) - 1)) % len(WORDS)
                 samples = spoken(word, factor, rate, rng)
                 part = "test" if take < EACH // 5 else "validation" if take < 2 * EACH // 5 else "train"
                 found.append(Clip(samples, name_of(WORDS[told]), voice, part, f"{voice}/{number}_{take}"))
-    return found, 1 - MISLABELLED
+    return found, 1 - mislabelled
 
 
 def name_of(word: tuple[int, ...]) -> str:

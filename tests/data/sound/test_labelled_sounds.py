@@ -148,7 +148,10 @@ def test_a_user_asks_about_files_folders_and_archives(tmp_path):
     assert np.array_equal(whole.arrays["features"][0], features[0, : frames[0]])
     assert len(request(dataset, tmp_path, (tmp_path / "some.tar").read_bytes()).ids) == 1
     assert len(request(dataset, tmp_path, b"").ids) == 0
-    for content, message in ((b"gone.wav\n", "gone.wav cannot be read"), (b"\xff\xfe\x00", "neither a WAV file, a tar")):
+    for content, message in (
+        (b"gone.wav\n", "gone.wav cannot be read"),
+        (b"\xff\xfe\x00", "neither a WAV file, a tar"),
+    ):
         with pytest.raises(UserError, match=message):
             request(dataset, tmp_path, content)
     assert json.loads(dataset.assets[ASSET])["classes"] == ["no", "yes"]

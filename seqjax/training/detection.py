@@ -1,0 +1,144 @@
+"""How well events are found in a stream: misses against false alarms an hour, F1 with a collar, latency.
+
+An alarm is a time at which a detector says: now. It finds an event if it comes between the event's start and `LATE`
+behind its end; an event is found once, by the first such alarm; every other alarm is false, a second one of the same
+event too.
+
+Legend: T frames, A alarms, E events, C thresholds.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from seqjax.data.sound.streams import LATE
+
+COLLAR = 0.2
+"""Seconds: for F1 an alarm is right so near to an event's end."""
+THRESHOLDS = 120
+"""C, at most."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoder:
+    """From how likely an event is, frame by frame, to alarms."""
+
+    smoothing: int
+    """The mean of so many frames, up to the present one, is judged."""
+    refractory: int
+    """Frames after an alarm in which there is no other one."""
+    threshold: float = 0.5
+
+    def smoothed(self, track: np.ndarray) -> np.ndarray:
+        """[T] -> [T]; before the first frame nothing was likely."""
+        sums = np.cumsum(np.insert(track.astype(np.float64), 0, np.zeros(self.smoothing)))
+        return np.maximum(sums[self.smoothing :] - sums[: -self.smoothing], 0) / self.smoothing
+
+    def alarms(self, smoothed: np.ndarray, threshold: float | None = None) -> np.ndarray:
+        """Frames [A] with an alarm: the first one not below the threshold, and so again after `refractory` frames."""
+        above = np.flatnonzero(smoothed >= (self.threshold if threshold is None else threshold))
+        found, place = [], 0
+        while place < len(above):
+            found.append(above[place])
+            place = int(np.searchsorted(above, above[place] + max(self.refractory, 1)))
+        return np.array(found, int)
+
+
+class Stream(NamedTuple):
+    """A stretch of audio as a detector of one kind of event hears it."""
+
+    track: np.ndarray
+    """[T] how likely it is that an event has just ended."""
+    times: np.ndarray
+    """[T] seconds from the beginning, when each frame is known."""
+    events: np.ndarray
+    """[E, 2] seconds: starts and ends, in order and apart."""
+    seconds: float
+
+
+class Found(NamedTuple):
+    """What alarms are worth."""
+
+    hits: int
+    events: int
+    false_alarms: int
+    latencies: np.ndarray
+    """[hits] seconds from the event's end to its alarm."""
+
+
+class Curve(NamedTuple):
+    """Detection error trade-off, of falling thresholds."""
+
+    thresholds: np.ndarray
+    """[C]"""
+    false_alarms: np.ndarray
+    """[C] an hour."""
+    misses: np.ndarray
+    """[C] the share of events."""
+
+    def misses_at(self, rate: float) -> float:
+        """The least share of misses with at most `rate` false alarms an hour."""
+        return float(np.min(self.misses[self.false_alarms <= rate], initial=1.0))
+
+    def threshold_at(self, rate: float) -> float:
+        """The threshold of that."""
+        able = self.false_alarms <= rate
+        best = np.flatnonzero(able & (self.misses == self.misses_at(rate)))
+        return float(self.thresholds[best[0]]) if len(best) else float(self.thresholds[0])
+
+
+def match(alarms: np.ndarray, events: np.ndarray) -> Found:
+    """Alarms [A], ascending seconds, against events [E, 2]."""
+    free, latencies = np.ones(len(alarms), bool), []
+    for start, stop in events:
+        first, last = np.searchsorted(alarms, [start, stop + LATE], side="left")
+        inside = np.flatnonzero(free[first:last])
+        if len(inside):
+            free[first + inside[0]] = False
+            latencies.append(alarms[first + inside[0]] - stop)
+    return Found(len(latencies), len(events), int(free.sum()), np.array(latencies))
+
+
+def judged(streams: Sequence[Stream], decoder: Decoder, threshold: float | None = None) -> Found:
+    """All streams together; their tracks are smoothed already."""
+    found = [match(one.times[decoder.alarms(one.track, threshold)], one.events) for one in streams]
+    hits, events, false = (sum(one[k] for one in found) for k in range(3))
+    return Found(hits, events, false, np.concatenate([one.latencies for one in found] or [np.zeros(0)]))
+
+
+def curve(streams: Sequence[Stream], decoder: Decoder) -> Curve:
+    """Of streams whose tracks are smoothed already; thresholds are heights of their peaks, the highest all of them."""
+    heights = np.concatenate([peaks(one.track) for one in streams] or [np.zeros(0)])
+    heights = np.unique(heights[heights > 0])[::-1]
+    few = np.unique(np.round(np.geomspace(1, max(len(heights), 1), THRESHOLDS)).astype(int)) - 1
+    thresholds = np.append(np.inf, heights[few[few < len(heights)]])
+    hours = sum(one.seconds for one in streams) / 3600
+    found = [judged(streams, decoder, threshold) for threshold in thresholds]
+    misses = np.array([1 - one.hits / max(one.events, 1) for one in found])
+    return Curve(thresholds, np.array([one.false_alarms for one in found]) / hours, misses)
+
+
+def peaks(track: np.ndarray) -> np.ndarray:
+    """Values that are not below their neighbours."""
+    padded = np.pad(track, 1, constant_values=-np.inf)
+    return track[(track >= padded[:-2]) & (track >= padded[2:])]
+
+
+def event_f1(alarms: Sequence[np.ndarray], ends: Sequence[np.ndarray], collar: float = COLLAR) -> float:
+    """F1 of alarms against the ends of events, stream by stream, one alarm for one event at most.
+
+    As sed_eval's event-based F1 of onsets: the most pairs that lie within the collar. Both ascend, and all collars are
+    alike, so that the first alarm near enough to the first end belongs to it.
+    """
+    pairs = 0
+    for found, true in zip(alarms, ends, strict=True):
+        place = 0
+        for alarm in found:
+            while place < len(true) and true[place] < alarm - collar:
+                place += 1
+            if place < len(true) and true[place] <= alarm + collar:
+                pairs, place = pairs + 1, place + 1
+    total = sum(map(len, alarms)) + sum(map(len, ends))
+    return 2 * pairs / total if total else 1.0
