@@ -104,8 +104,9 @@ def match(alarms: np.ndarray, events: np.ndarray) -> Found:
 def judged(streams: Sequence[Stream], decoder: Decoder, threshold: float | None = None) -> Found:
     """All streams together; their tracks are smoothed already."""
     found = [match(one.times[decoder.alarms(one.track, threshold)], one.events) for one in streams]
-    hits, events, false = (sum(one[k] for one in found) for k in range(3))
-    return Found(hits, events, false, np.concatenate([one.latencies for one in found] or [np.zeros(0)]))
+    latencies = np.concatenate([one.latencies for one in found] or [np.zeros(0)])
+    false = sum(one.false_alarms for one in found)
+    return Found(len(latencies), sum(one.events for one in found), false, latencies)
 
 
 def curve(streams: Sequence[Stream], decoder: Decoder) -> Curve:
