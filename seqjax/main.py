@@ -7,6 +7,7 @@
 --mode=evaluate --experiment=jena_lstm            test the best checkpoint of runs/jena_lstm
 --mode=predict --workdir=runs/jena_lstm --input=weather.csv
 --mode=generate --workdir=runs/shakespeare_lstm --prompt="ROMEO:"
+--mode=stream --workdir=runs/jena_lstm --state=jena.state < weather.csv
 """
 
 # Flags -> commands -> fit. JAX is imported only when a run begins, TensorFlow only when it lasts, so
@@ -22,7 +23,7 @@ from typing import Any
 from absl import app, flags, logging
 
 from seqjax import experiment as experiments
-from seqjax import folders, generate, predict
+from seqjax import folders, generate, predict, stream
 from seqjax.command_line import fail, failing
 from seqjax.errors import UserError, check_least
 from seqjax.runs import commands
@@ -42,10 +43,13 @@ DATA_DIR = flags.DEFINE_string(
 MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "evaluate", "predict", "generate"],
-    "train: also resumes. With the best checkpoint: evaluate: test it. predict: from --input. generate: write texts.",
+    ["train", "evaluate", "predict", "generate", "stream"],
+    "train: also resumes. With the best checkpoint: evaluate: test it. predict: from --input. generate: write texts. "
+    "stream: answer stdin as it comes.",
 )
-INPUT = flags.DEFINE_string("input", None, "predict: a file of texts, one a line, or a table (CSV); - reads stdin.")
+INPUT = flags.DEFINE_string(
+    "input", None, "predict, stream: a file of texts, one a line, or a table (CSV); - reads stdin (stream's default)."
+)
 EXPLAIN = flags.DEFINE_bool("explain", False, "Say which backend runs each recurrent layer, and why; then train.")
 LIST = flags.DEFINE_bool("list", False, "List every experiment: its name, the lecture's number, what it is.")
 SEEDS = flags.DEFINE_integer("seeds", None, "Train so many seeds, from the knob seed on, each in WORKDIR/seed_N.")
@@ -89,9 +93,9 @@ def main(arguments: Sequence[str]) -> None:
         return
     if MODE.value == "predict" and INPUT.value is None:
         raise UserError("--mode=predict needs --input=FILE, or --input=- for stdin")
-    if MODE.value != "predict" and INPUT.value is not None:
-        raise UserError(f"--input is for --mode=predict, not --mode={MODE.value}")
-    if MODE.value in ("predict", "generate") and SET.value:
+    if MODE.value not in ("predict", "stream") and INPUT.value is not None:
+        raise UserError(f"--input is for --mode=predict and stream, not --mode={MODE.value}")
+    if MODE.value in ("predict", "generate", "stream") and SET.value:
         raise UserError(
             f"--set is for --mode=train and evaluate; a run {MODE.value}s with the knobs that it was trained with"
         )
@@ -99,6 +103,8 @@ def main(arguments: Sequence[str]) -> None:
         generate.check_unused(MODE.value)
     if MODE.value != "predict":
         predict.check_unused(MODE.value)
+    if MODE.value != "stream":
+        stream.check_unused(MODE.value)
     many = SEEDS.value is not None or SWEEP.value is not None
     if many and MODE.value != "train":
         raise UserError(f"--seeds and --sweep are for --mode=train, not --mode={MODE.value}")
@@ -115,6 +121,9 @@ def main(arguments: Sequence[str]) -> None:
     elif MODE.value == "evaluate":
         runtime_settings()
         print(result_line(commands.evaluate(workdir, options=SET.value, data_dir=data_dir())))
+    elif MODE.value == "stream":
+        runtime_settings()
+        stream.write(workdir, INPUT.value or "-")
     else:
         name = INPUT.value or "-"
         text = read_input(name)
@@ -247,7 +256,7 @@ def runtime_settings() -> dict[str, str]:
 def run() -> None:
     """Entry point: parse the flags, call main, and turn errors that the user can mend into one line and exit code 2."""
     if {"-h", "-help", "--help"} & set(sys.argv[1:]):  # absl's own shows no flags to a console script, and exits with 1
-        modules = {flags.FLAGS.find_module_defining_flag(name): None for name in ("experiment", "prompt")}
+        modules = {flags.FLAGS.find_module_defining_flag(name): None for name in ("experiment", "prompt", "state")}
         print("\n".join([__doc__ or "", *map(flags.FLAGS.module_help, modules)]))
         sys.exit(0)
     app.run(main_or_exit, flags_parser=parse_or_exit)

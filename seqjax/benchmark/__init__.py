@@ -44,11 +44,11 @@ L32 to L512 are a recurrent layer as a library, in a program of one's own: `jax.
 two numbers there, and the last column is of ours as it comes. `train` is value and gradient by the parameters of the
 mean square of all outputs, with -masked of those of real steps; no update. `infer` is all outputs [B, T, U]. Flax is
 `nn.RNN` of OptimizedLSTMCell (of its LSTM cells the faster) or GRUCell, with `seq_lengths` where masked; torch is
-`nn.LSTM` or `nn.GRU`, where masked on packed sequences, sorted in advance. S1 is W1's LSTM at batch 1, a step at a
-time, the state handed on, every output waited for: ours by the layer's call on one step with the state before (the
-state donated, parameters as arguments of the jitted function), Flax and Keras by their cells' calls, compiled; torch
-by `nn.LSTMCell` on one thread, a third of `nn.LSTM`'s time; onnxruntime by its LSTM operator bound to memory of its
-own. 0.01 in the table is 10 microseconds.
+`nn.LSTM` or `nn.GRU`, where masked on packed sequences, sorted in advance. S1 is W1's LSTM at batch 1,
+S2 an LSTM 128, a step at a time, the state handed on, every output waited for: ours by the layer's call on one step
+with the state before (the state donated, parameters as arguments of the jitted function), Flax and Keras by their
+cells' calls, compiled; torch by `nn.LSTMCell` on one thread, a third of `nn.LSTM`'s time; onnxruntime by its LSTM
+operator bound to memory of its own. 0.01 in the table is 10 microseconds.
 
 The data are generated. Token frequencies fall as rank ** -1.17, which gives as many different tokens in a batch as
 the real reviews have (3,900 in 32 reviews of 600 tokens). Lengths in W3m are log-normal with mean 235, cut at 600;

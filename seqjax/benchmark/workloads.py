@@ -236,7 +236,11 @@ LIBRARY = {
     for units, steps, features in _SIZES
 }
 """A layer in somebody's own program."""
-STREAMS = {"S1": Workload("S1", "W1's LSTM at batch 1, a step at a time", "stream", 1, 1, 14, 16, batches=1000)}
+_STREAM: Any = {"kind": "stream", "batch": 1, "steps": 1, "batches": 1000}
+STREAMS = {
+    "S1": Workload("S1", "W1's LSTM at batch 1, a step at a time", features=14, units=16, **_STREAM),
+    "S2": Workload("S2", "LSTM 128, 40 features, at batch 1, a step at a time", features=40, units=128, **_STREAM),
+}
 _CHARACTERS: Any = {"features": 66, "units": 512}
 _PAIRS: Any = {"batch": 64, "steps": 20, "features": 8000, "units": 256, "embedding": 256}
 _TAGGER: Any = {"features": 1000, "units": 128, "embedding": 128, "classes": 128, "masked": True}

@@ -7,9 +7,9 @@ Legend: B batch, N rows of the arrays.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO
 
 import numpy as np
 
@@ -126,4 +126,54 @@ class Source(Protocol):
         Raises:
           UserError: malformed input, with its line and column.
         """
+        ...
+
+
+class Step(NamedTuple):
+    """One step of a stream."""
+
+    inputs: Any
+    """A tree of arrays without axes of batch and time: what the model reads at this step, or a whole window."""
+    note: Any = None
+    """What `Stream.line` wants to know besides the model's output."""
+    key: Hashable = ""
+    """Steps of one key are a sequence of its own (a visitor's clicks, say); it is text or a number."""
+
+
+class Stream(Protocol):
+    """A user's stream: its bytes become steps, and a model's outputs lines. What `Source.stream` gives, if it has one.
+
+    It is fed in pieces of any length, and what it gives does not depend on where these end.
+    """
+
+    carried: bool
+    """The model's method `run` (inputs [1, 1, ...], state) -> (outputs [1, 1, ...], state) answers a step, and its
+    state is handed on, from zeros; otherwise each step is an example by itself, such as the window that ends there."""
+    example: Any
+    """Inputs of a step, for the shapes."""
+    header: str
+    """The first line, or nothing."""
+
+    def read(self, data: bytes) -> Iterable[Step]:
+        """The steps that are complete with these bytes, one by one; a step that is given out is part of `state`.
+
+        Raises:
+          UserError: malformed input, with its row; the steps before it have been given.
+        """
+        ...
+
+    def end(self) -> Iterable[Step]:
+        """The steps that are complete because nothing follows. Raises as `read`."""
+        ...
+
+    def line(self, step: Step, output: Any) -> str | None:
+        """What to print of the output, a tree of NumPy arrays [...]; None: nothing. Called for every step, in order."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that reading and printing remember, as JSON takes it."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave. Raises LookupError, TypeError or ValueError: it did not give this."""
         ...

@@ -197,8 +197,8 @@ class RecurrentLayer(Recurrent):
         else:
             recurrent_mask = checks.check_recurrent_mask(name, recurrent_mask, self.cell.gates, batch, self.units)
             recurrent_mask = recurrent_mask.astype(like.dtype)
-        steps = inputs.shape[1] if alone else None
-        choice = choose(self, masked=mask is not None, dropped=recurrent_mask is not None, steps=steps)
+        shape = {"steps": inputs.shape[1], "rows": batch} if alone else {}
+        choice = choose(self, masked=mask is not None, dropped=recurrent_mask is not None, **shape)
         return choice, inputs, mask, Direction(parameters, state, recurrent_mask, self.reverse)
 
     def run(

@@ -9,7 +9,7 @@ Legend: L samples in a window, F features, B batch.
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from seqjax.data.dataset import Arrays, Dataset, Requests
 from seqjax.data.series import csv_table, sources, weather, windows
 from seqjax.data.series.table import Table
 from seqjax.data.series.table_windows import ASSET, TableWindows, quoted
+from seqjax.errors import UserError
 
 FACTS = ("columns", "form", "step", "sampling_rate", "sequence_length", "delay", "mean", "std")
 """What `ASSET` holds."""
@@ -91,6 +92,10 @@ class CsvWindows(TableWindows):
             line=sources.lines(table.times, span, step),
             header=f"window_end,forecast_for,{quoted(facts['columns'][0])}",
         )
+
+    def stream(self, assets: Path, name: str) -> NoReturn:
+        """Raises UserError: these runs are from before there were streams."""
+        raise UserError(f"{name}: a run this old does not read streams: use --mode=predict, or train it anew")
 
 
 def _filled(table: Table, name: str) -> tuple[weather.Weather, int]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from seqjax.data.dataset import Dataset, Requests
 from seqjax.data.download import check_zip, download
-from seqjax.data.series import baselines, sources, steps, weather, windows
+from seqjax.data.series import baselines, row_stream, sources, steps, weather, windows
 from seqjax.errors import UserError
 
 URLS = (
@@ -23,6 +23,7 @@ URLS = (
 STEM = "jena_climate_2009_2016"
 TEMPERATURE = weather.COLUMNS.index("T (degC)")
 """The target's column among the features: 1."""
+HEADER = f"window_end,forecast_for,{weather.COLUMNS[TEMPERATURE]}"
 ASSET = "jena.json"
 FACTS = ("columns", "step", "sampling_rate", "sequence_length", "delay", "mean", "std")
 """What `ASSET` holds."""
@@ -155,7 +156,46 @@ class Windows:
             gather=span.inputs,
             ids=np.arange(count, dtype=np.int32),
             line=sources.lines(table.times, span, step),
-            header=f"window_end,forecast_for,{weather.COLUMNS[TEMPERATURE]}",
+            header=HEADER,
+        )
+
+    def stream(self, assets: Path, name: str) -> row_stream.RowStream:
+        """See `dataset.Stream`: the window that ends in each row of a CSV as `requests` takes it.
+
+        Raises:
+          UserError: the run's file is missing or damaged.
+        """
+        facts = sources.read_facts(assets / ASSET, FACTS)
+        span, step = windows.Span(facts["sampling_rate"], facts["sequence_length"], facts["delay"]), facts["step"]
+        columns, mean, std = tuple(facts["columns"]), np.array(facts["mean"]), np.array(facts["std"])
+        ahead = np.timedelta64(round((span.delay - span.reach) * step), "s")
+
+        def parse(data: bytes) -> row_stream.Read:
+            try:
+                table = weather.parse(data.decode(), name, columns)
+            except UnicodeDecodeError as error:
+                raise UserError(f"{name}: row 2 is not UTF-8 text: {error.reason}") from error
+            missing = table.values == weather.MISSING if self.repair else False
+            return row_stream.Read(table.times, np.where(missing, np.nan, table.values))
+
+        def inputs(times: np.ndarray, values: np.ndarray, _: str) -> np.ndarray:
+            if len(times) > 1:
+                sources.check_step(float(np.median(np.diff(times) / np.timedelta64(1, "s"))), step, name)
+            return span.inputs({"series": windows.scaled(values, mean, std)}, np.zeros(1, np.int32))[0]
+
+        return row_stream.RowStream(
+            row_stream.Kind(
+                parse,
+                span.reach + 1,
+                inputs,
+                lambda end, _, __, output: f"{sources.date(end)},{sources.date(end + ahead)},{output.item():.2f}",
+                lambda pair: round(float(np.diff(pair)[0] / np.timedelta64(1, "s")) / step) - 1,
+                np.zeros((span.sequence_length, len(columns)), np.float32),
+                HEADER,
+                TEMPERATURE,
+                ordered=False,  # the public file has repeated stretches
+            ),
+            name,
         )
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from absl import logging
 
 from seqjax.data.dataset import Arrays, Dataset, Requests
-from seqjax.data.series import baselines, changes, csv_table, sources, steps, windows
+from seqjax.data.series import baselines, changes, csv_table, row_stream, sources, steps, windows
 from seqjax.data.series.table import Table
 from seqjax.errors import UserError
 
@@ -171,7 +171,7 @@ class TableWindows:
             logging.warning("%s: %s", name, note)
         for note in sources.counted(sum(map(step.uneven, times)), "step", f"of no whole number of {step}"):
             logging.warning("%s: %s: the dates of forecasts may be wrong", name, note)
-        trained = [_place(facts["names"], own, name) for own in table.names] or [0]
+        trained = [place(facts["names"], own, name) for own in table.names] or [0]
         mean, std = (np.array(facts[key])[trained] for key in ("mean", "std"))
         return Requests(
             arrays=changes.arrays_of(table, values, mean, std, bounds, name),
@@ -180,6 +180,16 @@ class TableWindows:
             line=_lines(table, ids, span, step, values[:, 0], std[:, 0]),
             header=("series," if table.names else "") + f"window_end,forecast_for,{quoted(facts['columns'][0])}",
         )
+
+    def stream(self, assets: Path, name: str) -> row_stream.RowStream:
+        """See `dataset.Stream`: the window that ends in each row of a table as `requests` takes it, if it is text.
+
+        Raises:
+          UserError: the run's file is missing or damaged, or its tables cannot be read row by row.
+        """
+        from seqjax.data.series import table_stream
+
+        return row_stream.RowStream(table_stream.kind(sources.read_facts(assets / ASSET, FACTS), name), name)
 
 
 def samples(option: str, rows: int, sampling: int) -> int:
@@ -223,7 +233,8 @@ def _lines(
     return line
 
 
-def _place(known: list[str], wanted: str, name: str) -> int:
+def place(known: list[str], wanted: str, name: str) -> int:
+    """Where a series is among those that a run knows. Raises UserError: nowhere; name: of the data."""
     if wanted not in known:
         some = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
         raise UserError(f"{name}: the series {wanted!r} was not trained on; choices: {some or 'a table of one series'}")

@@ -21,6 +21,7 @@ from seqjax.data import decoding
 from seqjax.data.cache import cached
 from seqjax.data.dataset import Answers, Arrays, Dataset, Requests
 from seqjax.data.text import ngrams, sample_lines, shakespeare
+from seqjax.data.text.character_stream import CharacterStream
 from seqjax.errors import UserError, check_least
 
 ALPHABET = "alphabet.json"
@@ -111,6 +112,10 @@ class Characters:
             line=lambda _, found: f"{float(found[0]) / max(float(found[1]), 1):.4f}\t{int(found[1])}",
             header="nats\tcharacters",
         )
+
+    def stream(self, assets: Path, name: str) -> CharacterStream:
+        """See `dataset.Stream`. Raises UserError: the run's file is damaged or missing."""
+        return CharacterStream(read_alphabet(assets), name)
 
     def _parted(self, text: str, name: str) -> tuple[str, dict[str, tuple[int, int]]]:
         """The text, its parts one after the other, and where each begins and ends.

@@ -22,8 +22,10 @@ BACKENDS = ("auto", "scan", "fused", "native", "cudnn", "pallas")
 CUDNN_UNITS = 128
 """From so many units on `auto` takes cuDNN where it may. Read (FlashRNN, arXiv 2412.07752), not measured here."""
 STEP_UNITS = 256
-"""From so many units on the weights take longer to lay out than to multiply with in a single step: of 512 and one row
-it is 0.8 ms by `native` and 0.2 by `scan` (of 16 units 12 and 19 microseconds)."""
+"""From so many units on the weights take longer to lay out than to multiply with in a single step: of 512 it was 0.8 ms
+by `native` and 0.2 by `scan`."""
+FEW_ROWS, WHOLE = 6, 16
+"""Of so few rows, and units that are a multiple of so many, `native` multiplies with the weights where they lie."""
 PALLAS_UNITS = 64
 """Up to so many units a layer's recurrent matrix stays in the registers of a few warps."""
 
@@ -35,7 +37,15 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose(layer: Any, *, masked: bool, dropped: bool, steps: int | None = None, platform: str | None = None) -> Choice:
+def choose(
+    layer: Any,
+    *,
+    masked: bool,
+    dropped: bool,
+    steps: int | None = None,
+    rows: int | None = None,
+    platform: str | None = None,
+) -> Choice:
     """Pick the backend of a SimpleRNN, LSTM or GRU layer.
 
     Args:
@@ -43,6 +53,7 @@ def choose(layer: Any, *, masked: bool, dropped: bool, steps: int | None = None,
       masked: whether a mask comes with the inputs.
       dropped: whether recurrent dropout acts.
       steps: T; None: many.
+      rows: B; None: many.
       platform: cpu, gpu or tpu; None: where JAX runs.
 
     Raises:
@@ -67,7 +78,8 @@ def choose(layer: Any, *, masked: bool, dropped: bool, steps: int | None = None,
         return Choice(layer.backend, "asked for")
     if refusals["cudnn"] is None and not masked and layer.units >= CUDNN_UNITS:
         return Choice("cudnn", f"an LSTM of {layer.units} >= {CUDNN_UNITS} units on NVIDIA without a mask")
-    if steps == 1 and platform == "cpu" and layer.units >= STEP_UNITS:
+    in_place = rows is not None and rows <= FEW_ROWS and layer.units % WHOLE == 0
+    if steps == 1 and platform == "cpu" and layer.units >= STEP_UNITS and not in_place:
         return Choice("scan", f"for one step {layer.units} >= {STEP_UNITS} units are not laid out anew")
     if refusals["native"] is None:
         return Choice("native", "a CPU with a C++ compiler")

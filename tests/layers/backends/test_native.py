@@ -50,6 +50,25 @@ def test_tiles_and_panels_equal_scan(kind, shape):
 
 
 @needs_it
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+@pytest.mark.parametrize(("units", "features"), [(16, 3), (80, 14), (272, 256), (20, 14)])
+def test_a_step_alone_ends_where_all_steps_together_do_to_the_last_bit(kind, units, features):
+    """Weights of a few rows are not packed, nor are sums of one row made a panel at a time."""
+    steps, layer = 9, LAYERS[kind](units, return_sequences=True, return_state=True, backend="native")
+    inputs = jax.random.normal(jax.random.key(0), (2, steps, features))
+    params = random_variables(layer, inputs, scale=units**-0.5)
+    whole, last = jax.jit(layer.apply)(params, inputs)
+    one = jax.jit(lambda params, x, state: layer.apply(params, x, initial_state=state))
+    for count in (1, 2):
+        state = jax.tree.map(jnp.zeros_like, layer.apply(params, inputs[:count, :1])[1])
+        for k in range(steps):
+            outputs, state = one(params, inputs[:count, k : k + 1], state)
+            np.testing.assert_array_equal(outputs[:, 0], whole[:count, k])
+        for found, expected in zip(jax.tree.leaves(state), jax.tree.leaves(last), strict=True):
+            np.testing.assert_array_equal(found, expected[:count])
+
+
+@needs_it
 def test_tanh_is_good_to_three_units_in_the_last_place():
     x = np.concatenate([np.linspace(-12, 12, 40001), np.logspace(-30, 1.2, 10000), [np.inf, 0]]).astype(np.float32)
     found = _tanh(np.concatenate([x, -x]))

@@ -18,10 +18,10 @@ class Forward {
  public:
   Forward(const Problem<S>& p, const States<S>& states)
       : p(p), s(states), cut(cut_of(p)), together(cut.steps(p.T, cut.most_rows())), per_gate(p.drops > 1) {
+    if (in_place) return;
     const auto columns = [&](int gate, int count) { return places(p.U, p.P, gate, count); };
-    for (int gate = 0; gate < (per_gate ? G : 1); ++gate)
+    for (int gate = 0; gate < products_of_state; ++gate)
       pack.add(p.recurrent, range(p.U, p.U), G * p.U, columns(gate, per_gate ? 1 : G), 1);
-    first_kernel = pack.matrices();
     if (p.D)
       for (const auto& g : segments) pack.add(p.kernel, range(p.D, p.D), G * p.U, columns(g.gate, g.count), 1);
   }
@@ -53,9 +53,22 @@ class Forward {
   const Cut cut;
   const int G = p.gates(), kept = p.kept();
   const int64_t together;  // steps whose input products are made together
+  // To pack the weights is to read and to write them once: for a few rows that is more than to multiply with them.
+  const bool in_place = p.B * p.T <= 6 && p.U == p.P;
   Pack<S> pack;
 
  private:
+
+  // A right factor of `multiply_add`: packed, or as it lies in a row of gates.
+  struct Right {
+    const S* data;
+    int64_t row;
+  };
+  Right recurrent(int64_t k) const { return in_place ? Right{p.recurrent + k * p.U, G * p.U} : Right{pack[k], 0}; }
+  Right kernel(size_t k) const {
+    if (in_place) return {p.kernel + segments[k].gate * p.U, G * p.U};
+    return {pack[products_of_state + k], 0};
+  }
 
   struct Work {  // of one tile
     Work(const Forward& f, int64_t rows)
@@ -106,7 +119,7 @@ class Forward {
       apart = D;
     }
     for (size_t k = 0; k < segments.size(); ++k)
-      multiply_add<S>(steps * rows, segments[k].count * P, D, left, apart, 1, pack[first_kernel + k], 0,
+      multiply_add<S>(steps * rows, segments[k].count * P, D, left, apart, 1, kernel(k).data, kernel(k).row,
                       work.z.data() + segments[k].block * P, cut.stride, from_bias() ? work.starts[k].data() : nullptr);
   }
 
@@ -114,10 +127,10 @@ class Forward {
   void products(Work& work, int64_t from, int64_t rows, int64_t step) const {
     if (!p.any(from, from + rows, p.time(step))) return;
     const int64_t place = step % together * rows;
-    for (int64_t k = 0; k < first_kernel; ++k) {
+    for (int64_t k = 0; k < products_of_state; ++k) {
       if (p.drops) drop_rows(p, k, from, rows, work.h.data(), p.P, work.dropped.data());
       multiply_add<S>(rows, per_gate ? p.P : G * p.P, p.U, p.drops ? work.dropped.data() : work.h.data(), p.P, 1,
-                      pack[k], 0, work.z.data() + place * cut.stride + k * p.P, cut.stride,
+                      recurrent(k).data, recurrent(k).row, work.z.data() + place * cut.stride + k * p.P, cut.stride,
                       from_row() ? work.starts[0].data() + place : nullptr);
     }
   }
@@ -140,7 +153,7 @@ class Forward {
 
   const bool per_gate;
   const std::vector<Segment> segments = segments_of(p.kind);
-  int64_t first_kernel = 0;
+  const int64_t products_of_state = per_gate ? G : 1;
 };
 
 // Some layers alike in all but their numbers.

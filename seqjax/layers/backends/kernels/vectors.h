@@ -121,28 +121,28 @@ void tile(int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_
   constexpr int w = Vector<S>::width;
   const bool from_zero = far && !start.rows;
   V<S> sum[R][N];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int m = 0; m < R; ++m) {
     if (far) prefetch<true>(c + m * ldc, N * w);
     const S* from = start.rows ? start.rows[m] + start.column : c + m * ldc;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int n = 0; n < N; ++n) sum[m][n] = from_zero ? V<S>{} : load(from + n * w);
   }
   int64_t k = 0;
   do {  // not `for`: its sums would be copied before it and after it
     V<S> right[N];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int n = 0; n < N; ++n) right[n] = load(b + k * ldb + n * w);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int m = 0; m < R; ++m) {
       const S left = a[m * row + k * column];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
       for (int n = 0; n < N; ++n) sum[m][n] += left * right[n];
     }
   } while (++k < K);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int m = 0; m < R; ++m)
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int n = 0; n < N; ++n) {
       S* to = c + m * ldc + n * w;
       store(to, from_zero ? load(to) + sum[m][n] : sum[m][n]);
@@ -170,10 +170,19 @@ __attribute__((noinline))  // a dozen callers would each take all the tiles' cod
 void multiply_add(int64_t M, int64_t N, int64_t K, const S* a, int64_t row, int64_t column, const S* b, int64_t ldb,
                   S* c, int64_t ldc, const S* const* starts = nullptr) {
   if (K == 0 && !starts) return;  // `tile` takes one product at least
+  constexpr int64_t kPanels = 4;  // of one row, side by side
   constexpr int64_t kFar = 256;  // from so many on, a panel of b has driven c out of the first-level cache
   const int64_t panel = panel_width<S>();
   const int64_t blocks = (M + kRows - 1) / kRows;
-  for (int64_t n = 0; n < N; n += panel) {
+  int64_t first = 0;
+  for (; ldb && M == 1 && N - first >= kPanels * panel; first += kPanels * panel) {  // else few sums wait for each other
+    const Start<S> start{starts, first};
+    if (K >= kFar)
+      tile<S, 1, kPanels * kVectors, true>(K, a, row, column, b + first, ldb, start, c + first, ldc);
+    else
+      tile<S, 1, kPanels * kVectors, false>(K, a, row, column, b + first, ldb, start, c + first, ldc);
+  }
+  for (int64_t n = first; n < N; n += panel) {
     const int64_t width = std::min(panel, N - n);
     const S* right = ldb ? b + n : b + n * K;
     const int64_t stride = ldb ? ldb : width;

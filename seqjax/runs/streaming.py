@@ -1,0 +1,230 @@
+"""A run that answers a stream: the best checkpoint, step by step, its state handed on and kept in a file.
+
+**There is one compiled program, of a single step.** XLA makes other products of other shapes, whose last bits differ;
+so whatever comes at once, a step or a thousand, goes through the same program step by step, and the answers do not
+depend on how the stream is cut. A recurrent layer's own states are those of one call over all steps to the last bit, by
+`native` and by `scan`; what a Dense layer makes of all of them at once may differ in the last one.
+"""
+
+import collections
+import hashlib
+import io
+import itertools
+import json
+from collections.abc import Hashable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import logging
+
+from seqjax import experiment as experiments
+from seqjax.data.dataset import Step, Stream
+from seqjax.errors import UserError
+from seqjax.experiment import Experiment
+from seqjax.files import exact, from_exact, shown, to_json, write_atomically
+from seqjax.layers.composite import recurrent_layers
+from seqjax.training.best import restore_best, shapes
+from seqjax.training.program import answer
+from seqjax.training.workdir import Workdir
+
+MOST_KEYS = 10_000
+"""Sequences that are followed at once; the one that has not gone on for longest is forgotten."""
+BLOCK = 256
+"""Steps whose answers are printed together, at most."""
+ABOUT = "about"
+"""The name of what is no array in a state's file."""
+
+
+class Engine:
+    """A model that answers step by step.
+
+    A state of zeros is the beginning of a sequence.
+    """
+
+    def __init__(self, experiment: Experiment, params: Any, stream: Stream):
+        """Args: params: of the model. stream: tells whether the model hands its state on, and the shape of a step."""
+        self.carried, self.params = stream.carried, params
+        self.states: collections.OrderedDict[Hashable, Any] = collections.OrderedDict()
+        self.steps, self.forgotten = 0, 0
+        model = experiment.model
+
+        def run(params: Any, state: Any, inputs: Any) -> tuple[Any, Any]:
+            rows = jax.tree.map(lambda leaf: leaf[None, None], inputs)
+            outputs, state = model.apply({"params": params}, rows, state, method="run")
+            return jax.tree.map(lambda leaf: leaf[0, 0], outputs), state
+
+        def look(params: Any, state: Any, inputs: Any) -> tuple[Any, Any]:
+            rows = jax.tree.map(lambda leaf: leaf[None], inputs)
+            return jax.tree.map(lambda leaf: leaf[0], answer(experiment, params, rows)), state
+
+        self.shape: Any = ()
+        """Of a state."""
+        if stream.carried:
+            self.shape = jax.eval_shape(run, params, None, stream.example)[1]
+        self.advance = jax.jit(run if stream.carried else look, donate_argnums=1)
+        """(parameters, state, inputs of a step) -> (output, state)."""
+        jax.block_until_ready(self.advance(params, self._begin(), stream.example))  # compiled before the first step
+
+    def _begin(self) -> Any:
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), self.shape)
+
+    def step(self, step: Step) -> Any:
+        """The output of a step, still on the device."""
+        state = self.states.pop(step.key, None) if self.carried else ()
+        output, state = self.advance(self.params, self._begin() if state is None else state, step.inputs)
+        if self.carried:
+            self.states[step.key] = state
+            if len(self.states) > MOST_KEYS:
+                self._forget()
+        self.steps += 1
+        return output
+
+    def feed(self, steps: Iterable[Step]) -> list[Any]:
+        """The outputs of steps: trees of NumPy arrays."""
+        return jax.device_get([self.step(step) for step in steps])
+
+    def _forget(self) -> None:
+        key, _ = self.states.popitem(last=False)
+        if not self.forgotten:
+            logging.warning("more than %s sequences: from %r on, the oldest are forgotten", f"{MOST_KEYS:,}", key)
+        self.forgotten += 1
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """-> (what JSON takes, arrays by name)."""
+        keys, states = list(self.states), jax.device_get(list(self.states.values()))
+        leaves = [jax.tree.leaves(state) for state in states]
+        stacked = [np.stack(parts) for parts in zip(*leaves, strict=True)]
+        return {"steps": self.steps, "keys": keys}, {f"state_{k}": array for k, array in enumerate(stacked)}
+
+    def restore(self, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Undo `state`. Raises LookupError, TypeError or ValueError: it did not give this."""
+        leaves, structure = jax.tree.flatten(self.shape)
+        keys = about["keys"]
+        found = [arrays[f"state_{k}"] for k in range(len(leaves))] if keys else []
+        for leaf, array in zip(leaves, found, strict=bool(keys)):
+            if array.shape != (len(keys), *leaf.shape) or array.dtype != leaf.dtype:
+                raise ValueError(f"{array.dtype} of shape {array.shape}")
+        self.states.clear()
+        for row, key in enumerate(keys):
+            self.states[key] = jax.tree.unflatten(structure, [jnp.array(array[row]) for array in found])
+        self.steps = int(about["steps"])
+
+
+def check_causal(model: Any) -> None:
+    """Raise UserError: the model has a layer that begins at the end, or cannot hand its state on."""
+    for layer in recurrent_layers(model):
+        for part in [layer, *getattr(layer, "layers", ())]:
+            if hasattr(part, "backward_layer") or getattr(part, "reverse", False):
+                raise UserError(
+                    f"{type(model).__name__} has a layer that reads from the end ({type(part).__name__}), and a stream "
+                    "has none yet: a model in one direction is needed; --mode=predict takes whole examples"
+                )
+    if not hasattr(model, "run"):
+        raise UserError(f"{type(model).__name__} does not hand its state on (it has no method run)")
+
+
+def identity(config: dict[str, Any], params: Any) -> str:
+    """sha256 (hex) of a run's experiment, options and data, and of its parameters."""
+    about = [config.get(name) for name in ("experiment", "options", "fingerprint")]
+    content = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for leaf in jax.tree.leaves(params):
+        content.update(np.asarray(leaf).tobytes())
+    return content.hexdigest()
+
+
+class Listener:
+    """A run that listens to a stream."""
+
+    def __init__(self, engine: Engine, stream: Stream, run: str):
+        """Args: run: the `identity`, which a state belongs to."""
+        self.engine, self.stream, self.run = engine, stream, run
+
+    @staticmethod
+    def of(workdir: Workdir, name: str) -> "Listener":
+        """The best checkpoint of a run.
+
+        Args:
+          workdir: of the run.
+          name: of the stream, for messages.
+
+        Raises:
+          UserError: no run or no checkpoint there, or one that cannot answer a stream.
+        """
+        config = workdir.run()
+        experiment = experiments.build(experiments.load(workdir.path / "experiment.py"), experiments.knobs(config))
+        if not hasattr(experiment.source, "stream"):
+            what = f"{config['experiment']} reads whole examples ({type(experiment.source).__name__})"
+            raise UserError(f"{workdir.path}: {what}, and has no answer before one has ended: use --mode=predict")
+        stream: Stream = experiment.source.stream(workdir.path, name)
+        if stream.carried:
+            check_causal(experiment.model)
+        model = experiment.model
+        rows = model.example() if hasattr(model, "example") else jax.tree.map(lambda leaf: leaf[None], stream.example)
+        _, params = restore_best(workdir, shapes(experiment, rows))
+        return Listener(Engine(experiment, params, stream), stream, identity(config, params))
+
+    def answers(self, piece: bytes | None) -> Iterator[list[str]]:
+        """Lines for the steps that a piece completes, some at a time; None: the stream has ended.
+
+        Raises:
+          UserError: malformed input; the steps before it have been answered.
+        """
+        steps = iter(self.stream.end() if piece is None else self.stream.read(piece))
+        taken, fault = [], None
+        while fault is None and len(taken) in (0, BLOCK):
+            taken, outputs = [], []
+            try:
+                for step in itertools.islice(steps, BLOCK):
+                    taken.append(step)
+                    outputs.append(self.engine.step(step))
+            except UserError as error:
+                fault = error
+            pairs = zip(taken, jax.device_get(outputs), strict=True)
+            lines = [line for line in (self.stream.line(*pair) for pair in pairs) if line is not None]
+            if lines:
+                yield lines
+            if not taken:
+                break
+        if fault is not None:
+            raise fault
+
+    def save(self, path: Path) -> None:
+        """Write the state, whole or not at all. Raises UserError: it cannot be written."""
+        about, arrays = self.engine.state()
+        about = exact({**about, "run": self.run, "stream": self.stream.state()})
+        content = io.BytesIO()
+        arrays[ABOUT] = np.frombuffer(to_json(about).encode(), np.uint8)
+        np.savez(content, **arrays)  # pyright: ignore[reportArgumentType]
+        try:
+            write_atomically(path, content.getvalue())
+        except OSError as error:
+            raise UserError(f"--state={shown(path)} cannot be written: {error.strerror}") from error
+
+    def restore(self, path: Path) -> bool:
+        """Go on from a state, if there is one: whether there is.
+
+        Raises:
+          UserError: it is of another run, or damaged, or cannot be read.
+        """
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
+                arrays = dict(found)
+            about = from_exact(json.loads(arrays.pop(ABOUT).tobytes()))
+            if about["run"] == self.run:
+                self.engine.restore(about, arrays)
+                self.stream.restore(about["stream"])
+                return True
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise UserError(f"--state={shown(path)} cannot be read: {error.strerror}") from error
+        except Exception as error:  # whatever a damaged archive makes of itself
+            said = f"--state={shown(path)} is damaged, or no state ({' '.join(str(error).split())[:100]})"
+            raise UserError(f"{said}: restore it from a copy, or remove it to begin anew") from error
+        raise UserError(
+            f"--state={shown(path)} is of another run, or of this one before it was trained on: give another file, or "
+            "remove it to begin anew"
+        )
