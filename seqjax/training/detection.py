@@ -7,43 +7,18 @@ event too.
 Legend: T frames, A alarms, E events, C thresholds.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from seqjax.data.sound.alarms import Decoder
 from seqjax.data.sound.streams import LATE
 
 COLLAR = 0.2
 """Seconds: for F1 an alarm is right so near to an event's end."""
 THRESHOLDS = 120
 """C, at most."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Decoder:
-    """From how likely an event is, frame by frame, to alarms."""
-
-    smoothing: int
-    """The mean of so many frames, up to the present one, is judged."""
-    refractory: int
-    """Frames after an alarm in which there is no other one."""
-    threshold: float = 0.5
-
-    def smoothed(self, track: np.ndarray) -> np.ndarray:
-        """[T] -> [T]; before the first frame nothing was likely."""
-        sums = np.cumsum(np.insert(track.astype(np.float64), 0, np.zeros(self.smoothing)))
-        return np.maximum(sums[self.smoothing :] - sums[: -self.smoothing], 0) / self.smoothing
-
-    def alarms(self, smoothed: np.ndarray, threshold: float | None = None) -> np.ndarray:
-        """Frames [A] with an alarm: the first one not below the threshold, and so again after `refractory` frames."""
-        above = np.flatnonzero(smoothed >= (self.threshold if threshold is None else threshold))
-        found, place = [], 0
-        while place < len(above):
-            found.append(above[place])
-            place = int(np.searchsorted(above, above[place] + max(self.refractory, 1)))
-        return np.array(found, int)
 
 
 class Stream(NamedTuple):

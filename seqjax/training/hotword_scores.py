@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from seqjax.data.dataset import Answers, Dataset
+from seqjax.data.sound.alarms import Decoder
 from seqjax.data.sound.hotwords import COUNT, FIRST, FRAMES, LABEL, PART, PARTS, SNR, SNRS, START, STOP, STREAM
 from seqjax.data.sound.spectra import Spectra
 from seqjax.training import detection
-from seqjax.training.detection import Decoder, Stream
+from seqjax.training.detection import Stream
 
 SMOOTHINGS = (1, 3, 5, 8)
 """Frames."""

@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+from seqjax.data.sound.alarms import Decoder
 from seqjax.training import detection
-from seqjax.training.detection import COLLAR, Curve, Decoder, Stream
+from seqjax.training.detection import COLLAR, Curve, Stream
 
 
 def drawn(seed, frames=400, events=9):
@@ -43,13 +44,6 @@ def test_what_alarms_are_worth_is_what_counting_says(seed, threshold, refractory
     assert (found.hits, found.false_alarms, found.events) == (2 * hits, 2 * false, 18)
     np.testing.assert_allclose(found.latencies, late * 2)
     np.testing.assert_allclose(stream.times[decoder.alarms(stream.track, threshold)], alarms)
-
-
-def test_smoothing_is_the_mean_up_to_the_present_frame():
-    track = np.random.default_rng(0).random(50)
-    expected = [np.append(np.zeros(7), track)[k + 1 : k + 8].mean() for k in range(50)]
-    np.testing.assert_allclose(Decoder(7, 1).smoothed(track), expected)
-    np.testing.assert_allclose(Decoder(1, 1).smoothed(track), track)
 
 
 def test_the_curve_is_that_of_every_threshold_and_says_what_is_missed():

@@ -20,14 +20,17 @@ import numpy as np
 
 from seqjax.data.cache import cached
 from seqjax.data.dataset import Arrays, Dataset, Requests
+from seqjax.data.series.sources import read_facts
 from seqjax.data.sound import noise, sample_words, spectra, spoken_digits, streams
+from seqjax.data.sound.alarms import Decoder
 from seqjax.data.sound.clips import Clip
+from seqjax.data.sound.hotword_stream import HotwordStream
 from seqjax.data.sound.spectra import Hearing, Spectra
 from seqjax.data.sound.streams import STRETCH, Event, Recipe
 from seqjax.errors import UserError, check_least
 
-ASSET = "hotwords.json"
-"""How a run hears, its words and its hotwords."""
+ASSET, RESULTS = "hotwords.json", "results.json"
+"""How a run hears, its words and its hotwords; and what it has decided, when it is finished."""
 SNRS = (20, 10, 0)
 """dB."""
 SAMPLE_HOURS = 0.1
@@ -103,6 +106,21 @@ class Hotwords:
         """A stream is answered by --mode=stream. Raises UserError."""
         del assets, text, name
         raise UserError("hotwords are found in streams: use --mode=stream")
+
+    def stream(self, assets: Path, name: str) -> HotwordStream:
+        """See `dataset.Stream`; alarms are as the validation streams have decided.
+
+        Raises:
+          UserError: the run has not decided yet, or its files are damaged or missing.
+        """
+        facts = read_facts(assets / ASSET, ("words", "hotwords", "spectra"))
+        found = read_facts(assets / RESULTS, ("details",))["details"]
+        try:
+            decoder = Decoder(**found["validation"]["decided"])
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{assets / RESULTS}: damaged: it does not say what was decided ({error})") from error
+        classes = [FIRST + facts["words"].index(word) for word in facts["hotwords"]]
+        return HotwordStream(Spectra(**facts["spectra"]), facts["hotwords"], classes, decoder, name)
 
     def _speakers(self, known: Sequence[str], data: str) -> dict[str, list[str]]:
         """Whose recordings each part is made of."""
