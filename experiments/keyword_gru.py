@@ -31,9 +31,9 @@ def experiment(
     dropout: float = 0.2,
     sequence_length: int = 150,
     learning_rate: float = 3e-3,
-    half_life: int = 1000,
-    epochs: int = 25,
-    batch_size: int = 32,
+    half_life: int = 600,
+    epochs: int = 12,
+    batch_size: int = 16,
     seed: int = 0,
 ) -> Experiment:
     hear, judge = Spectra(hop=160), HotwordScores(Spectra(hop=160))

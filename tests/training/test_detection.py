@@ -1,4 +1,4 @@
-"""Alarms against events: brute force, and sed_eval where it is there."""
+"""Alarms against events, beside counting by hand."""
 
 import itertools
 
@@ -85,20 +85,6 @@ def test_f1_counts_the_most_pairs_within_the_collar(seed):
     total = len(alarms) + len(ends)
     expected = 2 * most_pairs(alarms, ends, COLLAR) / total if total else 1.0
     assert detection.event_f1([alarms], [ends]) == pytest.approx(expected)
-
-
-def test_f1_is_sed_evals():
-    sed_eval = pytest.importorskip("sed_eval")
-    rng = np.random.default_rng(0)
-    alarms = [np.sort(rng.choice(np.arange(200), 40, replace=False)) / 4 + 0.01 for _ in range(3)]
-    ends = [np.sort(rng.choice(np.arange(100), 30, replace=False)) / 2 for _ in range(3)]
-    judge = sed_eval.sound_event.EventBasedMetrics(["hot"], evaluate_onset=True, evaluate_offset=False, t_collar=COLLAR)
-    for found, true in zip(alarms, ends, strict=True):
-        said = lambda times: [
-            {"event_label": "hot", "onset": time, "offset": time + 0.1, "file": "a"} for time in times.tolist()
-        ]
-        judge.evaluate(said(true), said(found))
-    assert detection.event_f1(alarms, ends) == pytest.approx(judge.results_overall_metrics()["f_measure"]["f_measure"])
 
 
 def test_a_detector_that_knows_finds_all_and_one_of_chance_finds_nothing():

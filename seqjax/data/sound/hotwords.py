@@ -35,7 +35,7 @@ SNRS = (20, 10, 0)
 """dB."""
 SAMPLE_HOURS = 0.1
 """Of the sample, where `hours` are more."""
-SHARES = {"train": 1.5, "validation": 0.5, "test": 1.0}
+SHARES = {"train": 1.0, "validation": 0.25, "test": 1.0}
 """Of `hours`: of training in all, of the others at each ratio."""
 PARTS = tuple(SHARES)
 TRAIN_GAPS = (0.1, 1.2)
@@ -66,7 +66,7 @@ class Hotwords:
     speaker: str = "yweweler"
     """Whom the test streams are of; those for validation are of the next one by name."""
     hours: float = 2.0
-    """Of the test streams, at each ratio; half of it for validation; one and a half of it, of all ratios, to train."""
+    """Of the test streams, at each ratio; a quarter of it for validation; as much of all ratios together to train."""
     length: int = 150
     """T."""
     spectra: Spectra = dataclasses.field(default_factory=lambda: Spectra(hop=160))

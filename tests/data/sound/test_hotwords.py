@@ -54,7 +54,7 @@ def test_each_row_goes_on_where_it_ended_and_begins_anew_with_its_stream(dataset
 
 def test_there_are_as_many_hours_of_each_ratio(dataset):
     table, stretch = dataset.arrays["streams"], STRETCH * 50
-    for part, share in ((1, 0.5), (2, 1.0)):
+    for part, share in ((1, 0.25), (2, 1.0)):
         for snr in SNRS:
             own = table[(table[:, PART] == part) & (table[:, SNR] == snr)]
             stretches = max(1, round(0.03 * share * 3600 / STRETCH / 3))

@@ -43,6 +43,9 @@ def test_channels_are_averaged_and_other_chunks_passed_over():
     stereo = np.stack([TONE, np.zeros_like(TONE)], axis=1)
     data = wav(stereo, before=chunk(b"LIST", b"odd"), after=chunk(b"id3 ", b"later"))
     np.testing.assert_allclose(waveforms.read(data, "a.wav", 8_000), TONE / 2, atol=1e-4)
+    first = data[:12] + chunk(b"JUNK", b"\0" * 28) + data[12:]  # as phones write it
+    first = first[:4] + struct.pack("<I", len(first) - 8) + first[8:]
+    np.testing.assert_allclose(waveforms.read(first, "a.wav", 8_000), TONE / 2, atol=1e-4)
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000])
