@@ -32,6 +32,8 @@ class Augmentation:
     """Bands are stretched about the lowest by a factor of e^-tract to e^tract, ..."""
     shift: float = 2.0
     """... and moved by up to so many bands."""
+    colour: float = 1.0
+    """Of the microphone: a slope and a bow over all bands, each of up to so much at its ends (1 is 4.3 dB)."""
     noise: float = 0.5
     """How many are mixed with noise, of any colour between violet and red, ..."""
     snr: tuple[float, float] = (5.0, 40.0)
@@ -46,7 +48,7 @@ class Augmentation:
     def __post_init__(self):
         if not (0 <= self.noise <= 1 and 0 <= self.longest_time <= 1):
             raise UserError(f"augmentation: noise={self.noise}, longest_time={self.longest_time}: not in [0, 1]")
-        if min(self.speed, self.tract, self.shift, self.band_masks, self.widest_band, self.time_masks) < 0:
+        if min(self.speed, self.tract, self.shift, self.colour, self.band_masks, self.widest_band, self.time_masks) < 0:
             raise UserError("augmentation: nothing may be negative")
 
     def spoken(self, key: jax.Array, x: jax.Array, lengths: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -54,7 +56,7 @@ class Augmentation:
 
         What is too long after it for T frames is cut there.
         """
-        keys = jax.random.split(key, 4)
+        keys = jax.random.split(key, 6)
         uniform = lambda k, most: jax.random.uniform(keys[k], (len(x),), minval=-most, maxval=most)
         if self.speed:
             factor = jnp.exp(uniform(0, self.speed))
@@ -62,6 +64,9 @@ class Augmentation:
             lengths = jnp.clip(jnp.round(lengths / factor), 1, x.shape[1]).astype(lengths.dtype)
         bands = jnp.arange(x.shape[2])[None, :] * jnp.exp(uniform(1, self.tract))[:, None]
         x = sampled(x, bands + uniform(2, self.shift)[:, None], 2)
+        place = jnp.linspace(-1, 1, x.shape[2])[None, :]
+        colour = uniform(4, self.colour)[:, None] * place + uniform(5, self.colour)[:, None] * jnp.square(place)
+        x = x + colour[:, None, :]
         return self._noisy(keys[3], x, lengths), lengths
 
     def masked(self, key: jax.Array, x: jax.Array, lengths: jax.Array) -> jax.Array:

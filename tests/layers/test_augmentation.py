@@ -10,7 +10,7 @@ from seqjax.layers.augmentation import Augmentation, sampled, spans
 
 X = np.log(np.random.default_rng(0).random((64, 40, 12)).astype(np.float32) + 0.5)
 LENGTHS = np.full(64, 30, np.int32)
-NONE = {"speed": 0.0, "tract": 0.0, "shift": 0.0, "noise": 0.0, "band_masks": 0, "time_masks": 0}
+NONE = {"speed": 0.0, "tract": 0.0, "shift": 0.0, "colour": 0.0, "noise": 0.0, "band_masks": 0, "time_masks": 0}
 KEY = jax.random.key(0)
 
 
@@ -50,6 +50,16 @@ def test_a_voice_moves_bands_and_leaves_frames_where_they_are():
     assert not np.any(moved[:, :20]) and not np.any(moved[:, 21:])  # noqa: PT018
     assert {*np.argmax(moved[:, 20], axis=1).tolist()} >= {5, 6, 7}
     assert np.abs(np.asarray(found) - X).max() > 0.1
+
+
+def test_a_microphone_colours_all_frames_alike():
+    found, _ = spoken(colour=1.0)
+    apart = np.asarray(found) - X
+    np.testing.assert_allclose(apart, apart[:, :1].repeat(40, axis=1), atol=1e-5)
+    curves = apart[:, 0]
+    assert 1 < np.abs(curves).max() <= 2
+    fitted = [np.polyval(np.polyfit(np.arange(12), curve, 2), np.arange(12)) for curve in curves]
+    np.testing.assert_allclose(curves, fitted, atol=1e-4)
 
 
 def test_noise_is_as_far_below_as_the_ratio_says():
