@@ -17,8 +17,9 @@ from seqjax.data.sound.streams import LATE
 
 COLLAR = 0.2
 """Seconds: for F1 an alarm is right so near to an event's end."""
-THRESHOLDS = 120
-"""C, at most."""
+THRESHOLDS = 100
+"""Of a curve: so many at growing distances, and as many where there are up to `FEW` false alarms an hour."""
+FEW = 10.0
 
 
 class Stream(NamedTuple):
@@ -85,15 +86,26 @@ def judged(streams: Sequence[Stream], decoder: Decoder, threshold: float | None 
 
 
 def curve(streams: Sequence[Stream], decoder: Decoder) -> Curve:
-    """Of streams whose tracks are smoothed already; thresholds are heights of their peaks, the highest all of them."""
+    """Of streams whose tracks are smoothed already; thresholds are heights of their peaks: see `THRESHOLDS`."""
     heights = np.concatenate([peaks(one.track) for one in streams] or [np.zeros(0)])
-    heights = np.unique(heights[heights > 0])[::-1]
-    few = np.unique(np.round(np.geomspace(1, max(len(heights), 1), THRESHOLDS)).astype(int)) - 1
-    thresholds = np.append(np.inf, heights[few[few < len(heights)]])
+    heights = np.append(np.inf, np.unique(heights[heights > 0])[::-1])
     hours = sum(one.seconds for one in streams) / 3600
-    found = [judged(streams, decoder, threshold) for threshold in thresholds]
-    misses = np.array([1 - one.hits / max(one.events, 1) for one in found])
-    return Curve(thresholds, np.array([one.false_alarms for one in found]) / hours, misses)
+
+    def at(ranks: np.ndarray) -> Curve:
+        found = [judged(streams, decoder, threshold) for threshold in heights[ranks]]
+        misses = np.array([1 - one.hits / max(one.events, 1) for one in found])
+        return Curve(heights[ranks], np.array([one.false_alarms for one in found]) / hours, misses)
+
+    apart = np.unique(np.append(0, np.geomspace(1, max(len(heights) - 1, 1), THRESHOLDS).astype(int)))
+    apart = apart[apart < len(heights)]
+    whole = at(apart)
+    some, many = np.flatnonzero(whole.false_alarms > 0), np.flatnonzero(whole.false_alarms > FEW)
+    begin = apart[max(some[0] - 1, 0)] if len(some) else apart[-1]
+    stop = apart[many[0]] if len(many) else apart[-1]
+    near = np.setdiff1d(np.linspace(begin, stop, THRESHOLDS).astype(int), apart)
+    both = [np.concatenate(pair) for pair in zip(whole, at(near), strict=True)]
+    order = np.argsort(-both[0], kind="stable")
+    return Curve(*(values[order] for values in both))
 
 
 def peaks(track: np.ndarray) -> np.ndarray:

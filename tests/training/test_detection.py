@@ -60,11 +60,22 @@ def test_the_curve_is_that_of_every_threshold_and_says_what_is_missed():
     assert curve.threshold_at(1.0) == 2.0
 
 
-def test_the_highest_peaks_are_all_thresholds():
-    track = np.random.default_rng(0).random(20_000)
-    found = detection.curve([Stream(track, np.arange(20_000) * 0.1, np.zeros((0, 2)), 2_000.0)], Decoder(1, 5))
-    assert len(found.thresholds) <= detection.THRESHOLDS + 1
-    np.testing.assert_array_equal(found.thresholds[1:6], np.sort(detection.peaks(track))[::-1][:5])
+def test_where_false_alarms_begin_every_peak_is_a_threshold():
+    rng = np.random.default_rng(0)
+    track = rng.random(50_000) * 0.9
+    ends = np.arange(300) * 160 + 80
+    track[ends] = 0.85 + 0.1 * rng.random(300)
+    events = np.stack([ends - 5, ends], axis=1) * 0.1
+    found = detection.curve([Stream(track, np.arange(50_000) * 0.1, events, 5_000.0)], Decoder(1, 5))
+    assert len(found.thresholds) <= 2 * detection.THRESHOLDS + 1
+    own = np.sort(detection.peaks(track))[::-1]
+    few = [
+        judge.false_alarms
+        for judge in (detection.match(np.flatnonzero(track >= height) * 0.1, events) for height in own[:400])
+    ]
+    first = int(np.flatnonzero(few)[0])
+    assert {*own[first - 1 : first + 3]} <= {*found.thresholds}
+    assert found.misses_at(0.9) == pytest.approx((track[ends] < own[first - 1]).mean())
 
 
 def most_pairs(alarms, ends, collar):
