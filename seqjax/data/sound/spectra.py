@@ -60,9 +60,10 @@ class Spectra:
             raise UserError(f"bands from {self.lowest:g} to {self.top:g} Hz: choose within 0 to {self.rate / 2:g}")
         if (self.coefficients or 0) > self.bands:
             raise UserError(f"coefficients={self.coefficients}: there are only {self.bands} bands")
-        empty = [m for m, (start, weights) in enumerate(self.triangles) if not weights.any()]
-        if empty:
-            raise UserError(f"bands={self.bands}: band {empty[0]} lies between two lines of a window of {self.window}")
+        empty = ~mel_weights(self.rate, self.window, self.bands, self.lowest, self.top).any(axis=1)
+        if empty.any():
+            where = f"band {int(np.argmax(empty))} lies between two lines of a window of {self.window}"
+            raise UserError(f"bands={self.bands}: {where}")
 
     @property
     def top(self) -> float:
@@ -101,7 +102,8 @@ class Spectra:
         frames = np.lib.stride_tricks.sliding_window_view(stretch, self.window)[:: self.hop]
         spectrum = np.fft.rfft(frames * self.hann)
         power = spectrum.real**2 + spectrum.imag**2
-        mel = np.stack([(power[:, s : s + len(w)] * w).sum(axis=1) for s, w in self.triangles], axis=1)
+        lines, weights, begins = self.triangles
+        mel = np.add.reduceat(power[:, lines] * weights, begins, axis=1)
         mel = np.log(np.maximum(mel, FLOOR))
         if self.coefficients is None:
             return mel.astype(np.float32)
@@ -113,14 +115,11 @@ class Spectra:
         return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.window) / self.window)
 
     @functools.cached_property
-    def triangles(self) -> list[tuple[int, np.ndarray]]:
-        """Of every band the first line with a weight, and the weights from there on."""
-        found = []
-        for row in mel_weights(self.rate, self.window, self.bands, self.lowest, self.top):
-            lines = np.flatnonzero(row)
-            start, stop = (int(lines[0]), int(lines[-1]) + 1) if len(lines) else (0, 1)
-            found.append((start, row[start:stop].copy()))
-        return found
+    def triangles(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Lines with a weight in a band, band by band; these weights; and where each band begins among them [M]."""
+        weights = mel_weights(self.rate, self.window, self.bands, self.lowest, self.top)
+        bands, lines = np.nonzero(weights)
+        return lines, weights[bands, lines], np.searchsorted(bands, np.arange(self.bands))
 
     @functools.cached_property
     def cosines(self) -> np.ndarray:
