@@ -29,8 +29,8 @@ def experiment(
     units: int = 64,
     dropout: float = 0.2,
     learning_rate: float = 2e-3,
-    half_life: int = 1200,
-    epochs: int = 30,
+    half_life: int = 500,
+    epochs: int = 12,
     batch_size: int = 16,
     seed: int = 0,
 ) -> Experiment:
