@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from places import DATA
-from seqjax.data.sound import sample_words
+from seqjax.data.sound import sample_words, spoken_digits
 from seqjax.data.sound.labelled_sounds import ASSET, LabelledSounds
 from seqjax.data.sound.spectra import Spectra
 from seqjax.data.sound.spoken_digits import SPEAKERS
@@ -20,14 +20,17 @@ FSDD = DATA / "fsdd" / "fsdd_recordings.tar.xz"
 
 
 @pytest.fixture(scope="module")
-def takes():
-    """What each of the spoken digits is: its digit, speaker and take, by id."""
+def recordings():
     if not FSDD.is_file():
         pytest.skip(f"no spoken digits in {DATA}")
-    from seqjax.data.sound import spoken_digits
+    return spoken_digits.read(DATA, 8_000)
 
-    found = spoken_digits.read(DATA, 8_000)
-    return [(spoken_digits.NAMES.index(one.clip.label), one.clip.speaker, one.take) for one in found]
+
+@pytest.fixture
+def takes(recordings, monkeypatch):
+    """What each of the spoken digits is: its digit, speaker and take, by id; read once."""
+    monkeypatch.setattr(spoken_digits, "read", lambda data_dir, rate: recordings)
+    return [(spoken_digits.NAMES.index(one.clip.label), one.clip.speaker, one.take) for one in recordings]
 
 
 @pytest.fixture(autouse=True)
