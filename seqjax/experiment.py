@@ -56,9 +56,12 @@ class Experiment:
     answer: Callable[[Any, Any, Any], Any] | None = None
     """(model, params, inputs) -> tree of [B, ...]: what predict prints and `scores` judge, where that is not the
     model's own output (a sentence found by a search, say). Pure; None: the model's output."""
-    scores: Mapping[str, Callable[[Any], Any]] = dataclasses.field(default_factory=dict)
+    scores: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
     """Name -> function of all answers of a part (`seqjax.data.dataset.Answers`), for what is no mean over examples: F1,
     BLEU. Computed for the best epoch. A number stands before the metrics; anything else (a table) under `details`."""
+    decide: Callable[[Any], Mapping[str, Any]] | None = None
+    """All answers of the validation part -> what is chosen by them, such as a threshold: the scores of both parts take
+    it as a second argument, and it is kept as `decided` among the validation's `details`."""
 
     def __post_init__(self):
         for knob, least in (("epochs", 0), ("batch_size", 1), ("seed", 0)):

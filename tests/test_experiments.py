@@ -44,6 +44,8 @@ PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "glove": 10_280_000,
     "atis_bilstm": 286_528,
     "digit_words": 83_314,
+    "digits_gru": 81_562,
+    "keyword_gru": 99_924,
     "text_bow": 320_033,
     "text_bilstm": 5_194_049,
     "trec_bilstm": 476_646,

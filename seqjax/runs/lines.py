@@ -81,15 +81,20 @@ def result_lines(results: Results) -> list[str]:
 
 
 def beside(metric: str, results: Results) -> list[str]:
-    """[`naive 2.62`, `seasonal naive 2.65, 24 rows back`, `0.97 of the better`] of the test part, as far as known."""
-    found = []
+    """[`naive 2.62`, `seasonal naive 2.65, 24 rows back`, `0.97 of the better`] of the test part, as far as known.
+
+    First the same metric of others than those that count, as the scores `METRIC_of_...` have it.
+    """
+    others = {name: score for name, score in results["test"].items() if name.startswith(f"{metric}_of_")}
+    found = [f"{name.removeprefix(f'{metric}_').replace('_', ' ')} {_score(others[name])}" for name in others]
+    seen = len(found)
     for name, own in results.get("baselines", {}).items():
         back = f" ({own['season']} rows a season)" if "season" in own else ""
         if metric in own.get("test", {}):
             found.append(f"{name.replace('_', ' ')}{back} {number(own['test'][metric])}")
     share = results.get("skill", {}).get("test")
     if share is not None:
-        found.append(f"{share:.3f} of {'the better' if len(found) > 1 else 'it'}")
+        found.append(f"{share:.3f} of {'the better' if len(found) - seen > 1 else 'it'}")
     return found
 
 
@@ -112,6 +117,11 @@ def _otherwise(metric: str, value: float | None) -> list[str]:
 
 def _bracketed(said: list[str]) -> str:
     return f" ({'; '.join(said)})" if said else ""
+
+
+def _score(found: Any) -> str:
+    """Of one run, or of several."""
+    return _plus_minus(found) if isinstance(found, Mapping) else number(found)
 
 
 def _plus_minus(found: Results) -> str:

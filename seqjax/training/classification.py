@@ -5,7 +5,7 @@ Scores are scikit-learn's, on all answers of a part.
 Legend: B batch, N examples, K classes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -167,3 +167,33 @@ def confusion(answers: Answers) -> dict[str, Any]:
     names = answers.dataset.classes
     counts = confusion_matrix(truth(answers), guesses(answers), labels=range(len(names)))
     return {"classes": list(names), "counts": counts.tolist()}
+
+
+def some_beside(name: str, judged: Mapping[str, Any]) -> dict[str, Any]:
+    """What `classification` gives, where some examples of a part do not count, but have an accuracy of their own.
+
+    Args:
+      name: of these; their score is `accuracy_NAME`, where there are any.
+      judged: for targets that are pairs then: as before, and 1 or 0 [B]: whether an example counts.
+    """
+    beside = f"accuracy_{name}"
+
+    def alone(function: Loss) -> Callable[[Any, Any], tuple[jax.Array, jax.Array]]:
+        return lambda outputs, targets: (targets[1] * function(outputs, targets[0]), targets[1])
+
+    def only(score: Callable[[Answers], Any], counts: bool) -> Callable[[Answers], Any]:
+        return lambda answers: score(_those(answers, answers.targets[1].astype(bool) == counts))
+
+    scores = {name: only(score, True) for name, score in judged["scores"].items()}
+    scores[beside] = only(lambda answers: accuracy(answers) if len(answers.ids) else {}, False)
+    return {
+        "loss": alone(judged["loss"]),
+        "metrics": {name: alone(metric) for name, metric in judged["metrics"].items()},
+        "scores": scores,
+    }
+
+
+def _those(answers: Answers, chosen: np.ndarray) -> Answers:
+    """The chosen [N] bool of the answers."""
+    outputs, targets, ids = jax.tree.map(lambda leaf: leaf[chosen], (answers.outputs, answers.targets, answers.ids))
+    return Answers(outputs, targets, ids, answers.dataset)

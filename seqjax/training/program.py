@@ -21,6 +21,7 @@ from seqjax.training.state import (
     Stack,
     Tally,
     TrainState,
+    apply,
     create_state,
     float_means,
     make_evaluate_step,
@@ -145,7 +146,7 @@ class Program:
         self._train = jax.jit(self.train_steps, donate_argnums=0, static_argnums=3, **options)
         shardings = {"in_shardings": (whole, stack, None, whole), "out_shardings": whole}
         self._evaluate = jax.jit(self.evaluate_steps, static_argnums=4, **shardings)
-        shardings = {"in_shardings": (whole, stack, whole), "out_shardings": whole}
+        shardings = {"in_shardings": (whole, stack, whole, None), "out_shardings": whole}
         self._answers = jax.jit(self.answer_steps, static_argnums=3, **shardings)
 
     def train_steps(
@@ -170,14 +171,23 @@ class Program:
         add = lambda carry, batch: (evaluate_step(carry, batch, params, arrays), None)
         return jax.lax.scan(add, tally, stack)[0]
 
-    def answer_steps(self, params: Any, stack: Stack, arrays: Arrays, length: int | None) -> Any:
-        """K batches, pure: -> (answers, targets, ids, weights), trees of [K, B, ...]."""
+    def answer_steps(
+        self, params: Any, stack: Stack, arrays: Arrays, length: int | None, carry: Any = None
+    ) -> tuple[Any, Any]:
+        """K batches, pure: -> (the model's carry after them, (answers, targets, ids, weights): trees of [K, B, ...]).
 
-        def one(batch: Stack) -> Any:
+        carry: that before them, if the answers are the model's own outputs and it has one.
+        """
+
+        def one(carry: Any, batch: Stack) -> Any:
             inputs, targets = self.dataset.cut(length)(arrays, batch[0])
-            return answer(self.experiment, params, inputs), targets, *batch
+            if self.experiment.answer is None:
+                found, carry = apply(self.experiment.model, params, carry, inputs)
+            else:
+                found = answer(self.experiment, params, inputs)
+            return carry, (found, targets, *batch)
 
-        return jax.lax.map(one, stack)
+        return jax.lax.scan(one, carry, stack)
 
     def place(self, tree: Tree) -> Tree:
         """A tree of arrays, whole on every device."""
@@ -211,11 +221,11 @@ class Program:
 
     def answers(self, params: Any, part: str) -> Answers:
         """The answers to all examples of a part."""
-        params = self.place(params)
+        params, carry = self.place((params, self.no_tally().carry if self.experiment.answer is None else None))
         found = []
         for batch in self.batches(part, 0, steps_per_epoch(len(self.dataset.parts[part]), self.experiment.batch_size)):
             with jax.set_mesh(self.mesh):
-                stack = self._answers(params, self._stack(batch), self.arrays, batch.length)
+                carry, stack = self._answers(params, self._stack(batch), self.arrays, batch.length, carry)
             flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), jax.device_get(stack))
             found.append(jax.tree.map(lambda leaf, flat=flat: leaf[flat[3] > 0], flat))
         outputs, targets, ids, _ = _gathered(found)

@@ -48,12 +48,17 @@ def test_one_run_and_many_are_printed_beside_their_baselines():
     assert result_line(result(2.0)) == (
         "csv_lstm: test mae 2.0000, validation mae 1.0000, best epoch 3, 1,234 parameters"
     )
+    others = {"loss": 1.0, "mae": 2.0, "mae_of_heard_speakers": 1.5}
+    assert "test mae 2.0000 (of heard speakers 1.5000; naive 2.5000; " in result_line({**own, "test": others})
     mean = {"mean": 2.0, "std": 0.1, "half_interval_95": 0.25, "count": 3}
     many = {**own, "test": {"loss": mean, "mae": mean}, "validation": {"loss": mean, "mae": mean}}
     assert result_lines(many) == [
         "csv_lstm: test mae 2.0000 +- 0.2500 (95 %, 3 seeds; naive 2.5000; seasonal naive (24 rows a season) 5.0000; "
         "0.800 of the better), validation mae 2.0000 +- 0.2500"
     ]
+    both = {**many, "test": {**many["test"], "mae_of_others": mean}}
+    assert "seeds; of others 2.0000 +- 0.2500; naive 2.5000; " in result_lines(both)[0]
+    assert "0.800 of the better)" in result_lines(both)[0]
     with pytest.raises(UserError, match="these are no results"):
         result_line({"experiment": "csv_lstm"})
 

@@ -7,7 +7,7 @@ from sklearn import metrics as sk
 
 from seqjax.data.dataset import Answers, Dataset
 from seqjax.training import classification, metrics
-from seqjax.training.classification import auroc, confusion, f1, f1_of, guesses, macro_f1
+from seqjax.training.classification import auroc, confusion, f1, f1_of, guesses, macro_f1, some_beside
 
 
 def judged(outputs, targets, *classes):
@@ -99,6 +99,24 @@ def test_the_weighted_loss_is_kerass(monkeypatch):
     assert float(ours) == pytest.approx(float(theirs), rel=1e-6)
     hits = parts["metrics"]["accuracy"](jnp.asarray(logits), (jnp.asarray(targets), jnp.asarray(weights)))
     np.testing.assert_array_equal(hits, logits.argmax(axis=1) == targets)
+
+
+def test_those_that_do_not_count_have_an_accuracy_of_their_own():
+    logits = np.array([[2.0, 0, 0], [0, 2, 0], [0, 0, 2], [2, 0, 0]], np.float32)
+    targets, counts = np.array([0, 1, 0, 0]), np.array([1, 1, 1, 0], np.float32)
+    plain, both = classification.classification(3), some_beside("of_others", classification.classification(3))
+    loss, weights = both["loss"](logits, (targets, counts))
+    np.testing.assert_allclose(loss, plain["loss"](logits, targets) * counts)
+    np.testing.assert_array_equal(weights, counts)
+    hits, _ = both["metrics"]["accuracy"](logits, (targets, counts))
+    np.testing.assert_array_equal(hits, [1, 1, 0, 0])
+    found = judged(logits, (targets, counts), "a", "b", "c")
+    assert both["scores"]["accuracy"](found) == pytest.approx(2 / 3)
+    assert both["scores"]["accuracy_of_others"](found) == 1
+    assert np.sum(both["scores"]["confusion"](found)["counts"]) == 3
+    everyone = judged(logits, (targets, np.ones(4)), "a", "b", "c")
+    assert both["scores"]["accuracy_of_others"](everyone) == {}
+    assert both["scores"]["accuracy"](everyone) == 0.75
 
 
 def test_two_classes_are_the_rows_of_reviews():
