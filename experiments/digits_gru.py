@@ -11,9 +11,9 @@ import optax
 from seqjax.data.sound.labelled_sounds import LabelledSounds
 from seqjax.data.sound.spectra import Spectra
 from seqjax.experiment import Experiment
-from seqjax.layers.spectral_augmentation import Augmentation
 from seqjax.layers.composite import Bidirectional
 from seqjax.layers.recurrent import GRU
+from seqjax.layers.spectral_augmentation import Augmentation
 from seqjax.models.sounds import SoundClassifier
 from seqjax.training.classification import classification, some_beside
 from seqjax.training.optimizers import optimizer

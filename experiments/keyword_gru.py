@@ -12,8 +12,8 @@ import optax
 from seqjax.data.sound.hotwords import FIRST, Hotwords
 from seqjax.data.sound.spectra import Spectra
 from seqjax.experiment import Experiment
-from seqjax.layers.spectral_augmentation import Augmentation
 from seqjax.layers.recurrent import GRU
+from seqjax.layers.spectral_augmentation import Augmentation
 from seqjax.models.hotwords import HotwordDetector
 from seqjax.training import metrics
 from seqjax.training.hotword_scores import HotwordScores

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.errors import check_least
-from seqjax.layers.spectral_augmentation import Augmentation
 from seqjax.layers.dense import Dense, Dropout
+from seqjax.layers.spectral_augmentation import Augmentation
 from seqjax.models.sounds import halved, patches
 
 HISTORY = 2

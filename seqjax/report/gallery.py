@@ -8,11 +8,7 @@ from seqjax import analogies
 from seqjax.data.series.jena import TEMPERATURE
 from seqjax.data.text import glove
 from seqjax.errors import UserError
-<<<<<<< HEAD
-from seqjax.report import calibration, confusion, forecasts, plots, prefixes, strips
-=======
-from seqjax.report import confusion, forecasts, plots, trade_off
->>>>>>> refs/remotes/hsound
+from seqjax.report import calibration, confusion, forecasts, plots, prefixes, strips, trade_off
 from seqjax.report.plots import Figure
 from seqjax.report.runs import Group
 
@@ -35,13 +31,8 @@ def figures(groups: Sequence[Group], rows: Sequence[dict[str, Any]], data_dir: P
         if made:
             found += [plots.stretches(made), plots.errors(made)]
     made, left_out = _relations(groups, data_dir)
-<<<<<<< HEAD
-    kinds = (confusion, calibration, strips, prefixes)
+    kinds = (confusion, calibration, strips, prefixes, trade_off)
     found += [figure for row in groups for kind in kinds if (figure := kind.picture(row))]
-=======
-    found += [figure for row in groups if (figure := confusion.picture(row))]
-    found += [figure for row in groups if (figure := trade_off.picture(row))]
->>>>>>> refs/remotes/hsound
     found += [*made, *(figure for row in groups if (figure := plots.curves(row)))]
     return found, notes + left_out
 

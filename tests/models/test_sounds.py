@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from seqjax.layers.spectral_augmentation import Augmentation
 from seqjax.layers.recurrent import GRU
+from seqjax.layers.spectral_augmentation import Augmentation
 from seqjax.models.sounds import SoundClassifier, halved, patches, standardised
 
 RNG = np.random.default_rng(0)
