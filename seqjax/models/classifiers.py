@@ -3,6 +3,8 @@
 Legend: B batch, T tokens, V vocabulary, E embedding, W width of a window, F filters, K classes.
 """
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -98,7 +100,7 @@ class RecurrentClassifier(nn.Module):
 WIDTHS = 2, 3, 4, 5
 
 
-def _windows(convolution: Conv1D, x: jax.Array, width: int) -> jax.Array:
+def _windows(convolution: Conv1D, x: Any, width: int) -> jax.Array:
     """[B, T, E] -> relu of the convolution around each step [B, T, F], zeros beyond the ends."""
     before = (width - 1) // 2
     padded = jnp.pad(x, ((0, 0), (before, width - 1 - before), (0, 0)))
