@@ -2,10 +2,11 @@
 # Train rows of the results table on the real data, several seeds of each, then write the report; run it again to resume
 # after any stop, or with more seeds.
 #
-#   launch/reproduce.sh [jena|imdb|few_labels|text|keras|NAME ...]    by default jena and imdb (with few_labels); the
-#                                                                     data as for local.sh (SEQJAX_DATA_DIR)
+#   launch/reproduce.sh [jena|imdb|few_labels|text|tasks|keras|NAME ...]    by default jena and imdb (with few_labels);
+#                                                                     the data as for local.sh (SEQJAX_DATA_DIR)
 #
 # text          tags, classes, spelled digits, language models, translation; with what they are to be compared with
+# tasks         series, sounds, hotwords in a stream, pictures in time, and visitors made by seed
 # few_labels    the masked rows with random and with pretrained vectors, on 1, 5 and 20 % of the training labels, and
 #               once more with many more epochs on 1 and 5 %
 # keras         three seeds of Keras beside the rows that it can train, which the report then compares
@@ -80,6 +81,19 @@ text() {
   train spa_eng_gru spa_eng_gru_book --set=split=book --set=tokens=book --set=words=15000 --set=length=20
 }
 
+# A GRU's last state stays at chance on FordA, its maximum does not; digits of speakers that training has not heard, and
+# the official split; pictures with and without memory.
+tasks() {
+  train forda_gru forda_gru
+  train forda_gru forda_gru_last --set=convolution=none --set=pooling=last
+  train forda_gru forda_gru_max --set=convolution=none --set=pooling=max
+  train digits_gru digits_gru --sweep=speaker=george,jackson,lucas,nicolas,theo,yweweler,none
+  train keyword_gru keyword_gru
+  train moving_digits moving_digits
+  train moving_digits moving_digits_frames --set=memory=false
+  train bots_gru bots_gru --data=sample
+}
+
 keras() {
   local names=(jena_{dense,conv1d,simple_rnn,lstm,lstm_dropout,stacked_gru,lstm_reversed,bilstm})
   for name in "${names[@]}" imdb_{unigram,bigram,bigram_tfidf,bilstm_masked}; do
@@ -99,6 +113,7 @@ for asked in "$@"; do
     imdb) half imdb; train glove glove; few_labels ;;
     few_labels) few_labels ;;
     text) text ;;
+    tasks) tasks ;;
     keras) keras ;;
     *) train "$asked" "$asked" ;;
   esac
