@@ -96,6 +96,12 @@ def test_a_state_goes_on_over_a_restart(runs, call, tmp_path):
         assert "--state=a.state is damaged, or no state" in error
 
 
+def test_marks_and_ends_of_lines_of_windows_do_not_count(runs):
+    plain, odd = (Listener.of(Workdir(runs / "run"), "in") for _ in range(2))
+    data = ("\ufeff" + SAID.replace("\n", "\r\n")).encode()
+    assert answers(odd, data, 2) == answers(plain, SAID.encode(), 64)
+
+
 def test_malformed_input_is_one_line_and_what_was_before_it_counts(runs, call, tmp_path):
     for bad, said in (
         ("the\ncaß".encode(), "line 2, character 3: 'ß' is none of the 15 characters"),

@@ -60,7 +60,7 @@ class ClickStream:
             if absent:
                 raise self._fault(f"there is no column {absent[0]!r}; columns: {', '.join(cells)}", ": ")
             self.names, self.places = cells, [cells.index(column) for column in visits.COLUMNS]
-        elif cells != self.names or self.number > 1:
+        elif cells != self.names:  # of files one behind the other
             yield self._step(cells)
 
     def _step(self, cells: list[str]) -> Step:

@@ -79,7 +79,7 @@ class LabelledVisits:
     """A table as `visits.read` takes it: a path, or one below the data folder."""
     imitation: float = 0.5
     """Of the sample's bots, as `Simulator`'s."""
-    visitors: int = 6000
+    visitors: int = 20_000
     """Of the sample."""
     length: int = 256
     """Clicks of a visit that are read in training and scored, at most."""

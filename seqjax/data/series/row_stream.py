@@ -82,7 +82,8 @@ class Last:
 class RowStream:
     """See `dataset.Stream`. A row is a line; the first line is the header, unless a state is gone on from.
 
-    After a restart the header may come again, and so may rows up to the last one that was seen: they are passed over.
+    The header may come again (of files one behind the other). After a restart so may rows up to the last one that was
+    seen: they are passed over.
     """
 
     carried = False
@@ -139,7 +140,7 @@ class RowStream:
             if not self.begun:
                 self.head += line + b"\n"
                 self.begun = not line.startswith(b"sep=")
-            elif line != self.head.splitlines()[-1] or rows:
+            elif line != self.head.splitlines()[-1]:
                 rows.append((self.number, line))
         return rows
 

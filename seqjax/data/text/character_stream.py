@@ -13,12 +13,17 @@ import numpy as np
 from seqjax.data.dataset import Step
 from seqjax.errors import UserError
 
+MARK = "\ufeff"
+"""Of the order of bytes."""
 HEADER = "character\tnats\tnext\tprobability"
 
 
 class CharacterStream:
     """See `dataset.Stream`: a line for every character, as JSON writes it, its nats (`-`: it is the first one), the
-    likeliest next one and how probable that is."""
+    likeliest next one and how probable that is.
+
+    Neither a byte order mark nor the \\r of a line's end counts, where the run has seen none.
+    """
 
     carried = True
     header = HEADER
@@ -29,7 +34,7 @@ class CharacterStream:
         self.alphabet, self.name = alphabet, name
         self.ids = {character: k for k, character in enumerate(alphabet, 1)}
         self.decoder = codecs.getincrementaldecoder("utf-8")()
-        self.row, self.column = 1, 0
+        self.row, self.column, self.begun = 1, 0, False
         self.nats: list[float] | None = None
 
     def read(self, data: bytes) -> Iterator[Step]:
@@ -49,6 +54,9 @@ class CharacterStream:
             self.decoder.reset()
             text, fault = (before + data)[: error.start].decode(), error.object[error.start]
         for character in text:
+            if character not in self.ids and (character == "\r" or (character == MARK and not self.begun)):
+                continue
+            self.begun = True
             if character not in self.ids:
                 known = f"none of the {len(self.alphabet)} characters that the run has seen"
                 raise UserError(f"{self._place()}: {character!r} is {known}")

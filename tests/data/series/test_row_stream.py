@@ -132,6 +132,15 @@ def test_gaps_and_doubled_rows_are_told(tmp_path, caplog):
     assert "in: 2 rows missing before row 14, and passed over" in caplog.text
 
 
+@pytest.mark.parametrize("size", [1, 300, 10_000])
+def test_files_one_behind_the_other_have_a_header_each(size, tmp_path):
+    source, text = source_of("table", tmp_path)
+    lines = text.splitlines(keepends=True)
+    doubled = "".join([*lines[:30], lines[0], *lines[30:]])
+    _, found = streamed(source.stream(tmp_path, "in"), doubled.encode(), size)
+    assert found == streamed(source.stream(tmp_path, "in"), text.encode(), 64)[1]
+
+
 def test_rows_of_another_step_are_refused(tmp_path):
     source, _ = source_of("jena", tmp_path)
     write_weather(tmp_path / "weather.csv", 60)
