@@ -146,7 +146,7 @@ def _rank(archive: Archive, tables: Mapping[str, Any], known: Mapping[str, Any])
         if gone:
             yield f"{method} has no figure of {len(gone)} data sets, which are not ranked: {', '.join(gone)}"
     # What needs no training takes part where it costs no data set.
-    needed |= {method: within[method] for method in FREE if set(names) <= set(within.get(method, ()))}
+    needed |= {method: within[method] for method in FREE if method in within and set(names) <= set(within[method])}
     if len(needed) < 2 or len(names) < 2:
         yield f"No ranks: {len(needed)} methods with {len(names)} data sets in common"
         return

@@ -32,7 +32,7 @@ def write(place, name, broken=False):
 
 
 def rows_of(path):
-    return list(csv.DictReader(path.open()))
+    return list(csv.DictReader(path.read_text().splitlines()))
 
 
 @pytest.mark.slow

@@ -45,12 +45,12 @@ def test_scores_are_of_all_answers():
     assert matrix.sum(axis=1).tolist() == [0, 1, 0, 0, 0, 0, 0, 2, 0, 0]
 
 
-def test_a_strip_comes_back_in_bytes():
+def test_a_strip_comes_back_in_16_shades():
     kept = frames.strip(answers())
     true, predicted = frames.unpacked(kept)
     assert true.shape == (frames.STRIP, 4, 5, 6)
-    np.testing.assert_allclose(true / 255, TARGETS["frames"][:2], atol=0.002)
-    np.testing.assert_allclose(predicted / 255, SHARES[:2], atol=0.002)
+    np.testing.assert_allclose(true / 255, TARGETS["frames"][:2], atol=0.034)
+    np.testing.assert_allclose(predicted / 255, SHARES[:2], atol=0.034)
     for damage in ({"true": "AAAA"}, {"shape": [1, 2]}, {"shape": None}, {"predicted": 7}):
         with pytest.raises(ValueError, match=r".+"):
             frames.unpacked({**kept, **damage})
