@@ -230,9 +230,11 @@ def measure_series(options: argparse.Namespace) -> None:
 
     tune()
     peers = [peer for peer in series.PEERS if options.peers and installed(peer, series.PEERS[peer])]
-    rows = series.measure(options.series, options.data, _data_dir(options), peers, options.seeds)
-    if options.output:
-        write(options.output, rows)
+    rows = []
+    for row in series.measure(options.series, options.data, _data_dir(options), peers, options.seeds):
+        rows.append(row)  # the slowest take hours: what is there is kept
+        if options.output:
+            write(options.output, rows)
     print(table.series(rows))
 
 

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
@@ -58,8 +58,8 @@ class Row(TypedDict):
 
 def measure(
     kinds: Sequence[str], data: str, data_dir: Path, peers: Collection[str], seeds: int, options: Sequence[str] = ()
-) -> list[Row]:
-    """All implementations of a kind one after the other, kind after kind.
+) -> Iterator[Row]:
+    """All implementations of a kind one after the other, kind after kind, each row as soon as it is there.
 
     Args:
       kinds: of `KINDS`.
@@ -74,17 +74,15 @@ def measure(
     """
     from seqjax import experiment as experiments
 
-    rows = []
     for kind in kinds:
         function = experiments.load(experiments.find(KINDS[kind].experiment))
         dataset = function().source.load(data, data_dir)
         if peers and "starts" in dataset.arrays:
             raise UserError(f"{kind}: its series are of unlike length, which the peers do not take; --peers= for none")
-        rows += [_ours(kind, data, data_dir, seed, options, dataset) for seed in range(seeds)]
+        yield from (_ours(kind, data, data_dir, seed, options, dataset) for seed in range(seeds))
         for peer in peers:
             drawn = seeds if peer == "minirocket" else 1
-            rows += [_peer(kind, peer, data, dataset, seed) for seed in range(drawn)]
-    return rows
+            yield from (_peer(kind, peer, data, dataset, seed) for seed in range(drawn))
 
 
 def _ours(kind: str, data: str, data_dir: Path, seed: int, options: Sequence[str], dataset: Dataset) -> Row:
