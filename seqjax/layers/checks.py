@@ -163,7 +163,8 @@ def _like(name: str, path: Any, wanted: Any, given: Any) -> jax.Array:
     if array is None or array.shape != wanted.shape or (kind and not is_kind(array.dtype, kind)):
         place = jax.tree_util.keystr(path)
         raise UserError(f"{name}: initial_state{place} must be {said(wanted)}, not {said(given)}")
-    return array.astype(wanted.dtype) if kind else array  # what a scan hands on keeps its type
+    # What a scan hands on keeps its type; a cell with wider parameters says a narrow one for its state.
+    return array.astype(jnp.promote_types(array.dtype, wanted.dtype)) if kind else array
 
 
 def check_recurrent_mask(name: str, mask: Any, gates: int, batch: int, units: int) -> jax.Array:

@@ -124,7 +124,7 @@ def test_missing_rows_are_an_error(workdir):
 def _hold(path, held, release):
     with Workdir(path).lock():
         held.set()
-        release.wait(30)
+        release.wait(60)
 
 
 def test_two_processes_cannot_train_in_one_folder(workdir):
@@ -132,7 +132,7 @@ def test_two_processes_cannot_train_in_one_folder(workdir):
     held, release = context.Event(), context.Event()
     other = context.Process(target=_hold, args=(workdir.path, held, release))
     other.start()
-    assert held.wait(30)
+    assert held.wait(60)
     with pytest.raises(UserError, match="another process is training"), workdir.lock():
         pass
     release.set()
