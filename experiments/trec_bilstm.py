@@ -1,7 +1,7 @@
 """TREC's questions: Embedding 100, BiLSTM 64 beside convolutions, maximum over time, Dense 6. 476,646 parameters.
 
 python -m seqjax.main --experiment=trec_bilstm
-python -m seqjax.main --experiment=trec_bilstm --set=vectors=glove --set=vocabulary_size=20000
+python -m seqjax.main --experiment=trec_bilstm --set=vectors=glove --set=vocabulary_size=20000 --set=epochs=40
 
 `labels=fine`: 50 classes. `vectors`: as in text_bilstm, or `glove`. Words that have one are known from it.
 """

@@ -72,7 +72,7 @@ text() {
   for name in addition_seq2seq digit_words atis_bilstm sms_spam trec_bilstm shakespeare_lstm multi30k_gru spa_eng_gru; do
     train "$name" "$name"
   done
-  train trec_bilstm trec_bilstm_glove --set=vectors=glove --set=vocabulary_size=20000
+  train trec_bilstm trec_bilstm_glove --set=vectors=glove --set=vocabulary_size=20000 --set=word_dropout=0.1 --set=epochs=40
   train shakespeare_lstm shakespeare_lstm_budget --set=units=128 --set=dropout=0 --set=epochs=1 --set=batch_size=8 \
     --set=sequence_length=32 --set=learning_rate=1e-2 --set=half_life=800
   train shakespeare_lstm shakespeare_lstm_2 --set=layers=2
