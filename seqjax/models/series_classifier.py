@@ -37,8 +37,8 @@ def recurrent(cell: str, units: int, layers: int, bidirectional: bool, sequences
 class Convolution(nn.Module):
     """A convolution over time that keeps the number of steps, relu, and the largest of every four steps.
 
-    Without the batch normalisation and the further layers of an FCN (Wang et al. 2017): on FordA's validation part a wide
-    first layer did as well as two with normalised features (.945 to .953 of 720 series, one seed each).
+    Without the batch normalisation and the further layers of an FCN (Wang et al. 2017): on FordA's validation part a
+    wide first layer did as well as two with normalised features (.945 to .953 of 720 series, one seed each).
     """
 
     filters: int
