@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqjax.layers import bags, convolution
+from seqjax.decoding import largest
+from seqjax.layers import bags, convolution, vocabulary
 from seqjax.layers.backends import native_library
 from seqjax.layers.composite import Bidirectional
 from seqjax.layers.recurrent import GRU, LSTM, SimpleRNN
@@ -97,10 +98,26 @@ def products():
         same(found, expected, (x.shape, kernel.shape))
 
 
+def vocabularies():
+    for tokens, features, size in [(0, 3, 5), (1, 1, 1), (3, 5, 70), (257, 17, 600)]:
+        x, kernel, bias = draw(1, tokens, features), draw(features, size), draw(size)
+        targets = jnp.asarray(RNG.integers(0, size, (1, tokens)), jnp.int32)
+        found = []
+        for least in (1, 10**9):
+            vocabulary.LARGE = largest.LARGE = least
+            judge = lambda operands, t=targets: sum(
+                jnp.sin(part).sum() for part in vocabulary._judge_rows(0.1, (*operands, t))
+            )
+            likeliest = largest.most_probable(x[0] @ kernel + bias[None], min(3, size), (0,))
+            found.append((jax.value_and_grad(judge)((x, kernel, bias)), likeliest[0]))
+        same(*found, ("vocabulary", tokens, features, size))
+
+
 if __name__ == "__main__":
     assert native_library.refusal() is None, native_library.refusal()
     jax.config.update("jax_disable_most_optimizations", True)
     recurrent()
     many_tokens()
     products()
+    vocabularies()
     print("every shape equals scan")

@@ -160,6 +160,47 @@ def test_operands_of_convolutions():
     refused("operand outputs", "convolve_kernel", (x, ones(4, 4, 16)), [(3, 2, 4)])
 
 
+def test_operands_of_a_vocabulary():
+    x, kernel, bias, targets, weights = ones(4, 2), ones(2, 5), jnp.zeros(5), integers(4), ones(4, 3)
+    said = call("judge", (x, kernel, bias, jnp.array([0, 4, 5, -1], jnp.int32)), [(4, 4)])
+    np.testing.assert_allclose(said[:, 0], [2] * 4)
+    np.testing.assert_allclose(said[:, 2], [2, 2, np.nan, np.nan])  # 5 and -1 are none of the five
+    shapes = [(4, 4), (4, 2), (2, 5), (5,)]
+    call("judge_gradients", (x, kernel, bias, targets, weights), shapes)
+    for operands, message in (
+        ((x, ones(3, 5), bias, targets), "operand kernel is"),
+        ((x, kernel, jnp.zeros(4), targets), "operand bias is"),
+        ((x, kernel, bias, integers(3)), "operand targets is"),
+        ((x, kernel, bias, jnp.ones(4)), "operand targets is"),
+        ((ones(4), kernel, bias, targets), "operand x is"),
+        ((ones(4, 0), ones(0, 5), bias, targets), "operand kernel is empty"),
+    ):
+        refused(message, "judge", operands, [(4, 4)])
+        refused(message, "judge_gradients", (*operands, weights), shapes)
+    refused("operand what is said is", "judge", (x, kernel, bias, targets), [(4, 3)])
+    refused("operand weights is", "judge_gradients", (x, kernel, bias, targets, ones(4, 2)), shapes)
+    for k in range(1, 4):
+        less = [(7, *shape[1:]) if k == n else shape for n, shape in enumerate(shapes)]
+        refused("operand gradient of .* is", "judge_gradients", (x, kernel, bias, targets, weights), less)
+
+
+def test_operands_of_the_largest():
+    def largest(logits, never, values, columns, total):
+        kinds = (values, jnp.float32), (columns, jnp.int32), (total, jnp.float32)
+        shapes = [jax.ShapeDtypeStruct(*kind) for kind in kinds]
+        return jax.block_until_ready(native_library.call("largest", shapes, logits, never))
+
+    logits, never = jnp.array([[1.0, 3, 2]]), jnp.array([1, 7, -2], jnp.int32)
+    values, columns, _ = largest(logits, never, (1, 3), (1, 3), (1,))
+    np.testing.assert_array_equal(columns, [[2, 0, 1]])
+    np.testing.assert_array_equal(values, [[2, 1, -np.inf]])
+    for wrong in (((1, 4), (1, 4), (1,)), ((1, 0), (1, 0), (1,)), ((2, 2), (1, 2), (1,)), ((1, 2), (1, 2), (2,))):
+        with pytest.raises(jax.errors.JaxRuntimeError, match="seqjax: operand"):
+            largest(logits, never, *wrong)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="seqjax: operand never"):
+        largest(logits, jnp.ones(2), (1, 2), (1, 2), (1,))
+
+
 def sanitizer(name):
     """The path of GCC's library of a sanitizer, or None."""
     compiler = shutil.which("g++")

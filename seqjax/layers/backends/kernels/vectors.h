@@ -109,7 +109,7 @@ inline V<double> exp(V<double> x) {
 // 2^n e^r with |r| <= ln(2) / 2; e^r = 1 + r + r^2 p(r), fitted with a relative error of 3e-9. 0 below e^-88, and no
 // more than e^88.
 inline V<float> exp(V<float> x) {
-  typedef int32_t Bits __attribute__((vector_size(kBytes)));
+  typedef uint32_t Bits __attribute__((vector_size(kBytes)));  // a NaN's may wrap around
   const V<float> whole = all(12582912.0f);  // 1.5 * 2^23: a sum with it is rounded to an integer, its last bits
   const V<float> y = clamp(x, 88.0f);
   const V<float> shifted = y * 1.44269504f + whole, n = shifted - whole;
