@@ -14,6 +14,7 @@ from seqjax.layers import bags
 from seqjax.layers.convolution import Conv1D
 from seqjax.layers.dense import Dense, Dropout, glorot_uniform
 from seqjax.layers.embeddings import Embedding
+from seqjax.layers.pooling import Pooling
 from seqjax.layers.tokens import Tokens, hide, project
 
 
@@ -79,8 +80,8 @@ class RecurrentClassifier(nn.Module):
         parts = [self.layer(x, mask=mask, train=train)]  # [B, U], or [B, T, U]
         if self.filters:
             parts += [_windows(Conv1D(self.filters, width), x, width) for width in WIDTHS]
-        real = jnp.ones_like(tokens, bool) if mask is None else mask
-        x = jnp.concatenate([part if part.ndim == 2 else _maximum(part, real) for part in parts], axis=1)
+        highest = Pooling("max")
+        x = jnp.concatenate([part if part.ndim == 2 else highest(part, mask) for part in parts], axis=1)
         x = Dropout(self.dropout)(x, deterministic=not train)
         return logits(x, self.classes)
 
@@ -105,12 +106,6 @@ def _windows(convolution: Conv1D, x: Any, width: int) -> jax.Array:
     before = (width - 1) // 2
     padded = jnp.pad(x, ((0, 0), (before, width - 1 - before), (0, 0)))
     return nn.relu(convolution(padded.transpose(1, 2, 0))).transpose(2, 0, 1)
-
-
-def _maximum(x: jax.Array, real: jax.Array) -> jax.Array:
-    """[B, T, U] -> over the real steps [B, U]; 0 where there are none."""
-    found = jnp.max(jnp.where(real[:, :, None], x, -jnp.inf), axis=1)
-    return jnp.where(real.any(axis=1)[:, None], found, 0)
 
 
 class ConvClassifier(nn.Module):

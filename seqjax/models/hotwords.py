@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from seqjax.errors import check_least
 from seqjax.layers.dense import Dense, Dropout
 from seqjax.layers.spectral_augmentation import Augmentation
+from seqjax.models.carry import handed_on
 from seqjax.models.sounds import halved, patches
 
 HISTORY = 2
@@ -42,15 +43,7 @@ class HotwordDetector(nn.Module):
     def __call__(self, inputs: tuple[jax.Array, jax.Array], *, train: bool = False) -> jax.Array:
         """Features [B, T, M], and whether each row begins anew [B] bool -> logits [B, T, V]."""
         features, fresh = inputs
-        state = None
-        if self.has_variable("carry", "state"):
-            hold = lambda leaf: jnp.where(fresh.reshape(-1, *[1] * (leaf.ndim - 1)), jnp.zeros((), leaf.dtype), leaf)
-            state = jax.tree.map(hold, self.get_variable("carry", "state"))
-        logits, state = self.run(features, state, train)
-        if self.is_mutable_collection("carry"):
-            begin = jnp.zeros_like if self.is_initializing() else lambda leaf: leaf
-            self.put_variable("carry", "state", jax.tree.map(begin, state))
-        return logits
+        return handed_on(self, fresh, lambda state: self.run(features, state, train))
 
     @nn.compact
     def run(self, features: jax.Array, state: Any = None, train: bool = False) -> tuple[jax.Array, Any]:

@@ -14,6 +14,7 @@ from seqjax.errors import UserError, check_least
 from seqjax.layers.dense import Dense, Dropout, product
 from seqjax.layers.embeddings import Embedding
 from seqjax.layers.tokens import Tokens
+from seqjax.models.carry import handed_on
 
 
 class LanguageModel(nn.Module):
@@ -40,15 +41,9 @@ class LanguageModel(nn.Module):
     def __call__(self, inputs: tuple[jax.Array, jax.Array], *, train: bool = False) -> jax.Array:
         """Ids [B, T], and whether each row begins anew [B] bool -> logits [B, T, V] of the symbols one step later."""
         tokens, fresh = inputs
-        state = None
-        if self.stateful and self.has_variable("carry", "state"):
-            hold = lambda leaf: jnp.where(fresh.reshape(-1, *[1] * (leaf.ndim - 1)), jnp.zeros((), leaf.dtype), leaf)
-            state = jax.tree.map(hold, self.get_variable("carry", "state"))
-        logits, state = self.run(tokens, state, train)
-        if self.stateful and self.is_mutable_collection("carry"):
-            begin = jnp.zeros_like if self.is_initializing() else lambda leaf: leaf
-            self.put_variable("carry", "state", jax.tree.map(begin, state))
-        return logits
+        if not self.stateful:
+            return self.run(tokens, None, train)[0]
+        return handed_on(self, fresh, lambda state: self.run(tokens, state, train))
 
     @nn.compact
     def run(self, tokens: jax.Array, state: Any = None, train: bool = False) -> tuple[jax.Array, Any]:
