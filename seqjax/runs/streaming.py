@@ -1,9 +1,10 @@
 """A run that answers a stream: the best checkpoint, step by step, its state handed on and kept in a file.
 
-**There is one compiled program, of a single step.** XLA makes other products of other shapes, whose last bits differ;
-so whatever comes at once, a step or a thousand, goes through the same program step by step, and the answers do not
-depend on how the stream is cut. A recurrent layer's own states are those of one call over all steps to the last bit, by
-`native` and by `scan`; what a Dense layer makes of all of them at once may differ in the last one.
+**There is one compiled program, whose loop takes a single step.** XLA makes other products of other shapes, whose last
+bits differ; so whatever comes at once, a step or a thousand, goes through the same loop step by step, and the answers
+do not depend on how the stream is cut. (One call a step takes five times as long for what comes at once.) A recurrent
+layer's own states are those of one call over all steps to the last bit, by `native` and by `scan`; what a Dense layer
+makes of all of them at once may differ in the last one.
 """
 
 import collections
@@ -11,7 +12,8 @@ import hashlib
 import io
 import itertools
 import json
-from collections.abc import Hashable, Iterable, Iterator
+import operator
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,8 @@ MOST_KEYS = 10_000
 """Sequences that are followed at once; the one that has not gone on for longest is forgotten."""
 BLOCK = 256
 """Steps whose answers are printed together, at most."""
+CALL = 32
+"""Steps of a sequence in one call of the program, at most."""
 ABOUT = "about"
 """The name of what is no array in a state's file."""
 
@@ -56,35 +60,56 @@ class Engine:
             outputs, state = model.apply({"params": params}, rows, state, method="run")
             return jax.tree.map(lambda leaf: leaf[0, 0], outputs), state
 
-        def look(params: Any, state: Any, inputs: Any) -> tuple[Any, Any]:
+        def run_all(params: Any, state: Any, inputs: Any, count: Any) -> tuple[Any, Any]:
+            def step(k: Any, before: tuple[Any, Any]) -> tuple[Any, Any]:
+                outputs, state = run(params, before[1], jax.tree.map(lambda leaf: leaf[k], inputs))
+                return jax.tree.map(lambda whole, own: whole.at[k].set(own), before[0], outputs), state
+
+            outputs = jax.tree.map(lambda leaf: jnp.zeros((CALL, *leaf.shape), leaf.dtype), self.shapes[0])
+            return jax.lax.fori_loop(0, count, step, (outputs, state))
+
+        def look(params: Any, inputs: Any) -> Any:
             rows = jax.tree.map(lambda leaf: leaf[None], inputs)
-            return jax.tree.map(lambda leaf: leaf[0], answer(experiment, params, rows)), state
+            return jax.tree.map(lambda leaf: leaf[0], answer(experiment, params, rows))
 
-        self.shape: Any = ()
-        """Of a state."""
+        self.shapes: Any = ()
+        """Of a step's output and of a state."""
         if stream.carried:
-            self.shape = jax.eval_shape(run, params, None, stream.example)[1]
-        self.advance = jax.jit(run if stream.carried else look, donate_argnums=1)
-        """(parameters, state, inputs of a step) -> (output, state)."""
-        jax.block_until_ready(self.advance(params, self._begin(), stream.example))  # compiled before the first step
+            self.shapes = jax.eval_shape(run, params, None, stream.example)
+            self.run = jax.jit(run_all, donate_argnums=1)
+            """(parameters, state, inputs [CALL, ...], how many are steps) -> (outputs [CALL, ...], state)."""
+        else:
+            self.look = jax.jit(look)
+            """(parameters, inputs of a step) -> output."""
+        self.feed([Step(stream.example)])  # compiled before the first step
+        self.states.clear()
+        self.steps = 0
 
-    def _begin(self) -> Any:
-        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), self.shape)
-
-    def step(self, step: Step) -> Any:
-        """The output of a step, still on the device."""
-        state = self.states.pop(step.key, None) if self.carried else ()
-        output, state = self.advance(self.params, self._begin() if state is None else state, step.inputs)
-        if self.carried:
-            self.states[step.key] = state
-            if len(self.states) > MOST_KEYS:
-                self._forget()
-        self.steps += 1
-        return output
-
-    def feed(self, steps: Iterable[Step]) -> list[Any]:
+    def feed(self, steps: Sequence[Step]) -> list[Any]:
         """The outputs of steps: trees of NumPy arrays."""
-        return on_host([self.step(step) for step in steps])
+        self.steps += len(steps)
+        if not self.carried:
+            return on_host([self.look(self.params, step.inputs) for step in steps])
+        groups = [list(group) for _, group in itertools.groupby(steps, lambda step: step.key)]
+        calls = [group[at : at + CALL] for group in groups for at in range(0, len(group), CALL)]
+        found = [self._advance(own) for own in calls]  # all are on their way before the first is waited for
+        return [
+            jax.tree.map(operator.itemgetter(k), outputs)
+            for own, outputs in zip(calls, map(on_host, found), strict=True)
+            for k in range(len(own))
+        ]
+
+    def _advance(self, steps: Sequence[Step]) -> Any:
+        """The outputs [CALL, ...] of steps of one key, still on the device."""
+        key = steps[0].key
+        state = self.states.pop(key, None)
+        if state is None:
+            state = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), self.shapes[1])
+        inputs = jax.tree.map(_padded, *(step.inputs for step in steps))
+        outputs, self.states[key] = self.run(self.params, state, inputs, len(steps))
+        if len(self.states) > MOST_KEYS:
+            self._forget()
+        return outputs
 
     def _forget(self) -> None:
         key, _ = self.states.popitem(last=False)
@@ -101,7 +126,7 @@ class Engine:
 
     def restore(self, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Undo `state`. Raises LookupError, TypeError or ValueError: it did not give this."""
-        leaves, structure = jax.tree.flatten(self.shape)
+        leaves, structure = jax.tree.flatten(self.shapes[1] if self.carried else ())
         keys = about["keys"]
         found = [arrays[f"state_{k}"] for k in range(len(leaves))] if keys else []
         for leaf, array in zip(leaves, found, strict=bool(keys)):
@@ -111,6 +136,13 @@ class Engine:
         for row, key in enumerate(keys):
             self.states[key] = jax.tree.unflatten(structure, [jnp.array(array[row]) for array in found])
         self.steps = int(about["steps"])
+
+
+def _padded(*rows: Any) -> np.ndarray:
+    """Rows [...], CALL of them at most, as one array [CALL, ...]."""
+    made = np.zeros((CALL, *np.shape(rows[0])), np.result_type(rows[0]))
+    made[: len(rows)] = rows
+    return made
 
 
 def on_host(outputs: Any) -> Any:
@@ -180,14 +212,13 @@ class Listener:
         steps = iter(self.stream.end() if piece is None else self.stream.read(piece))
         taken, fault = [], None
         while fault is None and len(taken) in (0, BLOCK):
-            taken, outputs = [], []
+            taken = []
             try:
                 for step in itertools.islice(steps, BLOCK):
                     taken.append(step)
-                    outputs.append(self.engine.step(step))
             except UserError as error:
                 fault = error
-            pairs = zip(taken, on_host(outputs), strict=True)
+            pairs = zip(taken, self.engine.feed(taken), strict=True)
             lines = [line for line in (self.stream.line(*pair) for pair in pairs) if line is not None]
             if lines:
                 yield lines
