@@ -77,7 +77,9 @@ text() {
     --set=sequence_length=32 --set=learning_rate=1e-2 --set=half_life=800
   train shakespeare_lstm shakespeare_lstm_2 --set=layers=2
   train multi30k_gru multi30k_gru_none --set=attention=none
-  train multi30k_gru multi30k_gru_beam --set=beam=5
+  for run in "$runs"/multi30k_gru/seed_*; do
+    seqjax --mode=evaluate --workdir="$run" --beam=5
+  done
   train spa_eng_gru spa_eng_gru_book --set=split=book --set=tokens=book --set=words=15000 --set=length=20
 }
 

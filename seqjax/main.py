@@ -120,7 +120,7 @@ def main(arguments: Sequence[str]) -> None:
         generate.write(workdir, wanted)
     elif MODE.value == "evaluate":
         runtime_settings()
-        print(result_line(commands.evaluate(workdir, options=SET.value, data_dir=data_dir())))
+        print(result_line(commands.evaluate(workdir, options=SET.value, data_dir=data_dir(), answer=predict.beam())))
     elif MODE.value == "stream":
         runtime_settings()
         stream.write(workdir, INPUT.value or "-")

@@ -1,4 +1,5 @@
-"""The flags of --mode=predict that only some runs take, and the printing of what is predicted."""
+"""The flags of --mode=predict that only some runs take (one of them --mode=evaluate, too), and the printing of what is
+predicted."""
 
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,13 +18,19 @@ ATTENTION = flags.DEFINE_string("attention", None, "Translations: draw the first
 def check_unused(mode: str) -> None:
     """Raises UserError: a flag of --mode=predict is given in another mode."""
     for flag in (BEAM, N_BEST, ATTENTION):
-        if flag.value is not None:
-            raise UserError(f"--{flag.name} is for --mode=predict, not --mode={mode}")
+        modes = ("predict", "evaluate") if flag is BEAM else ("predict",)
+        if flag.value is not None and mode not in modes:
+            raise UserError(f"--{flag.name} is for --mode={' and '.join(modes)}, not --mode={mode}")
+
+
+def beam() -> dict[str, Any]:
+    """The option of the run's answer that --mode=evaluate takes, if it is given."""
+    return {} if BEAM.value is None else {"beam": BEAM.value}
 
 
 def write(workdir: Workdir, text: TextIO, name: str) -> None:
     """Print a line, or several, for every example in `text`."""
-    options: dict[str, Any] = {flag.name: flag.value for flag in (BEAM, N_BEST) if flag.value is not None}
+    options = beam() | ({} if N_BEST.value is None else {"n_best": N_BEST.value})
     attention = None if ATTENTION.value is None else Path(ATTENTION.value)
     for line in commands.predict(workdir, text, name, options, attention):
         print(line)

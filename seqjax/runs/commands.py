@@ -14,6 +14,7 @@ from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS, Experiment
 from seqjax.runs.lines import skill
 from seqjax.runs.machine import device, versions
+from seqjax.runs.prediction import answering
 from seqjax.runs.prediction import predict as predict  # the third command
 from seqjax.runs.same_steps import same_steps
 from seqjax.training import identity
@@ -227,7 +228,9 @@ def explain(model: Any, mesh: "Mesh") -> list[str]:
         return [composite.said(*pair) for pair in composite.choices(model)]
 
 
-def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -> dict[str, Any]:
+def evaluate(
+    workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path, answer: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Test the best checkpoint of a run again; writes nothing.
 
     Args:
@@ -248,6 +251,7 @@ def evaluate(workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path) -
     workdir.check({"options": {**config["options"], **given}})
     files = {knob: value for knob, value in given.items() if knob in FILE_KNOBS}
     experiment = experiments.build(function, experiments.knobs(config) | files)
+    experiment = answering(experiment, answer or {}, config["experiment"])
     dataset = load(experiment, workdir, config["data"], data_dir)
     workdir.check({"fingerprint": dataset.fingerprint, "description": dataset.description})
     from seqjax.data.pipeline import steps_per_epoch

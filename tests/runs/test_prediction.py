@@ -41,6 +41,8 @@ def test_translations_by_beam_and_their_alignment(call, tmp_path):
     for first in range(0, 9, 3):
         assert len({text for _, text in found[first : first + 3]}) == (3 if first < 6 else 1)
         assert all(float(score) < 0 for score, _ in found[first : first + 3]) == (first < 6)
+    evaluated = [call("--mode=evaluate", "--workdir=runs/addition_seq2seq", flag) for flag in ("--beam=1", "--beam=3")]
+    assert all(code == 0 and "exact 0.0000 (generated sample" in out for code, out, _ in evaluated)
     for flags, said in (
         (["--n_best=2"], "n_best=2 is above beam=1: give --beam=2 or more"),
         (["--beam=0"], "beam must be at least 1, not 0"),
@@ -61,7 +63,10 @@ def test_runs_that_do_not_translate_refuse_the_flags(call, tmp_path):
         assert f"--{name} is for runs that translate, and jena_lstm does not" in error
         code, out, error = call(*SMALL, flag)
         assert (code, out) == (2, "")
-        assert f"--{name} is for --mode=predict, not --mode=train" in error
+        assert f"--{name} is for --mode=predict{' and evaluate' if name == 'beam' else ''}, not --mode=train" in error
+    code, out, error = call("--mode=evaluate", "--workdir=run", "--data=sample", "--beam=2")
+    assert (code, out) == (2, "")
+    assert "--beam is for runs that translate, and jena_lstm does not" in error
     assert not (tmp_path / "a.png").exists()
 
 
