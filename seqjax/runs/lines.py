@@ -1,10 +1,11 @@
 """What is printed of a result, of one run and of many: beside the lecture's score, and beside what needs no model."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqjax.errors import UserError
+from seqjax.experiment import FOLDS
 
 Results = Mapping[str, Any]
 ERRORS = ("mae", "mse", "nats", "perplexity")
@@ -77,7 +78,22 @@ def result_lines(results: Results) -> list[str]:
         return [f"{results['experiment']}: {_of_many(results, results['data'])}"]
     knob = results["knob"]
     name, data = results["experiment"], results["data"]
-    return [f"{name} {knob}={group['value']}: {_of_many(group, data)}" for group in results["values"]]
+    lines = [f"{name} {knob}={group['value']}: {_of_many(group, data)}" for group in results["values"]]
+    folds = [group for group in results["values"] if group["value"] is not None] if knob in FOLDS else []
+    return [*lines, f"{name}: {_of_folds(folds, knob)}"] if len(folds) > 1 else lines
+
+
+def _of_folds(folds: Sequence[Results], knob: str) -> str:
+    """`mean over 6 values of speaker: test accuracy 0.8321 +- 0.1002 (95 %; lowest 0.7180, george)`."""
+    from seqjax.runs import statistics
+
+    metric = quoted(folds[0])
+    scores = {group["value"]: group["test"][metric]["mean"] for group in folds}
+    mean = statistics.mean(list(scores.values()))
+    worst = (max if metric in ERRORS else min)(scores, key=scores.__getitem__)
+    found = _plus_minus({"mean": mean.mean, "half_interval_95": mean.half})
+    said = f"95 %; {'highest' if metric in ERRORS else 'lowest'} {number(scores[worst])}, {worst}"
+    return f"mean over {mean.count} values of {knob}: test {metric} {found} ({said})"
 
 
 def beside(metric: str, results: Results) -> list[str]:

@@ -63,6 +63,22 @@ def test_one_run_and_many_are_printed_beside_their_baselines():
         result_line({"experiment": "csv_lstm"})
 
 
+def test_a_sweep_over_what_is_left_out_has_a_mean_over_it():
+    def fold(value, score):
+        mean = {"mean": score, "std": None, "half_interval_95": None, "count": 1}
+        part = {"loss": mean, "accuracy": mean}
+        return {"value": value, "test": part, "validation": part, "lecture": {}}
+
+    folds = [fold("ann", 0.7), fold("bob", 0.9), fold("cid", 0.8), fold(None, 1.0)]  # none: nothing is left out
+    swept = {"experiment": "digits_gru", "data": "real", "knob": "speaker", "values": folds}
+    lines = result_lines(swept)
+    assert len(lines) == 5
+    assert lines[4] == (
+        "digits_gru: mean over 3 values of speaker: test accuracy 0.8000 +- 0.2484 (95 %; lowest 0.7000, ann)"
+    )
+    assert len(result_lines({**swept, "knob": "units"})) == 4
+
+
 def test_the_report_shows_them_too(tmp_path):
     for seed, test in ((0, 1.9), (1, 2.1)):
         folder = report_runs.write(tmp_path / f"run_{seed}", "jena_lstm", seed, test)
