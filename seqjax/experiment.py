@@ -30,7 +30,7 @@ RANGES = {"learning_rate": (0, math.inf), "dropout": (0, 1), "recurrent_dropout"
 FILE_KNOBS = ("vectors", "file", "test_file")
 """Knobs that name a file. What is in it belongs to a run, as part of the data's fingerprint; where it lies does not."""
 FOLDS = ("speaker",)
-"""Knobs whose every value leaves another part of the data for the test (`none`: nothing): a sweep over them has a mean."""
+"""Knobs whose every value keeps another part of the data for the test (`none`: nothing); a sweep of them has a mean."""
 
 
 @dataclasses.dataclass(frozen=True)
