@@ -14,11 +14,14 @@ from seqjax.layers.convolution import Conv1D, max_pool
 from seqjax.layers.convolution_2d import Conv2D
 from seqjax.layers.dense import Dense, Dropout
 from seqjax.layers.embeddings import Embedding
+from seqjax.layers.lru import LRU
+from seqjax.layers.minimal import MinGRU, MinLSTM
 from seqjax.layers.recurrent import GRU, LSTM, RNN, Recurrent, SimpleRNN
 from seqjax.layers.tokens import Tokens
 
 __all__ = [
     "GRU",
+    "LRU",
     "LSTM",
     "RNN",
     "AdditiveAttention",
@@ -33,6 +36,8 @@ __all__ = [
     "GRUCell",
     "GeneralAttention",
     "LSTMCell",
+    "MinGRU",
+    "MinLSTM",
     "Recurrent",
     "RecurrentCell",
     "SimpleRNN",

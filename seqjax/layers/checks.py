@@ -16,7 +16,12 @@ import numpy as np
 
 from seqjax.errors import UserError, check_least
 
-KINDS = {"real numbers": (jnp.floating, jnp.integer, jnp.bool_), "integers": (jnp.integer,), "floats": (jnp.floating,)}
+KINDS = {
+    "real numbers": (jnp.floating, jnp.integer, jnp.bool_),
+    "numbers": (jnp.complexfloating, jnp.floating, jnp.integer, jnp.bool_),
+    "integers": (jnp.integer,),
+    "floats": (jnp.floating,),
+}
 """In words -> what NumPy calls it."""
 
 
@@ -121,9 +126,9 @@ def check_state(name: str, state: Any, parts: Sequence[str], shape: tuple[int, i
             raise UserError(f"{name}: initial_state must be {form} of shape {shape}, not {said(state)}{hint}")
     else:
         state = (state,)
+    kind = "numbers" if jnp.issubdtype(dtype, jnp.complexfloating) else "real numbers"
     arrays = [
-        as_array(f"{name}: {part} of initial_state", one, "real numbers", shape)
-        for part, one in zip(parts, state, strict=True)
+        as_array(f"{name}: {part} of initial_state", one, kind, shape) for part, one in zip(parts, state, strict=True)
     ]
     return tuple(array.astype(dtype) for array in arrays)
 

@@ -13,6 +13,7 @@ from flax import linen as nn
 from seqjax.errors import UserError
 from seqjax.layers.backends.choice import Choice, choose
 from seqjax.layers.checks import check_parts
+from seqjax.layers.linear_recurrent import LinearRecurrent
 from seqjax.layers.recurrent import ONE_CALL, RNN, Recurrent, RecurrentLayer
 
 MERGES = ("concat", "sum", "mul", "ave")
@@ -203,6 +204,8 @@ def _choices(layer: Any, masked: bool, train: bool, platform: str | None) -> lis
         parts = {"forward": layer.layer, "backward": layer.backward_layer or layer.layer}
     elif isinstance(layer, RNN):
         return [(f"RNN of {type(layer.cell).__name__}", Choice("scan", "the cell is the user's own"))]
+    elif isinstance(layer, LinearRecurrent):
+        return [(f"{type(layer).__name__}({layer.units})", layer.choice(platform))]
     else:
         dropped = train and layer.recurrent_dropout > 0
         choice = choose(layer, masked=masked, dropped=dropped, platform=platform)

@@ -63,7 +63,7 @@ def scan_cell(
     carry, outputs = scan(cell, carry, xs, drop)
     outputs = jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), outputs)
     if mask is not None and not hasattr(cell, "output"):
-        outputs = jax.tree.map(lambda y: _repeat_last_valid(y, mask, reverse), outputs)
+        outputs = jax.tree.map(lambda y: repeat_last_valid(y, mask, reverse), outputs)
     return carry, outputs
 
 
@@ -83,10 +83,10 @@ def _hold(old: Any, new: Any, valid: jax.Array | None) -> Any:
     return jax.tree.map(lambda o, n: jnp.where(valid.reshape(-1, *[1] * (n.ndim - 1)), n, o), old, new)
 
 
-def _repeat_last_valid(y: jax.Array, mask: jax.Array, reverse: bool) -> jax.Array:
+def repeat_last_valid(y: jax.Array, mask: jax.Array, reverse: bool) -> jax.Array:
     """y [B, T, ...]: at masked steps the y of the valid step before (after, if reversed); zero if there is none."""
     if reverse:
-        return jnp.flip(_repeat_last_valid(jnp.flip(y, 1), jnp.flip(mask, 1), False), 1)
+        return jnp.flip(repeat_last_valid(jnp.flip(y, 1), jnp.flip(mask, 1), False), 1)
     last = jax.lax.cummax(jnp.where(mask, jnp.arange(mask.shape[1])[None, :], -1), axis=1)
     last = last.reshape(*mask.shape, *[1] * (y.ndim - 2))
     return jnp.where(last >= 0, jnp.take_along_axis(y, jnp.maximum(last, 0), axis=1), 0)

@@ -36,7 +36,7 @@ TARGETS = (
     *LAYERS,
     *("project", "project_backward", "bags", "bags_backward"),
     *("convolve", "convolve_inputs", "convolve_kernel"),
-    *("judge", "judge_gradients", "largest"),
+    *("judge", "judge_gradients", "largest", "recur"),
 )
 SECONDS = 300
 """After which a compiler that has not ended is given up."""
