@@ -97,7 +97,7 @@ class LinearRecurrent(Recurrent):
         if mask is not None:
             decay = jnp.where(mask[:, :, None], decay, 1)
             update = jnp.where(mask[:, :, None], update, 0)
-        states = linear_recurrence.linear_recurrence(decay, update, state, self.reverse, self.choice().backend)
+        states: Any = linear_recurrence.linear_recurrence(decay, update, state, self.reverse, self.choice().backend)
         outputs = read(states)
         if mask is not None:
             outputs = self._held(outputs, mask)
