@@ -17,7 +17,7 @@ __all__ = ["call"]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "--experiment=NAME is missing; choices: addition_seq2seq, atis_bilstm, bots_gru"),
+        ([], "--experiment=NAME is missing; choices: adding, addition_seq2seq, atis_bilstm"),
         (["--experiment=jena_lstn"], "did you mean 'jena_lstm'"),
         (["--experiment=../jena_lstm"], "no experiment '../jena_lstm'"),
         (["--experiment=jena_lstm", "--set=unit=3"], "no knob 'unit'; did you mean 'units'"),

@@ -1,0 +1,1 @@
+"""The lecture, executed: its formulas as functions."""
