@@ -15,7 +15,7 @@ from seqjax.models.distributions import pinball
 
 @dataclasses.dataclass(frozen=True)
 class Quantiles:
-    """`Experiment.answer`: [B, H, Q] changes from the origin, on the scale of their series (`panel_truth.quantiles`)."""
+    """`Experiment.answer`: [B, H, Q] changes from the origin, scaled; `panel_truth.quantiles` brings them back."""
 
     head: Any
     levels: tuple[float, ...]

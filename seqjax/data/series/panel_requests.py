@@ -86,8 +86,8 @@ def _check_known(panel: Panel, origins: np.ndarray, horizon: int, name: str) -> 
             there = int((~np.isnan(ahead[:, j])).sum())
             if there < horizon:
                 raise UserError(
-                    f"{name}: {which} has {there} of the {horizon} values of {column!r} after its last target: add rows "
-                    f"without a target that hold what is known ahead"
+                    f"{name}: {which} has {there} of the {horizon} values of {column!r} after its last target: add "
+                    f"rows without a target that hold what is known ahead"
                 )
 
 
