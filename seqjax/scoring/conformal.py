@@ -14,6 +14,7 @@ Legend: N held-out forecasts, H steps of the horizon.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -69,6 +70,42 @@ def widened(low: Array, high: Array, margin: Array) -> tuple[Array, Array]:
     low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
     margin = np.maximum(margin, (low - high) / 2)
     return low - margin, high + margin
+
+
+def calibrate(forecasts: Array, levels: Sequence[float], actual: Array) -> Array:
+    """[P, H] the `margins` of each of the P central intervals that the levels make, the widest first.
+
+    Args:
+      forecasts: [N, H, Q] at `levels`.
+      levels: Q, ascending and symmetric about 1/2.
+      actual: [N, H], NaN where missing.
+
+    Raises:
+      ValueError: levels that are not symmetric, or too few forecasts for one of the intervals to be finite.
+    """
+    found = []
+    for k in range(len(levels) // 2):
+        share = levels[-1 - k] - levels[k]
+        if abs(levels[k] + levels[-1 - k] - 1) > 1e-9:
+            raise ValueError(f"levels {', '.join(map(str, levels))}: must be symmetric about 0.5")
+        margin = margins(forecasts[..., k], forecasts[..., -1 - k], actual, share)
+        if np.isinf(margin).any():
+            raise ValueError(
+                f"an interval of {share:.4g} takes {least(share)} forecasts that are held out, at every step"
+            )
+        found.append(margin)
+    return np.array(found).reshape(-1, np.shape(actual)[1])
+
+
+def calibrated(forecasts: Array, margin: Array) -> Array:
+    """Forecasts [..., H, Q] with every central interval widened or narrowed by its margin [P, H]; ascending again.
+
+    The median stays, unless an interval is narrowed to a point beside it.
+    """
+    ends = np.array(forecasts, np.float64)
+    for k, own in enumerate(np.asarray(margin, np.float64)):
+        ends[..., k], ends[..., -1 - k] = widened(ends[..., k], ends[..., -1 - k], own)
+    return np.sort(ends, axis=-1)
 
 
 def _same(forecast: Array, actual: Array) -> Array:

@@ -115,3 +115,28 @@ def test_equal_to_mapie(share):
     low, high = x - 0.3, x + 0.2
     low, high = conformal.widened(low, high, conformal.margins(low, high, y[:, None], share))
     assert np.allclose(theirs, np.concatenate([low, high], axis=1))
+
+
+def test_every_central_interval_is_calibrated_and_none_crosses():
+    rng = np.random.default_rng(2)
+    actual = rng.normal(size=(400, 3)) * [1, 2, 4]
+    actual[5, 1] = NAN
+    levels = (0.05, 0.25, 0.5, 0.75, 0.95)
+    forecasts = np.array([-1.0, -0.9, 0.0, 0.9, 1.0]) * np.ones((400, 3, 1))  # much too wide within, too narrow outside
+    margin = conformal.calibrate(forecasts, levels, actual)
+    made = conformal.calibrated(forecasts, margin)
+    assert (np.diff(made, axis=-1) >= 0).all()
+    assert (made[..., 2] == 0).all()
+    for step in range(3):
+        low, high = made[:, step, :1], made[:, step, -1:]
+        assert forecasts_share(low, high, actual[:, step : step + 1]) == pytest.approx(0.9, abs=0.004)
+        low, high = made[:, step, 1:2], made[:, step, 3:4]
+        assert forecasts_share(low, high, actual[:, step : step + 1]) == pytest.approx(0.5, abs=0.004)
+    with pytest.raises(ValueError, match="takes 9 forecasts"):
+        conformal.calibrate(forecasts[:8], levels, actual[:8])
+    with pytest.raises(ValueError, match=r"symmetric about 0\.5"):
+        conformal.calibrate(forecasts[..., :3], levels[:3], actual)
+
+
+def forecasts_share(low, high, actual):
+    return forecasts.coverage(low, high, actual).share
