@@ -43,6 +43,7 @@ class M4Hourly:
         """
         if data == "sample":
             made = sample_panel.panel()
+            made = dataclasses.replace(made, panel=dataclasses.replace(made.panel, times=None, step=None))
             edges = panel_parts.by_rows(made.panel.bounds, self.windows.horizon, self.windows.horizon)
             dataset = self.windows.dataset(made.panel, edges, "generated series", {})
             best = sample_panel.optimum(made, dataset.parts["test"], self.windows.horizon, self.windows.levels)
