@@ -10,14 +10,12 @@ import numpy as np
 
 from seqjax.report.plots import Figure, drawn
 from seqjax.report.runs import Group
-
-DETAILS = "forecasts"
-"""The score of a row that forecasts all steps of a horizon: `training.forecast_details`."""
+from seqjax.training.forecast_details import NAME
 
 
 def found(row: Group, part: str = "test") -> Mapping[str, Any]:
     """The details of the first seed; empty where it has none."""
-    return row.first.get("details", {}).get(part, {}).get(DETAILS) or {}
+    return row.first.get("details", {}).get(part, {}).get(NAME) or {}
 
 
 def picture(row: Group, part: str = "test") -> Figure | None:

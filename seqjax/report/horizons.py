@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from seqjax.report.fans import DETAILS
 from seqjax.report.plots import NAIVE, Figure, drawn
 from seqjax.report.runs import Group
+from seqjax.training.forecast_details import NAME
 
 STYLES = {
     "forecast": {"color": "C0"},
@@ -18,7 +18,7 @@ STYLES = {
 
 def of_seeds(row: Group, name: str, part: str = "test") -> Sequence[Mapping[str, Any]]:
     """One of the breakdowns, of every seed; empty where a run has none."""
-    each = [((run.results or {}).get("details", {}).get(part, {}).get(DETAILS) or {}) for run in row.runs]
+    each = [((run.results or {}).get("details", {}).get(part, {}).get(NAME) or {}) for run in row.runs]
     return [own[name] for own in each] if all(name in own for own in each) else []
 
 
@@ -34,7 +34,7 @@ def plot(axes: Any, x: Sequence[float], each: Sequence[Mapping[str, Any]], name:
 
 def unit(row: Group, part: str = "test") -> str:
     """The name of the errors."""
-    each = (row.first.get("details", {}).get(part, {}).get(DETAILS) or {}).get("scaled")
+    each = (row.first.get("details", {}).get(part, {}).get(NAME) or {}).get("scaled")
     return "mean absolute scaled error" if each else "mean absolute error"
 
 

@@ -11,7 +11,10 @@ from seqjax.data.dataset import Dataset
 from seqjax.data.series import steps
 from seqjax.data.series.panel_truth import Truth
 from seqjax.scoring import breakdowns
+from seqjax.scoring import forecasts as scoring
 
+NAME = "forecasts"
+"""Under which results.json has them."""
 WINDOWS = 3
 """Forecasts that are kept whole."""
 POINTS = 48
@@ -33,8 +36,9 @@ def details(
       ids: [N] the examples.
 
     Returns:
-      `scaled`: whether errors are by the scale of their series (there are several, in units of their own). `by_step`,
-      `by_hour`, `by_season`, `autocorrelation`, `windows`: each only where there is something to tell.
+      `left_out`: forecasts that MASE does not count, for want of a scale. `scaled`: whether errors are by the scale of
+      their series, because there are several in units of their own. `by_step`, `by_hour`, `by_season`,
+      `autocorrelation`, `windows`: each only where there is something to tell.
     """
     held = dataset.kept
     point = forecasts[:, :, levels.index(0.5)]
@@ -43,7 +47,8 @@ def details(
     made = dict(zip(NAMES, (point, truth.naive, truth.seasonal), strict=True))
     errors = {name: np.abs(each - truth.actual) / unit[:, None] for name, each in made.items()}
     rows = np.asarray(ids, np.int64) // held["values"].shape[1]
-    found: dict[str, Any] = {"scaled": scaled, "by_step": _by_step(errors, forecasts, levels, truth.actual)}
+    found: dict[str, Any] = {"left_out": scoring.mase(point, truth.actual, truth.scale).left_out, "scaled": scaled}
+    found |= {"by_step": _by_step(errors, forecasts, levels, truth.actual)}
     if held["times"] is not None:
         found |= _by_calendar(errors, held["times"][rows[:, None] + np.arange(1, point.shape[1] + 1)])
     residuals = (truth.actual - point)[:, 0] / unit

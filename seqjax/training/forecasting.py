@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from seqjax.data.series.panel_arrays import History, Steps
 from seqjax.models.distributions import pinball
+from seqjax.training import forecast_scores
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,5 +51,5 @@ def forecasting(head: Any, levels: tuple[float, ...]) -> dict[str, Any]:
         "loss": loss,
         "metrics": {"scaled_pinball": scaled_pinball, "scaled_mae": scaled_mae},
         "answer": Quantiles(head, levels),
-        "scores": {},
+        "scores": forecast_scores.scores(levels),
     }
