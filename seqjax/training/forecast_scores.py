@@ -107,6 +107,10 @@ def _of_interval(k: int, share: float) -> dict[str, Score]:
 
 
 def _details(answers: Answers, levels: tuple[float, ...]) -> dict[str, Any]:
+    """Of the test part alone: they are drawn, and results.json is to be small."""
+    test = answers.dataset.parts["test"]
+    if len(answers.ids) != len(test) or not np.isin(answers.ids, test).all():
+        return {}
     return forecast_details.details(
         panel_truth.quantiles(answers), levels, truth_of(answers), answers.dataset, answers.ids
     )
