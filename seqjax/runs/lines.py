@@ -7,7 +7,7 @@ from typing import Any
 from seqjax.errors import UserError
 
 Results = Mapping[str, Any]
-ERRORS = ("mae", "mse", "nats", "perplexity")
+ERRORS = ("mae", "mse", "nats", "perplexity", "wql", "pinball", "nd", "smape", "mase", "rmse", "rmsse")
 """Metrics of which a smaller one is better."""
 
 

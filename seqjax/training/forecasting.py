@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from seqjax.data.series.panel_arrays import History, Steps
 from seqjax.models import autoregressive
 from seqjax.models.distributions import pinball
+from seqjax.training import forecast_scores
 
 PATHS = 200
 """Of each forecast: the 10 % quantile is then as sure as to 2 % of probability."""
@@ -75,5 +76,5 @@ def forecasting(head: Any, levels: tuple[float, ...]) -> dict[str, Any]:
         "loss": loss,
         "metrics": {"scaled_pinball": scaled_pinball, "scaled_mae": scaled_mae},
         "answer": Quantiles(head, levels),
-        "scores": {},
+        "scores": forecast_scores.scores(levels),
     }

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqjax.data.dataset import Dataset
-from seqjax.data.series import panel_arrays, panel_parts, panel_truth, sources, steps
+from seqjax.data.series import panel_arrays, panel_baselines, panel_parts, panel_truth, sources, steps
 from seqjax.data.series.panel import Panel
 from seqjax.data.series.panel_arrays import Gather, Known, Scale
 from seqjax.data.series.panel_parts import Edges
@@ -74,7 +74,7 @@ class Windows:
         arrays, filled = panel_arrays.arrays_of(panel, scale, known, static, identity, name)
         season = panel_truth.season(filled, found.ids["train"], self, panel)
         facts = self._facts(panel, scale, known, static, own)
-        return Dataset(
+        dataset = Dataset(
             arrays=arrays,
             gather=Gather(self.context, self.horizon, targets).examples,
             parts=found.ids,
@@ -84,6 +84,7 @@ class Windows:
             knobs={"series_count": identity.size},
             kept=panel_truth.kept(panel, filled, scale, edges, season, self),
         )
+        return dataclasses.replace(dataset, baselines=panel_baselines.scores(dataset))
 
     def _facts(self, panel: Panel, scale: Scale, known: Known, static: Known, own: Mapping[str, Any]) -> dict[str, Any]:
         pair = lambda both: [both.mean.tolist(), both.deviation.tolist()]

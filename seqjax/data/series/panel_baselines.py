@@ -1,0 +1,50 @@
+"""What needs no model: the naive and the seasonal naive forecast of a panel, scored as a model's forecasts are.
+
+Legend: N examples, H horizon, Q levels.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from seqjax.data.dataset import Dataset
+from seqjax.data.series import panel_truth
+from seqjax.data.series.panel_truth import Truth
+from seqjax.scoring import forecasts as scoring
+
+NAMES = {"naive": "naive", "seasonal_naive": "seasonal"}
+
+
+def scores(dataset: Dataset, parts: Mapping[str, np.ndarray] | None = None) -> dict[str, dict[str, Any]]:
+    """`Dataset.baselines`: both names -> part -> `of_point`'s scores; of the seasonal one its `season`, too.
+
+    Args:
+      dataset: with `kept`.
+      parts: the examples of each; None: validation and test.
+    """
+    held = dataset.kept
+    parts = parts or {part: dataset.parts[part] for part in ("validation", "test")}
+    found: dict[str, dict[str, Any]] = {"naive": {}, "seasonal_naive": {"season": int(held["season"])}}
+    for part, ids in parts.items():
+        truth = panel_truth.truth(dataset, ids)
+        for name, field in NAMES.items():
+            point = getattr(truth, field)
+            found[name][part] = of_point(point, truth) | {"wql": _wql(point, truth.actual, tuple(held["levels"]))}
+    return found if held["season"] > 1 else {"naive": found["naive"]}
+
+
+def of_point(point: np.ndarray, truth: Truth) -> dict[str, float]:
+    """The scores of a forecast in one number [N, H]: `seqjax.scoring.forecasts` says what they are."""
+    return {
+        "mae": scoring.mae(point, truth.actual),
+        "rmse": scoring.rmse(point, truth.actual),
+        "smape": scoring.smape(point, truth.actual),
+        "mase": scoring.mase(point, truth.actual, truth.scale).mean,
+        "rmsse": scoring.rmsse(point, truth.actual, truth.square).mean,
+        "nd": scoring.nd(point, truth.actual),
+    }
+
+
+def _wql(point: np.ndarray, actual: np.ndarray, levels: tuple[float, ...]) -> float:
+    return scoring.wql(np.repeat(point[:, :, None], len(levels), axis=2), levels, actual)
