@@ -4,6 +4,7 @@ Legend: B batch, N examples, H horizon, Q levels.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -59,22 +60,43 @@ def forecasting(head: Any, levels: tuple[float, ...]) -> dict[str, Any]:
       head: a `seqjax.models.distributions.Head`.
       levels: of the answer.
     """
-
-    def masked(values: jax.Array, targets: Steps) -> tuple[jax.Array, jax.Array]:
-        return jnp.sum(jnp.where(targets.seen, values, 0), axis=1), jnp.sum(targets.seen, axis=1)
-
-    def loss(found: Any, targets: Steps) -> tuple[jax.Array, jax.Array]:
-        return masked(head.loss(found, targets.change), targets)
-
-    def scaled_pinball(found: Any, targets: Steps) -> tuple[jax.Array, jax.Array]:
-        return masked(pinball(head.quantiles(found, levels), targets.change, levels).mean(axis=-1), targets)
-
-    def scaled_mae(found: Any, targets: Steps) -> tuple[jax.Array, jax.Array]:
-        return masked(jnp.abs(head.point(found) - targets.change), targets)
-
+    scaled_pinball = lambda found, value: pinball(head.quantiles(found, levels), value, levels).mean(axis=-1)
+    scaled_mae = lambda found, value: jnp.abs(head.point(found) - value)
     return {
-        "loss": loss,
-        "metrics": {"scaled_pinball": scaled_pinball, "scaled_mae": scaled_mae},
+        "loss": masked(head.loss),
+        "metrics": {"scaled_pinball": masked(scaled_pinball), "scaled_mae": masked(scaled_mae)},
         "answer": Quantiles(head, levels),
         "scores": forecast_scores.scores(levels),
     }
+
+
+def decoding(head: Any, levels: tuple[float, ...], count: int | None = PATHS) -> dict[str, Any]:
+    """The same of a decoder that feeds on itself; `one_step` is of single steps, of which all before are known."""
+    scores = forecast_scores.scores(levels)
+    answer = Paths(head, levels, count)
+    return {"loss": masked(head.loss), "metrics": {"one_step": masked(head.loss)}, "answer": answer, "scores": scores}
+
+
+def decoded_by(decoder: str, head: Any, levels: tuple[float, ...]) -> dict[str, Any]:
+    """That of a `seqjax.models.panel_forecasters.forecaster`."""
+    if decoder == "direct":
+        return forecasting(head, levels)
+    return decoding(head, levels, PATHS if decoder == "paths" else None)
+
+
+def scaled_errors(head: Any, levels: tuple[float, ...]) -> dict[str, Any]:
+    """The same of what is judged on the scale of the training part, as long-horizon papers do."""
+    mse = lambda found, value: jnp.square(head.point(found) - value)
+    mae = lambda found, value: jnp.abs(head.point(found) - value)
+    metrics = {"mse": masked(mse), "mae": masked(mae)}
+    return {"loss": masked(head.loss), "metrics": metrics, "answer": Quantiles(head, levels)}
+
+
+def masked(cost: Callable[[Any, Any], jax.Array]) -> Callable[[Any, Steps], tuple[jax.Array, jax.Array]]:
+    """(distributions, values [B, H]) -> costs [B, H], as a loss: the sums over steps that have a value, and counts."""
+
+    def summed(found: Any, targets: Steps) -> tuple[jax.Array, jax.Array]:
+        costs = cost(found, targets.change)
+        return jnp.sum(jnp.where(targets.seen, costs, 0), axis=1), jnp.sum(targets.seen, axis=1)
+
+    return summed

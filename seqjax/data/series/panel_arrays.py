@@ -69,6 +69,8 @@ class Gather:
     horizon: int
     targets: int
     """C"""
+    mixed: bool = False
+    """All targets are past features of each."""
 
     def history(self, arrays: Arrays, ids: Any) -> History:
         """What is known at the origins `ids` [B]; `future` is 0."""
@@ -109,7 +111,7 @@ class Gather:
 
     def _columns(self, arrays: Arrays, target: Any) -> Any:
         """[B, 1 + P] those of the target and of the past features."""
-        past = np.arange(self.targets, arrays["series"].shape[1], dtype=np.int32)
+        past = np.arange(0 if self.mixed else self.targets, arrays["series"].shape[1], dtype=np.int32)
         return (target[:, None] * np.array([1] + [0] * len(past), np.int32)) + np.append(0, past).astype(np.int32)
 
 

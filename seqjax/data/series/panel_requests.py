@@ -46,7 +46,7 @@ def of_panel(panel: Panel, assets: Path, name: str) -> Requests:
     rows = (origins + moved[:, None])[some]
     which, target = np.nonzero(some)
     ids = (rows * targets + target).astype(np.int32)
-    gather = Gather(facts["context"], horizon, targets)
+    gather = Gather(facts["context"], horizon, targets, facts["mixed"])
     level, unit = filled[rows, target], scale.unit[which, target]
     quantiles = ",".join(f"q{level:g}" for level in facts["levels"])
     names = [panel.name(int(k), int(c)) for k, c in zip(which, target, strict=True)]

@@ -8,7 +8,7 @@ Legend: N rows, S series, C targets, P past features, L context, H horizon, Q le
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,21 @@ from seqjax.data.series.panel_parts import Edges
 from seqjax.errors import UserError, check_least
 
 ASSET = "panel.json"
-FACTS = ("roles", "names", "step", "context", "horizon", "levels", "shift", "unit", "known", "static", "scaling", "own")
+FACTS = (
+    "roles",
+    "names",
+    "step",
+    "context",
+    "horizon",
+    "levels",
+    "shift",
+    "unit",
+    "known",
+    "static",
+    "scaling",
+    "mixed",
+    "own",
+)
 """What `ASSET` holds."""
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Of GluonTS's mean_wQuantileLoss."""
@@ -43,6 +57,8 @@ class Windows:
     """Rows from one origin to the next in training."""
     test_stride: int = 1
     """In validation and test."""
+    mixed: bool = False
+    """A target is forecast from all of them, not from its own past alone."""
     season: int | None = None
     """Rows of one, for the seasonal naive forecast; by default what suits the step of time."""
 
@@ -52,7 +68,14 @@ class Windows:
                 check_least(option, getattr(self, option), 1)
         check_levels(self.levels)
 
-    def dataset(self, panel: Panel, edges: Edges, name: str, own: Mapping[str, Any]) -> Dataset:
+    def dataset(
+        self,
+        panel: Panel,
+        edges: Edges,
+        name: str,
+        own: Mapping[str, Any],
+        baselines: Callable[[Dataset], Mapping[str, Any]] = panel_baselines.scores,
+    ) -> Dataset:
         """Examples in three parts.
 
         Args:
@@ -60,6 +83,7 @@ class Windows:
           edges: of the parts.
           name: of the data, for messages.
           own: facts of the source, kept with the others for its requests.
+          baselines: of what needs no model.
 
         Raises:
           UserError: too few rows, or numbers beyond float32.
@@ -76,15 +100,15 @@ class Windows:
         facts = self._facts(panel, scale, known, static, own)
         dataset = Dataset(
             arrays=arrays,
-            gather=Gather(self.context, self.horizon, targets).examples,
+            gather=Gather(self.context, self.horizon, targets, self.mixed).examples,
             parts=found.ids,
             description=_describe(panel, name, found, self),
-            fingerprint=_fingerprint(panel, facts, edges, self),
+            fingerprint=_fingerprint(panel, facts, edges, dataclasses.replace(self, season=season)),
             assets={ASSET: json.dumps(facts) + "\n"},
-            knobs={"series_count": identity.size},
+            knobs={"series_count": identity.size, "season": season},
             kept=panel_truth.kept(panel, filled, scale, edges, season, self),
         )
-        return dataclasses.replace(dataset, baselines=panel_baselines.scores(dataset))
+        return dataclasses.replace(dataset, baselines=baselines(dataset))
 
     def _facts(self, panel: Panel, scale: Scale, known: Known, static: Known, own: Mapping[str, Any]) -> dict[str, Any]:
         pair = lambda both: [both.mean.tolist(), both.deviation.tolist()]
@@ -98,10 +122,21 @@ class Windows:
             "shift": scale.shift.tolist(),
             "unit": scale.unit.tolist(),
             "scaling": self.scaling,
+            "mixed": self.mixed,
             "known": pair(known),
             "static": pair(static),
             "own": dict(own),
         }
+
+
+def levels_of(text: str) -> tuple[float, ...]:
+    """`0.1,0.5,0.9`. Raises UserError: no such list, or as `check_levels`."""
+    try:
+        levels = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UserError(f"levels={text}: probabilities with commas between are expected") from error
+    check_levels(levels)
+    return levels
 
 
 def check_levels(levels: tuple[float, ...]) -> None:
