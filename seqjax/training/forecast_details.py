@@ -36,10 +36,10 @@ def details(
       ids: [N] the examples.
 
     Returns:
-      `left_out`: forecasts that MASE does not count, for want of a scale. `scaled`: whether errors are by the scale of
-      their series, because there are several in units of their own. `by_step`, `by_hour`, `by_season`,
-      `autocorrelation`, `windows`: each only where there is something to tell. `step`: what the lists by step are of;
-      before the origin they are `stride` apart.
+      `forecasts` and `origins`: see `about`. `left_out`: forecasts that MASE does not count, for want of a scale.
+      `scaled`: whether errors are by the scale of their series, because there are several in units of their own.
+      `by_step`, `by_hour`, `by_season`, `autocorrelation`, `windows`: each only where there is something to tell.
+      `step`: what the lists by step are of; before the origin they are `stride` apart.
     """
     held = dataset.kept
     point = forecasts[:, :, levels.index(0.5)]
@@ -60,7 +60,17 @@ def details(
     if len(lags) and not np.isnan(values).all():
         count = int((~np.isnan(residuals)).sum())
         found["autocorrelation"] = {"lag": lags.tolist(), "value": breakdowns.rounded(values), "count": count}
+    found |= about(dataset, ids)
     return found | _windows(forecasts, levels, truth, dataset, rows)
+
+
+def about(dataset: Dataset, ids: np.ndarray) -> dict[str, Any]:
+    """How many `forecasts`, and where there are dates the first and the last of the `origins`; ids: [N]."""
+    times = dataset.kept["times"]
+    if times is None:
+        return {"forecasts": len(ids)}
+    origins = times[np.asarray(ids, np.int64) // dataset.kept["values"].shape[1]]
+    return {"forecasts": len(ids), "origins": steps.texts(np.array([origins.min(), origins.max()]))}
 
 
 def _by_step(errors: dict[str, np.ndarray], forecasts: np.ndarray, levels: Any, actual: np.ndarray) -> dict[str, Any]:

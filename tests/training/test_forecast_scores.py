@@ -101,6 +101,6 @@ def test_one_forecast_a_series_has_no_autocorrelation():
     dataset = windows.dataset(made, panel_parts.by_rows(made.bounds, 5, 5), "made", {})
     own, truth, quantiles = answers(dataset)
     found = forecast_details.details(quantiles, LEVELS, truth, dataset, own.ids)
-    assert found.keys() == {"left_out", "scaled", "step", "by_step", "windows", "stride", "levels"}
+    assert found.keys() == {"forecasts", "left_out", "scaled", "step", "by_step", "windows", "stride", "levels"}
     assert found["left_out"] == 1
     assert found["windows"][0]["origin"] is None
