@@ -240,27 +240,24 @@ class NegativeBinomial:
         return nats - k * (jnp.log(spread_mean) - jnp.log1p(spread_mean))
 
     def quantiles(self, found: Counts, levels: tuple[float, ...]) -> Any:
-        """See `Head`: the least count of at least that probability."""
-        return jnp.stack([self._quantile(found, level) for level in levels], axis=-1)
-
-    def _quantile(self, found: Counts, level: float) -> Any:
-        r = 1 / found.spread
-        share = 1 / (1 + found.spread * found.mean)
-        deviation = jnp.sqrt(found.mean + found.spread * found.mean**2)
-        low, high = jnp.full_like(found.mean, -1.0), jnp.ceil(found.mean + 40 * deviation + 10)
+        """See `Head`: the least count of at least that probability, which float32 knows to 5e-4."""
+        level = jnp.asarray(levels, found.mean.dtype).reshape((1,) * found.mean.ndim + (-1,))
+        wide = jnp.broadcast_shapes((*found.mean.shape, 1), level.shape)
+        mean, spread, zero, unit = (jnp.broadcast_to(leaf[..., None], wide) for leaf in found)
+        deviation = jnp.sqrt(mean + spread * mean**2)
 
         def halve(_: Any, between: tuple[Any, Any]) -> tuple[Any, Any]:
             low, high = between
             middle = jnp.floor((low + high) / 2)
-            enough = betainc(r, middle + 1, share) >= level
+            enough = betainc(1 / spread, middle + 1, 1 / (1 + spread * mean)) >= level
             return jnp.where(enough, low, middle), jnp.where(enough, middle, high)
 
-        low, high = jax.lax.fori_loop(0, 40, halve, (low, high))
-        return found.zero + high / found.unit
+        between = jnp.full_like(mean, -1.0), jnp.ceil(mean + 40 * deviation + 10)
+        return zero + jax.lax.fori_loop(0, 40, halve, between)[1] / unit
 
     def point(self, found: Counts) -> Any:
         """See `Head`: the median."""
-        return self._quantile(found, 0.5)
+        return self.quantiles(found, (0.5,))[..., 0]
 
     def sample(self, key: Any, found: Counts) -> Any:
         """See `Head`: a Poisson count of a gamma's rate."""

@@ -112,7 +112,8 @@ class Gather:
     def _columns(self, arrays: Arrays, target: Any) -> Any:
         """[B, 1 + P] those of the target and of the past features."""
         past = np.arange(0 if self.mixed else self.targets, arrays["series"].shape[1], dtype=np.int32)
-        return (target[:, None] * np.array([1] + [0] * len(past), np.int32)) + np.append(0, past).astype(np.int32)
+        own = np.array([[1] + [0] * len(past)], np.int32)
+        return target[:, None] * own + np.append(0, past).astype(np.int32)[None, :]
 
 
 class Scale(NamedTuple):
