@@ -15,7 +15,7 @@ from seqjax.training.workdir import Workdir
 
 __all__ = ["call"]
 
-HORIZON, ROWS, FOLDS = 4, 90, 3
+HORIZON, ROWS, FOLDS = 4, 90, 2
 SCORES = ("wql", "mase", "coverage_80", "winkler_80")
 ROLLED = '''"""A line through noisy seasons, in a second."""
 
@@ -58,9 +58,9 @@ class Line(nn.Module):
         return HEAD.distribution(raw, panel_inputs.frame(history, *panel_inputs.scales(history, "last")))
 
 
-def experiment(*, rows: int = 90, test: int = 4, stride: int = 1, epochs: int = 2, seed: int = 0) -> Experiment:
+def experiment(*, rows: int = 90, test: int = 4, epochs: int = 2, seed: int = 0) -> Experiment:
     return Experiment(
-        source=Made(Windows(8, 4, LEVELS, test_stride=stride, season=6), rows, test), model=Line(),
+        source=Made(Windows(8, 4, LEVELS, season=6), rows, test), model=Line(),
         **calibrated(forecasting(HEAD, LEVELS), LEVELS), optimizer=optax.adam(0.01), epochs=epochs, batch_size=16,
         seed=seed,
     )
@@ -116,7 +116,7 @@ def test_with_refitting_it_is_the_loop_by_hand_on_data_that_end_there(folder):
 def test_without_it_is_one_model_at_every_origin(folder):
     found = rolled(folder / "run", refit=False)
     hand = folder / "hand"
-    trained = by_hand(hand, f"test={FOLDS * HORIZON}", f"stride={HORIZON}")
+    trained = by_hand(hand, f"test={FOLDS * HORIZON}")  # every origin, not one a fold
     _, params, program = commands.opened(Workdir(hand), (), folder)
     answers = program.answers(params, "test")
     decided = trained["details"]["validation"]["decided"]
@@ -133,9 +133,6 @@ def test_without_it_is_one_model_at_every_origin(folder):
         assert fold["baselines"]["naive"]["mae"] == scoring.mae(values[origins][:, None].repeat(4, 1), truth.actual)
         score = program.experiment.scores["wql"](own, decided)
         assert fold["test"]["wql"] == score
-    whole = np.mean([fold["test"]["mase"] for fold in found["folds"]])
-    assert found["test"]["mase"]["mean"] == pytest.approx(whole)
-    assert trained["test"]["mase"] == pytest.approx(whole), "folds are of like size, and MASE is a plain mean"
 
 
 def test_what_it_prints_and_refuses(call, folder):

@@ -146,9 +146,7 @@ def test_nothing_comes_from_the_future():
     first = [ids for ids in made.parts["test"] if ids // 2 + 1 in edge]
     assert len(first) == 6
     ids = np.concatenate([made.parts["train"], made.parts["validation"], first])
-    for mine, other in zip(
-        made.gather(made.arrays, ids)[0][:8], later.gather(later.arrays, ids)[0][:8], strict=True
-    ):
+    for mine, other in zip(made.gather(made.arrays, ids)[0][:8], later.gather(later.arrays, ids)[0][:8], strict=True):
         np.testing.assert_array_equal(mine, other)
 
 
