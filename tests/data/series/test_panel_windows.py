@@ -146,9 +146,7 @@ def test_nothing_comes_from_the_future():
     first = [ids for ids in made.parts["test"] if ids // 2 + 1 in edge]
     assert len(first) == 6
     ids = np.concatenate([made.parts["train"], made.parts["validation"], first])
-    for mine, other in zip(
-        made.gather(made.arrays, ids)[0][:8], later.gather(later.arrays, ids)[0][:8], strict=True
-    ):
+    for mine, other in zip(made.gather(made.arrays, ids)[0][:8], later.gather(later.arrays, ids)[0][:8], strict=True):
         np.testing.assert_array_equal(mine, other)
 
 
@@ -213,7 +211,7 @@ def test_series_of_one_value_divide_by_nothing(scaling):
 
 def test_levels_are_checked():
     for levels in ((0.5, 0.1), (0.1, 0.9), (0.0, 0.5), (0.5, 0.5)):
-        with pytest.raises(UserError, match="ascending, with 0.5 among them"):
+        with pytest.raises(UserError, match=r"ascending, with 0\.5 among them"):
             Windows(6, 4, levels)
     with pytest.raises(UserError, match="horizon must be at least 1"):
         Windows(6, 0)
