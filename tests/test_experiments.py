@@ -58,6 +58,9 @@ PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "ts_gru": 12_929,
     "forda_gru": 29_249,
     "bots_gru": 4_241,
+    "m4_hourly_gru": 43_401,
+    "etth1_gru": 136_929,
+    "csv_forecast": 11_401,
 }
 TOLD = {"shakespeare_lstm": {"vocabulary_size": 66}}
 """What the real data tell."""

@@ -214,3 +214,17 @@ def test_levels_are_checked():
             Windows(6, 4, levels)
     with pytest.raises(UserError, match="horizon must be at least 1"):
         Windows(6, 0)
+
+
+def test_large_series_may_be_drawn_more_often():
+    found = panels.small(holes=False)
+    values = found.values.copy()
+    values[found.bounds[2][0] :, 0] *= 1000.0
+    of = lambda **options: dataset(dataclasses.replace(found, values=values), dataclasses.replace(SHAPE, **options))
+    each, drawn = of(), of(size_weight=0.5, stride=2)
+    assert len(drawn.parts["train"]) == len(each.parts["train"]) // 2
+    assert set(drawn.parts["train"]) <= set(each.parts["train"])
+    large = drawn.parts["train"] // 2 >= found.bounds[2][0]
+    assert (large & (drawn.parts["train"] % 2 == 0)).mean() > 0.7
+    np.testing.assert_array_equal(drawn.parts["test"], each.parts["test"])
+    np.testing.assert_array_equal(drawn.parts["train"], of(size_weight=0.5, stride=2).parts["train"])
