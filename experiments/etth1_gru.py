@@ -1,4 +1,4 @@
-"""GRU over patches of three weeks of ETTh1's seven columns: the next 24 to 720 hours.
+"""GRU over two weeks of ETTh1's seven columns, a day at a time: the next 24 to 720 hours. 136,929 parameters.
 
 python -m seqjax.main --experiment=etth1_gru
 python -m seqjax.main --experiment=etth1_gru --sweep=horizon=24,48,168,336,720

@@ -1,4 +1,4 @@
-"""GRU on five days of hourly weather: quantiles of the temperature of the next 24 hours. 13,383 parameters.
+"""GRU on five days of hourly weather: quantiles of the temperature of the next 24 hours. 16,287 parameters.
 
 python -m seqjax.main --experiment=jena_quantiles
 python -m seqjax.main --mode=predict --workdir=runs/jena_quantiles --input=weather.csv
@@ -24,10 +24,10 @@ def experiment(
     context: int = 120,
     stride: int = 3,
     units: int = 32,
-    linear: bool = False,
+    linear: bool = True,
     dropout: float = 0.1,
     learning_rate: float = 2e-3,
-    epochs: int = 15,
+    epochs: int = 10,
     batch_size: int = 128,
     seed: int = 0,
 ) -> Experiment:

@@ -57,6 +57,9 @@ class Windows:
     """Rows from one origin to the next in training."""
     test_stride: int = 1
     """In validation and test."""
+    size_weight: float = 0.0
+    """Above 0, training origins are drawn, as many as with the stride, from all, with replacement: the more often the
+    larger a series' unit is, to this power (DeepAR draws so by 1). Where errors count by their size, as in WQL."""
     mixed: bool = False
     """A target is forecast from all of them, not from its own past alone."""
     season: int | None = None
@@ -95,11 +98,15 @@ class Windows:
         if self.folds is not None:
             panel, edges = panel_parts.rolled(panel, edges, self.horizon, self.folds)
             strides = (self.stride, self.test_stride, self.horizon)
-        found = panel_parts.parts(panel, edges, self.context, self.horizon, strides, name)
         scale = _scale(panel, edges, self.scaling)
+        if self.size_weight:
+            strides = (1, *strides[1:])
+        found = panel_parts.parts(panel, edges, self.context, self.horizon, strides, name)
         trained = np.concatenate([np.arange(*pair) for pair in edges.bounds(panel.bounds, 0)]).astype(int)
         known, static = panel_arrays.known_of(panel.known[trained]), panel_arrays.known_of(panel.static)
         targets = len(panel.roles.targets)
+        if self.size_weight:
+            found.ids["train"] = self._drawn(found.ids["train"], panel, scale)
         identity = 1 + np.arange(len(panel.bounds) * targets).reshape(-1, targets)
         arrays, filled = panel_arrays.arrays_of(panel, scale, known, static, identity, name)
         season = panel_truth.season(filled, found.ids["train"], self, panel)
@@ -115,6 +122,14 @@ class Windows:
             kept=panel_truth.kept(panel, filled, scale, edges, season, self),
         )
         return dataclasses.replace(dataset, baselines=baselines(dataset))
+
+    def _drawn(self, ids: np.ndarray, panel: Panel, scale: Scale) -> np.ndarray:
+        """Of the training origins those that `size_weight` draws, always the same."""
+        rows, target = np.divmod(ids, len(panel.roles.targets))
+        which = np.searchsorted([stop for _, stop in panel.bounds], rows, side="right")
+        odds = (scale.unit[which, target] / scale.unit.max()) ** self.size_weight
+        count = max(1, len(ids) // self.stride)
+        return np.sort(np.random.default_rng(0).choice(ids, count, p=odds / odds.sum()))
 
     def _facts(self, panel: Panel, scale: Scale, known: Known, static: Known, own: Mapping[str, Any]) -> dict[str, Any]:
         pair = lambda both: [both.mean.tolist(), both.deviation.tolist()]
