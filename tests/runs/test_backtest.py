@@ -1,5 +1,6 @@
 """--backtest: every fold equals the loop by hand, on data that end there; and what it says and refuses."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -126,13 +127,14 @@ def test_without_it_is_one_model_at_every_origin(folder):
         origins = np.array(bounds) - (FOLDS - k) * HORIZON - 1
         some = np.isin(answers.ids, origins)
         assert some.sum() == fold["forecasts"] == 3
-        own = backtest.part_of(answers, origins)
+        own = dataclasses.replace(answers, outputs=answers.outputs[some], ids=answers.ids[some], targets=None)
         truth = panel_truth.truth(answers.dataset, own.ids)
         values = answers.dataset.kept["values"][:, 0]
         np.testing.assert_array_equal(truth.actual, values[origins[:, None] + np.arange(1, 5)])
         assert fold["baselines"]["naive"]["mae"] == scoring.mae(values[origins][:, None].repeat(4, 1), truth.actual)
         score = program.experiment.scores["wql"](own, decided)
         assert fold["test"]["wql"] == score
+        assert fold["test"].keys() == trained["test"].keys() - {"loss"}
 
 
 def test_what_it_prints_and_refuses(call, folder):

@@ -3,7 +3,6 @@
 Legend: N examples, H horizon, Q levels.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,18 +15,15 @@ from seqjax.scoring import forecasts as scoring
 NAMES = {"naive": "naive", "seasonal_naive": "seasonal"}
 
 
-def scores(dataset: Dataset, parts: Mapping[str, np.ndarray] | None = None) -> dict[str, dict[str, Any]]:
+def scores(dataset: Dataset) -> dict[str, dict[str, Any]]:
     """`Dataset.baselines`: both names -> part -> `of_point`'s scores; of the seasonal one its `season`, too.
 
-    Args:
-      dataset: with `kept`.
-      parts: the examples of each; None: validation and test.
+    dataset: with `kept`.
     """
     held = dataset.kept
-    parts = parts or {part: dataset.parts[part] for part in ("validation", "test")}
     found: dict[str, dict[str, Any]] = {"naive": {}, "seasonal_naive": {"season": int(held["season"])}}
-    for part, ids in parts.items():
-        truth = panel_truth.truth(dataset, ids)
+    for part in ("validation", "test"):
+        truth = panel_truth.truth(dataset, dataset.parts[part])
         for name, field in NAMES.items():
             point = getattr(truth, field)
             found[name][part] = of_point(point, truth) | {"wql": _wql(point, truth.actual, tuple(held["levels"]))}
