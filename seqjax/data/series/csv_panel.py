@@ -78,7 +78,7 @@ class CsvPanel:
 
     def _edges(self, found: Panel) -> Edges:
         """Of the rows up to the last that has a target: behind it stands what is known ahead."""
-        some = (~np.isnan(found.values[:, : len(found.roles.targets)])).any(axis=1)
+        some = np.any(~np.isnan(found.values[:, : len(found.roles.targets)]), axis=1)
         bounds = []
         for start, stop in found.bounds:
             own = np.flatnonzero(some[start:stop])
