@@ -64,10 +64,12 @@ class DirectForecaster(nn.Module):
     series_count: int = 1
     known: int = 0
     """K, for `example` alone."""
+    past: int = 0
+    """P, likewise."""
 
     def example(self) -> History:
         """Inputs of one window, for the shapes."""
-        return panel_inputs.example(self.context, self.horizon, self.known)
+        return panel_inputs.example(self.context, self.horizon, self.known, self.past)
 
     @nn.compact
     def __call__(self, history: History, *, train: bool = False) -> Any:

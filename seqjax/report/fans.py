@@ -24,11 +24,10 @@ def picture(row: Group, part: str = "test") -> Figure | None:
     windows = details.get("windows")
     if not windows:
         return None
-    levels = details["levels"]
 
     def draw(canvas: Any) -> None:
         for axes, window in zip(np.atleast_1d(canvas.subplots(len(windows), 1)), windows, strict=True):
-            _draw(axes, window, levels)
+            _draw(axes, window, details)
         canvas.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
     caption = f"{part.capitalize()} part, first seed: {len(windows)} forecasts, evenly among all."
@@ -36,11 +35,12 @@ def picture(row: Group, part: str = "test") -> Figure | None:
     return Figure(f"Forecasts: {row.label}", caption, drawn(2.3 * len(windows) + 0.6, draw))
 
 
-def _draw(axes: Any, window: Mapping[str, Any], levels: list[float]) -> None:
-    step = np.array(window["step"])
+def _draw(axes: Any, window: Mapping[str, Any], details: Mapping[str, Any]) -> None:
+    step, levels = details["step"], details["levels"]
+    before = np.array(window["before"], float)
     quantiles = np.array(window["quantiles"], float)  # [Q, P]; None, which was not finite, becomes NaN
     middle = len(levels) // 2
-    axes.plot(window["before_step"], np.array(window["before"], float), color="k", linewidth=1.2)
+    axes.plot(np.arange(1 - len(before), 1) * details["stride"], before, color="k", linewidth=1.2)
     axes.plot(step, np.array(window["actual"], float), color="k", linewidth=1.2, label="what came")
     for k in range(middle):
         share = levels[-1 - k] - levels[k]

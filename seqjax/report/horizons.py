@@ -48,7 +48,7 @@ def picture(row: Group, part: str = "test") -> Figure | None:
     each = of_seeds(row, "by_step", part)
     if not each:
         return None
-    step, share = each[0]["step"], each[0]["share"]
+    step, share = row.first["details"][part][NAME]["step"], each[0]["share"]
     covers = "covered" in each[0]
 
     def draw(canvas: Any) -> None:

@@ -15,6 +15,7 @@ Legend: N held-out forecasts, H steps of the horizon.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -97,15 +98,23 @@ def calibrate(forecasts: Array, levels: Sequence[float], actual: Array) -> Array
     return np.array(found).reshape(-1, np.shape(actual)[1])
 
 
-def calibrated(forecasts: Array, margin: Array) -> Array:
+def calibrated(forecasts: Any, margin: Any, xp: Any = np) -> Any:
     """Forecasts [..., H, Q] with every central interval widened or narrowed by its margin [P, H]; ascending again.
 
     The median stays, unless an interval is narrowed to a point beside it.
+
+    Args:
+      xp: numpy, or what has its functions for other arrays (jax.numpy).
     """
-    ends = np.array(forecasts, np.float64)
-    for k, own in enumerate(np.asarray(margin, np.float64)):
-        ends[..., k], ends[..., -1 - k] = widened(ends[..., k], ends[..., -1 - k], own)
-    return np.sort(ends, axis=-1)
+    margin, count = np.asarray(margin, np.float64), np.shape(forecasts)[-1]
+    side = np.sign(np.arange(count) - (count - 1) / 2)  # -1 below the median
+    shift = np.zeros((margin.shape[-1], count))
+    for k, own in enumerate(margin):
+        shift[:, k], shift[:, count - 1 - k] = -own, own
+    moved = forecasts + shift.astype(forecasts.dtype).reshape((1,) * (np.ndim(forecasts) - 2) + shift.shape)
+    other = moved[..., ::-1]
+    crossed = (other - moved) * side.astype(forecasts.dtype).reshape((1,) * (np.ndim(forecasts) - 1) + (-1,)) > 0
+    return xp.sort(xp.where(crossed, (moved + other) / 2, moved), axis=-1)
 
 
 def _same(forecast: Array, actual: Array) -> Array:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Array = np.ndarray
+ROUNDING = 1e-13
+"""Differences of numbers that are alike, as a share of their size: 0.1 + 0.2 - 0.3 is not 0."""
 
 
 class Scaled(NamedTuple):
@@ -198,8 +200,8 @@ def seasonal_scale(history: Array, season: int, *, root: bool = False) -> Array:
     """[N] what the errors of each series are divided by: the mean of |y[t] - y[t - season]| over its history [N, T].
 
     Over the pairs that are both observed. NaN where there is none: a series that is no longer than a season has no
-    scale (GluonTS takes lag 1 there, which is another quantity). 0 of a constant series. `mase` and `rmsse` leave both
-    out and say how many.
+    scale (GluonTS takes lag 1 there, which is another quantity). 0 of a series that does not change from season to
+    season, but for the last bits of its numbers. `mase` and `rmsse` leave both out and say how many.
 
     Args:
       root: the root of the mean square instead, for `rmsse`.
@@ -208,7 +210,8 @@ def seasonal_scale(history: Array, season: int, *, root: bool = False) -> Array:
     if season < 1:
         raise ValueError(f"season {season}: must be at least 1")
     apart = np.abs(history[:, season:] - history[:, :-season])
-    return np.sqrt(_means(apart**2, apart)) if root else _means(apart, apart)
+    scale = np.sqrt(_means(apart**2, apart)) if root else _means(apart, apart)
+    return np.where(scale <= ROUNDING * _means(np.abs(history), history), 0.0, scale)
 
 
 def _last_observed(values: Array) -> Array:

@@ -34,10 +34,20 @@ def scores(levels: tuple[float, ...], quoted: str = "wql") -> dict[str, Score]:
     found["pinball"] = lambda answers: float(np.mean(scoring.pinball(*_judged(answers, levels))))
     found |= {name: _of_point(name, levels) for name in POINTS}
     for k in range(len(levels) // 2):
-        found |= _of_interval(k, round(levels[-1 - k] - levels[k], 9))
+        found |= _of_interval(k, _share(levels, k))
     found |= {"coverage": lambda answers: coverage(answers, levels)}
     found[forecast_details.NAME] = lambda answers: _details(answers, levels)
     return {quoted: found[quoted], **found}
+
+
+def coverages(levels: tuple[float, ...]) -> dict[str, Score]:
+    """`coverage_90` (say) of every central interval."""
+    return {name: score for name, score in scores(levels).items() if name.startswith("coverage_")}
+
+
+def _share(levels: tuple[float, ...], k: int) -> float:
+    """What the k-th interval from the widest is meant to cover."""
+    return round(levels[-1 - k] - levels[k], 9)
 
 
 def percent(share: float) -> str:
@@ -45,30 +55,28 @@ def percent(share: float) -> str:
     return f"{100 * share:g}"
 
 
-def apart(answers: Answers) -> np.ndarray:
-    """[N] bool: forecasts of a series whose horizons do not overlap, from the first on, so that each value is one's."""
-    held = answers.dataset.kept
-    rows, target = np.divmod(np.asarray(answers.ids, np.int64), held["values"].shape[1])
-    taken = np.zeros(len(rows), bool)
-    next_free: dict[tuple[int, int], int] = {}
-    for n, (row, which, column) in enumerate(zip(rows, held["which"][rows], target, strict=True)):
-        if row >= next_free.get((which, column), 0):
-            taken[n] = True
-            next_free[which, column] = row + held["horizon"]
-    return taken
-
-
 def coverage(answers: Answers, levels: tuple[float, ...]) -> dict[str, dict[str, float]]:
-    """By interval (`90`): the share covered of the values of forecasts that do not overlap, with a 95 % interval.
+    """By interval (`90`): the share covered, with a 95 % interval as if each of the `count` values were one draw.
 
-    The interval is Clopper and Pearson's, of values independent of each other: of neighbouring hours it is too narrow.
+    A value is forecast by as many windows as there are steps; it counts once in the interval (Clopper and Pearson's),
+    which is too narrow all the same where neighbouring values resemble each other.
     """
-    forecasts, truth, some = panel_truth.quantiles(answers), truth_of(answers), apart(answers)
+    forecasts, actual, count = panel_truth.quantiles(answers), truth_of(answers).actual, values_in(answers)
     found = {}
     for k in range(len(levels) // 2):
-        own = scoring.coverage(forecasts[some, :, k], forecasts[some, :, -1 - k], truth.actual[some])
-        found[percent(round(levels[-1 - k] - levels[k], 9))] = own._asdict()
+        share = scoring.coverage(forecasts[..., k], forecasts[..., -1 - k], actual).share
+        once = scoring.share_of(round(share * count), count) if np.isfinite(share) else scoring.share_of(0, 0)
+        found[percent(_share(levels, k))] = {"share": share, "low": once.low, "high": once.high, "count": count}
     return found
+
+
+def values_in(answers: Answers) -> int:
+    """How many different observed values all these forecasts are of."""
+    held = answers.dataset.kept
+    rows, target = np.divmod(np.asarray(answers.ids, np.int64), held["values"].shape[1])
+    forecast = np.zeros(held["values"].shape, bool)
+    forecast[rows[:, None] + np.arange(1, held["horizon"] + 1), target[:, None]] = True
+    return int((forecast & ~np.isnan(held["values"])).sum())
 
 
 def truth_of(answers: Answers) -> Truth:
@@ -107,6 +115,10 @@ def _of_interval(k: int, share: float) -> dict[str, Score]:
 
 
 def _details(answers: Answers, levels: tuple[float, ...]) -> dict[str, Any]:
+    """Of the test part alone: they are drawn, and results.json is to be small."""
+    test = answers.dataset.parts["test"]
+    if len(answers.ids) != len(test) or not np.isin(answers.ids, test).all():
+        return {}
     return forecast_details.details(
         panel_truth.quantiles(answers), levels, truth_of(answers), answers.dataset, answers.ids
     )

@@ -127,11 +127,15 @@ def test_every_central_interval_is_calibrated_and_none_crosses():
     made = conformal.calibrated(forecasts, margin)
     assert (np.diff(made, axis=-1) >= 0).all()
     assert (made[..., 2] == 0).all()
+    low, high = conformal.widened(forecasts[..., 0], forecasts[..., -1], margin[0])
+    assert np.allclose(made[..., [0, -1]], np.stack([low, high], axis=-1))
     for step in range(3):
         low, high = made[:, step, :1], made[:, step, -1:]
         assert forecasts_share(low, high, actual[:, step : step + 1]) == pytest.approx(0.9, abs=0.004)
         low, high = made[:, step, 1:2], made[:, step, 3:4]
         assert forecasts_share(low, high, actual[:, step : step + 1]) == pytest.approx(0.5, abs=0.004)
+    flat = conformal.calibrated(np.array([[[-1.0, -0.1, 0.0, 0.3, 1.0]]]), [[0.5], [-9.0]])
+    assert flat[0, 0] == pytest.approx([-1.5, 0.0, 0.1, 0.1, 1.5])
     with pytest.raises(ValueError, match="takes 9 forecasts"):
         conformal.calibrate(forecasts[:8], levels, actual[:8])
     with pytest.raises(ValueError, match=r"symmetric about 0\.5"):

@@ -90,6 +90,9 @@ def test_nothing_is_divided_by_zero():
         assert scores.seasonal_scale(history, 1, root=True).tolist() == [0, 1, 1]
         assert scores.mase(point, actual, scale) == (1, 2)
         assert math.isnan(scores.mase(point[::2], actual[::2], scale[::2]).mean)
+        rounded = np.array([[0.1 + 0.2, 0.3, 0.1 + 0.2, 0.3], [1e9, 1e9 + 1e-3, 1e9, 1e9 + 1e-3]])
+        assert scores.seasonal_scale(rounded, 1)[0] == 0, "not 5e-17, which would be a MASE of 10^16"
+        assert scores.seasonal_scale(rounded, 1)[1] == pytest.approx(1e-3, rel=1e-3)
         zero, none = np.zeros((2, 3)), np.full((2, 3), NAN)
         assert scores.smape(zero, zero) == 0
         assert math.isnan(scores.nd(zero, zero))

@@ -3,6 +3,7 @@
 Legend: N rows, S series, C targets, L context, H horizon.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,37 @@ def by_rows(bounds: windows.Bounds, validation: int, test: int) -> Edges:
     """The last rows of each series, so many each."""
     starts, stops = np.array(bounds).T
     return Edges(np.maximum(stops - test - validation, starts), np.maximum(stops - test, starts), stops)
+
+
+class Folds(NamedTuple):
+    """A test part of a backtest: so many horizons, one behind the other, at the end of each series."""
+
+    count: int
+    after: int = 0
+    """The last rows of each series, left out as if they had not come yet."""
+
+
+def rolled(panel: Panel, edges: Edges, horizon: int, folds: Folds) -> tuple[Panel, Edges]:
+    """The panel as it was then, and its parts: the validation part is as long as before, training is what is left.
+
+    A series that had not begun then has no rows.
+    """
+    lengths = np.array([stop - start for start, stop in panel.bounds])
+    left = np.maximum(lengths - folds.after, 0)
+    kept = np.concatenate([np.arange(start, start + n) for (start, _), n in zip(panel.bounds, left, strict=True)])
+    kept = kept.astype(int)
+    stops = np.cumsum(left)
+    starts = stops - left
+    held_out = np.asarray(edges.validation) - np.asarray(edges.train)
+    before = np.maximum(stops - folds.count * horizon, starts)
+    cut = dataclasses.replace(
+        panel,
+        bounds=list(zip(starts.tolist(), stops.tolist(), strict=True)),
+        values=panel.values[kept],
+        known=panel.known[kept],
+        times=None if panel.times is None else panel.times[kept],
+    )
+    return cut, Edges(np.maximum(before - held_out, starts), before, stops)
 
 
 class Found(NamedTuple):

@@ -13,6 +13,7 @@ import numpy as np
 from seqjax.data.dataset import Answers, Dataset
 from seqjax.data.series import steps
 from seqjax.data.series.panel import Panel
+from seqjax.scoring.forecasts import seasonal_scale
 
 if TYPE_CHECKING:
     from seqjax.data.series.panel_arrays import Scale
@@ -129,19 +130,13 @@ def _seasonal(
 
 
 def _differences(held: Mapping[str, Any]) -> np.ndarray:
-    """[2, 2, S * C]: mean absolute and root mean square difference a season apart, before validation and before test.
-
-    NaN of a series that is too short for one.
-    """
+    """[2, 2, S * C]: `seasonal_scale` of what comes before validation and before test, for MASE and for RMSSE."""
     values, season = held["values"], held["season"]
     series, targets = len(held["start"]), values.shape[1]
     found = np.full((2, 2, series, targets), np.nan)
     for k, start in enumerate(held["start"]):
         for part in range(2):
             own = values[start : held["edges"][part][k]]
-            apart = own[season:] - own[:-season]
             for c in range(targets):
-                some = apart[~np.isnan(apart[:, c]), c]
-                if len(some):
-                    found[:, part, k, c] = np.abs(some).mean(), np.sqrt(np.square(some).mean())
+                found[:, part, k, c] = [seasonal_scale(own[None, :, c], season, root=root)[0] for root in (False, True)]
     return found.reshape(2, 2, -1)

@@ -65,6 +65,9 @@ class Windows:
     season: int | None = None
     """Rows of one, for the seasonal naive forecast; by default what suits the step of time."""
 
+    folds: panel_parts.Folds | None = None
+    """Of a backtest; None: the parts as the source has them."""
+
     def __post_init__(self):
         for option in ("context", "horizon", "stride", "test_stride", "season"):
             if getattr(self, option) is not None:
@@ -92,6 +95,9 @@ class Windows:
           UserError: too few rows, or numbers beyond float32.
         """
         strides = (self.stride, self.test_stride, self.test_stride)
+        if self.folds is not None:
+            panel, edges = panel_parts.rolled(panel, edges, self.horizon, self.folds)
+            strides = (self.stride, self.test_stride, self.horizon)
         scale = _scale(panel, edges, self.scaling)
         if self.size_weight:
             strides = (1, *strides[1:])
@@ -192,5 +198,6 @@ def _describe(panel: Panel, name: str, found: panel_parts.Found, windows: Window
 def _fingerprint(panel: Panel, facts: Mapping[str, Any], edges: Edges, windows: Windows) -> str:
     content = np.concatenate([panel.values, panel.known], axis=1)
     parts = [edge.tolist() for edge in edges]
-    options = {**facts, "parts": parts, "windows": dataclasses.asdict(windows)}
+    own = {name: value for name, value in dataclasses.asdict(windows).items() if value is not None or name != "folds"}
+    options = {**facts, "parts": parts, "windows": own}
     return sources.fingerprint(content, options, panel.times)
