@@ -99,17 +99,17 @@ class AutoregressiveForecaster(nn.Module):
         return self.head.distribution(raw, wide)
 
 
-def paths(model: AutoregressiveForecaster, params: Any, history: History, key: Any, count: int | None) -> jax.Array:
+def paths(model: Any, params: Any, history: History, key: Any, count: int | None) -> jax.Array:
     """Forecasts as paths: [B, M, H] changes from the origin; the same random numbers for every window.
 
     Args:
-      model: the decoder.
+      model: an `AutoregressiveForecaster`.
       params: its own.
       history: of the windows; `future` is not looked at.
       key: of the draws.
       count: M; None: one path, of the model's own point forecasts.
     """
-    call = lambda method, *args: model.apply({"params": params}, *args, method=method)
+    call: Any = lambda method, *args: model.apply({"params": params}, *args, method=method)
     values, frame, about = call("begin", history)
     raw, state = call("steps", call("inputs", values, history, about), history.valid, None)
     rows, many = len(values), count or 1

@@ -71,6 +71,7 @@ class CsvPanel:
         path = own_series.find(self.file, "file", data_dir)
         table, roles = read(path, self.columns, self.form)
         found = panel.of_table(table, roles, _step(table, str(path)), str(path))
+        _check_values(found, str(path))
         if self.counts:
             _check_counts(found, str(path))
         own = {"form": csv_table.as_options(self.form), "time": table.time}
@@ -78,7 +79,7 @@ class CsvPanel:
 
     def _edges(self, found: Panel) -> Edges:
         """Of the rows up to the last that has a target: behind it stands what is known ahead."""
-        some = (~np.isnan(found.values[:, : len(found.roles.targets)])).any(axis=1)
+        some = np.any(~np.isnan(found.values[:, : len(found.roles.targets)]), axis=1)
         bounds = []
         for start, stop in found.bounds:
             own = np.flatnonzero(some[start:stop])
@@ -148,6 +149,19 @@ def _step(table: Table, name: str) -> steps.Step:
         raise UserError(f"{name}: too few rows: {len(table.times)}, from which no time step can be told")
     step.check([own if len(own) > 3 else own[:1] for own in times], name, table.names, "those of most")
     return step
+
+
+def _check_values(found: Panel, name: str) -> None:
+    """Raises UserError: a column without any value."""
+    roles = found.roles
+    for columns, values in (
+        ((*roles.targets, *roles.past), found.values),
+        (roles.known, found.known),
+        (roles.static, found.static),
+    ):
+        for column, own in zip(columns, values.T, strict=True):
+            if np.isnan(own).all():
+                raise UserError(f"{name}: column {column!r} holds nothing but missing values")
 
 
 def _check_counts(found: Panel, name: str) -> None:

@@ -145,7 +145,8 @@ def scale_of(values: np.ndarray, bounds: windows.Bounds, how: str) -> Scale:
             own = values[start:stop, c]
             own = own[~np.isnan(own)]
             if len(own):
-                shift[k, c], unit[k, c] = _scale(own, how)
+                with np.errstate(over="ignore"):  # of numbers around 1e200, which are refused later
+                    shift[k, c], unit[k, c] = _scale(own, how)
     return Scale(shift, unit)
 
 

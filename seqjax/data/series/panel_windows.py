@@ -118,7 +118,7 @@ class Windows:
             description=_describe(panel, name, found, self),
             fingerprint=_fingerprint(panel, facts, edges, dataclasses.replace(self, season=season)),
             assets={ASSET: json.dumps(facts) + "\n"},
-            knobs={"series_count": identity.size, "season": season},
+            knobs={"series_count": identity.size, "season": season, "examples": len(found.ids["train"])},
             kept=panel_truth.kept(panel, filled, scale, edges, season, self) | {"baselines": baselines},
         )
         return dataclasses.replace(dataset, baselines=baselines(dataset))

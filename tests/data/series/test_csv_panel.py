@@ -57,7 +57,7 @@ def lines(found, output=None):
 
 def test_roles_and_parts(shops):
     _, dataset, _ = shops
-    assert dataset.knobs == {"series_count": 3, "season": 7}
+    assert dataset.knobs == {"series_count": 3, "season": 7, "examples": len(dataset.parts["train"])}
     assert dataset.kept["names"] == ["b", "aaa", "cc"], "in the order of the file"
     history, steps = dataset.gather(dataset.arrays, dataset.parts["test"])
     assert history.known.shape[2] == 4 + 1  # week, year; the price
@@ -178,6 +178,14 @@ def test_rows_that_are_known_ahead_belong_to_no_part(tmp_path):
     assert made.parts["validation"].tolist() == [48, 49, 50]
     with pytest.raises(UserError, match="test must be at least 3, not 2"):
         source(path, test=2)
+
+
+def test_a_column_without_values_is_refused(tmp_path):
+    path = tmp_path / "shops.csv"
+    lines_of = [line.split(",") for line in rows("b", 60)]
+    path.write_text(text([",".join([*cells[:3], "", cells[4]]) for cells in lines_of]))
+    with pytest.raises(UserError, match="column 'price' holds nothing but missing values"):
+        source(path).load("real", tmp_path)
 
 
 def test_counts_are_counts(tmp_path):
