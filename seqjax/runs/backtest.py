@@ -181,7 +181,7 @@ def lines(results: Results) -> list[str]:
     for k, fold in enumerate(results["folds"], 1):
         beside = [f"{_words(name)} {number(own[metric])}" for name, own in fold["baselines"].items() if metric in own]
         origins = " to ".join(dict.fromkeys(fold.get("origins", ())))
-        count = f", {fold['forecasts']:,} forecasts" if "forecasts" in fold else ""
+        count = f", {fold['forecasts']:,} forecast{'s' * (fold['forecasts'] > 1)}" if "forecasts" in fold else ""
         about = f"fold {k}{count}{' from ' if origins else ''}{origins}"
         said.append(f"{about}: {metric} {number(fold['test'][metric])} ({'; '.join(beside)}){_covered(fold['test'])}")
     means = {name: own["test"][metric] for name, own in results["baselines"].items() if metric in own["test"]}

@@ -37,12 +37,13 @@ class Calibrated:
         return found if self.decided is None else conformal.calibrated(found, self.decided[KEY], jnp)
 
 
-def calibrated(judged: Mapping[str, Any], levels: tuple[float, ...]) -> dict[str, Any]:
+def calibrated(judged: Mapping[str, Any], levels: tuple[float, ...], quoted: str | None = None) -> dict[str, Any]:
     """What `forecasting` gives, its intervals calibrated.
 
     Args:
       judged: loss, metrics, answer and scores.
       levels: of the answer, symmetric about 1/2.
+      quoted: the score that stands first; by default as it was.
 
     Returns:
       the same, with `decide`, and of each interval `raw_coverage_90` (say): what it covers as the model has it.
@@ -56,7 +57,7 @@ def calibrated(judged: Mapping[str, Any], levels: tuple[float, ...]) -> dict[str
             margins = conformal.calibrate(forecasts, levels, actual)
         except ValueError as error:
             raise UserError(f"the intervals cannot be calibrated on the validation part: {error}") from error
-        return {KEY: np.round(margins, 6).tolist()}
+        return {KEY: (np.ceil(margins * 1e6) / 1e6).tolist()}  # upwards: the intervals hold what they are to hold
 
     def after(score: Callable[[Answers], Any]) -> Callable[[Answers, Mapping[str, Any]], Any]:
         return lambda answers, decided: score(
@@ -66,4 +67,5 @@ def calibrated(judged: Mapping[str, Any], levels: tuple[float, ...]) -> dict[str
     scores = {name: after(score) for name, score in judged["scores"].items()}
     for name, score in forecast_scores.coverages(levels).items():
         scores[f"raw_{name}"] = lambda answers, decided, score=score: score(answers)
+    scores = scores if quoted is None else {quoted: scores[quoted], **scores}
     return {**judged, "answer": Calibrated(judged["answer"]), "scores": scores, "decide": decide}

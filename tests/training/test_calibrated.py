@@ -42,6 +42,7 @@ def test_the_test_part_is_covered_as_the_validation_part_decides(dataset):
     made = calibrated({"scores": scores, "answer": None, "loss": "as before"}, LEVELS)
     decided = made["decide"](answers(dataset, "validation"))
     json.dumps(decided)
+    assert next(iter(calibrated({"scores": scores, "answer": None}, LEVELS, "mase")["scores"])) == "mase"
     found = {name: score(answers(dataset, "test"), decided) for name, score in made["scores"].items()}
     assert made["loss"] == "as before"
     assert list(found)[: len(scores)] == list(scores)

@@ -26,7 +26,7 @@ def scores(dataset: Dataset) -> dict[str, dict[str, Any]]:
         truth = panel_truth.truth(dataset, dataset.parts[part])
         for name, field in NAMES.items():
             point = getattr(truth, field)
-            found[name][part] = of_point(point, truth) | {"wql": _wql(point, truth.actual, tuple(held["levels"]))}
+            found[name][part] = of_point(point, truth) | _at_all(point, truth.actual, tuple(held["levels"]))
     return found if held["season"] > 1 else {"naive": found["naive"]}
 
 
@@ -42,5 +42,10 @@ def of_point(point: np.ndarray, truth: Truth) -> dict[str, float]:
     }
 
 
-def _wql(point: np.ndarray, actual: np.ndarray, levels: tuple[float, ...]) -> float:
-    return scoring.wql(np.repeat(point[:, :, None], len(levels), axis=2), levels, actual)
+def _at_all(point: np.ndarray, actual: np.ndarray, levels: tuple[float, ...]) -> dict[str, float]:
+    """Of a forecast that is the same at all levels."""
+    same = np.repeat(point[:, :, None], len(levels), axis=2)
+    return {
+        "wql": scoring.wql(same, levels, actual),
+        "pinball": float(np.mean(scoring.pinball(same, levels, actual))),
+    }
