@@ -14,7 +14,6 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from seqjax.data.series.panel_arrays import History
 from seqjax.errors import UserError, check_least
@@ -114,26 +113,19 @@ def paths(model: Any, params: Any, history: History, key: Any, count: int | None
     raw, state = call("steps", call("inputs", values, history, about), history.valid, None)
     rows, many = len(values), count or 1
     spread = lambda leaf: jnp.repeat(leaf, many, axis=0)
-    frame = Frame(*map(spread, frame))
-    seasons = np.array(model.seasons, int)
-    constant = spread(about)
+    frame, constant = Frame(*map(spread, frame)), spread(about)
 
     def draw(raw: jax.Array, key: Any) -> jax.Array:
         """The head's numbers [B M, R] -> values on the windows' scale [B M]."""
         found = call("distribution", raw[:, None], frame)
-        if count is None:
-            change = model.head.point(found)[:, 0]
-        else:
-            apart = jax.tree.map(lambda leaf: leaf[:, 0].reshape(rows, many, *leaf.shape[2:]), found)
-            keys = jax.random.split(key, many)
-            change = jax.vmap(model.head.sample, in_axes=(0, 1), out_axes=1)(keys, apart).reshape(-1)
+        change = model.head.point(found)[:, 0] if count is None else _drawn(model.head, found, key, rows, many)
         return (change - frame.location[:, 0]) / frame.size[:, 0]
 
     def step(carry: Any, ahead: Any) -> Any:
         line, state = carry  # [B M, L + H] values, those of the horizon as far as they are drawn
         number, known, key = ahead
         at = model.context - 1 + number
-        before = [jnp.take(line, at + 1 - season, axis=1) for season in seasons]
+        before = [jnp.take(line, at + 1 - season, axis=1) for season in model.seasons]
         own = jnp.stack([jnp.take(line, at, axis=1), jnp.ones(len(line)), *before], axis=1)
         inputs = jnp.concatenate([own, spread(known), constant], axis=1)
         raw, state = call("steps", inputs[:, None], None, state)
@@ -144,7 +136,14 @@ def paths(model: Any, params: Any, history: History, key: Any, count: int | None
     first = draw(spread(raw[:, -1]), keys[0])
     line = spread(jnp.pad(values, ((0, 0), (0, model.horizon)))).at[:, model.context].set(first)
     known = jnp.moveaxis(history.known[:, model.context :], 1, 0)  # [H, B, K]
-    numbers = jnp.arange(1, model.horizon)
-    (_, _), rest = jax.lax.scan(step, (line, jax.tree.map(spread, state)), (numbers, known[1:], keys[1:]))
+    after = jnp.arange(1, model.horizon), known[1:], keys[1:]
+    rest = jax.lax.scan(step, (line, jax.tree.map(spread, state)), after)[1]
     found = jnp.concatenate([first[:, None], rest.T], axis=1)  # [B M, H]
     return (frame.location + frame.size * found).reshape(rows, many, model.horizon)
+
+
+def _drawn(head: Any, found: Any, key: Any, rows: int, many: int) -> jax.Array:
+    """A draw [B M] of the distributions [B M, 1] of M paths of B windows: of each path the same for all windows."""
+    apart = jax.tree.map(lambda leaf: leaf[:, 0].reshape(rows, many, *leaf.shape[2:]), found)
+    keys = jax.random.split(key, many)
+    return jax.vmap(head.sample, in_axes=(0, 1), out_axes=1)(keys, apart).reshape(-1)

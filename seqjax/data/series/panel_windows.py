@@ -64,7 +64,6 @@ class Windows:
     """A target is forecast from all of them, not from its own past alone."""
     season: int | None = None
     """Rows of one, for the seasonal naive forecast; by default what suits the step of time."""
-
     folds: panel_parts.Folds | None = None
     """Of a backtest; None: the parts as the source has them."""
 
@@ -94,19 +93,13 @@ class Windows:
         Raises:
           UserError: too few rows, or numbers beyond float32.
         """
-        strides = (self.stride, self.test_stride, self.test_stride)
         if self.folds is not None:
             panel, edges = panel_parts.rolled(panel, edges, self.horizon, self.folds)
-            strides = (self.stride, self.test_stride, self.horizon)
         scale = _scale(panel, edges, self.scaling)
-        if self.size_weight:
-            strides = (1, *strides[1:])
-        found = panel_parts.parts(panel, edges, self.context, self.horizon, strides, name)
+        found = self._origins(panel, edges, scale, name)
         trained = np.concatenate([np.arange(*pair) for pair in edges.bounds(panel.bounds, 0)]).astype(int)
         known, static = panel_arrays.known_of(panel.known[trained]), panel_arrays.known_of(panel.static)
         targets = len(panel.roles.targets)
-        if self.size_weight:
-            found.ids["train"] = self._drawn(found.ids["train"], panel, scale)
         identity = 1 + np.arange(len(panel.bounds) * targets).reshape(-1, targets)
         arrays, filled = panel_arrays.arrays_of(panel, scale, known, static, identity, name)
         season = panel_truth.season(filled, found.ids["train"], self, panel)
@@ -122,6 +115,15 @@ class Windows:
             kept=panel_truth.kept(panel, filled, scale, edges, season, self) | {"baselines": baselines},
         )
         return dataclasses.replace(dataset, baselines=baselines(dataset))
+
+    def _origins(self, panel: Panel, edges: Edges, scale: Scale, name: str) -> panel_parts.Found:
+        """Of the parts."""
+        last = self.test_stride if self.folds is None else self.horizon
+        strides = (1 if self.size_weight else self.stride, self.test_stride, last)
+        found = panel_parts.parts(panel, edges, self.context, self.horizon, strides, name)
+        if self.size_weight:
+            found.ids["train"] = self._drawn(found.ids["train"], panel, scale)
+        return found
 
     def _drawn(self, ids: np.ndarray, panel: Panel, scale: Scale) -> np.ndarray:
         """Of the training origins those that `size_weight` draws, always the same."""
