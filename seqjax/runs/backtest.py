@@ -2,7 +2,8 @@
 
 With refitting every fold is a run of its own, trained on nothing but what had come by then: bit for bit what the same
 command gives on data that end there. Without, one model, trained on what had come by the first fold, forecasts all of
-them, each from all that had come by then. Either way the validation part lies before the fold, as long as ever.
+them, each from all that had come by then; the scale of MASE is that of its training. Either way the validation part
+lies before the fold, as long as ever.
 
 Legend: K folds, N examples.
 """
@@ -158,9 +159,8 @@ def parts_of(dataset: "Dataset", count: int, horizon: int) -> dict[str, np.ndarr
 
 def _summary(folds: Sequence[Results]) -> Results:
     """`test` and `baselines` over all folds."""
-    baselines = {
-        name: {"test": _described([fold["baselines"][name] for fold in folds])} for name in folds[0]["baselines"]
-    }
+    common = [name for name in folds[0]["baselines"] if all(name in fold["baselines"] for fold in folds)]
+    baselines = {name: {"test": _described([fold["baselines"][name] for fold in folds])} for name in common}
     return {"test": _described([fold["test"] for fold in folds]), "baselines": baselines}
 
 
