@@ -115,7 +115,8 @@ def _of_many(group: Results, data: str) -> str:
     score = lambda part: _plus_minus(group[part][metric])
     said = ["95 %", f"{group['test'][metric]['count']} seeds", *said, *beside(metric, group)]
     said = [", ".join(said[:2]), *said[2:]]
-    return f"test {metric} {score('test')}{_bracketed(said)}, validation {metric} {score('validation')}{_covered_by_many(group)}"
+    scores = f"test {metric} {score('test')}{_bracketed(said)}, validation {metric} {score('validation')}"
+    return scores + _covered_by_many(group)
 
 
 def _covered_by_many(group: Results) -> str:
