@@ -4,6 +4,7 @@
 --experiment=imdb_bilstm --data=sample            train on generated data, no files needed
 --experiment=jena_lstm --set=units=32             train on the real data with another knob
 --experiment=jena_lstm --seeds=5                  five runs, their mean and interval
+--experiment=m4_hourly_gru --backtest=3 --refit   three forecasts in the past, each trained on what came before
 --mode=evaluate --experiment=jena_lstm            test the best checkpoint of runs/jena_lstm
 --mode=predict --workdir=runs/jena_lstm --input=weather.csv
 --mode=generate --workdir=runs/shakespeare_lstm --prompt="ROMEO:"
@@ -22,8 +23,8 @@ from typing import Any
 
 from absl import app, flags, logging
 
+from seqjax import backtest, folders, generate, predict, stream
 from seqjax import experiment as experiments
-from seqjax import folders, generate, predict, stream
 from seqjax.command_line import fail, failing
 from seqjax.errors import UserError, check_least
 from seqjax.runs import commands
@@ -110,6 +111,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"--seeds and --sweep are for --mode=train, not --mode={MODE.value}")
     if not many and (flags.FLAGS["members"].present or PROCESSES.value is not None):
         raise UserError("--members and --processes are for --seeds and --sweep")
+    backtest.check(MODE.value, many)
     if MODE.value == "train":
         train_many() if many else train()
         return
@@ -153,6 +155,10 @@ def train() -> None:
     """Train or resume what the flags say, and print the result's line."""
     name = asked_experiment()
     experiments.find(name)
+    settings = (STEPS.value, CHECKPOINT_SECONDS.value, DEVICES.value)
+    if backtest.BACKTEST.value is not None:
+        backtest.write(name, WORKDIR.value, SET.value, DATA.value, data_dir(), settings, runtime_settings())
+        return
     workdir = Workdir(Path(WORKDIR.value or f"runs/{name}"))
     workdir.config()  # before anything slow: is the folder usable at all?
     tuned = runtime_settings()
@@ -164,7 +170,7 @@ def train() -> None:
         options=SET.value,
         data=DATA.value,
         data_dir=data_dir(),
-        settings=Settings(STEPS.value, CHECKPOINT_SECONDS.value, DEVICES.value),
+        settings=Settings(*settings),
         tuned=tuned,
         explained=EXPLAIN.value,
     )
@@ -256,7 +262,9 @@ def runtime_settings() -> dict[str, str]:
 def run() -> None:
     """Entry point: parse the flags, call main, and turn errors that the user can mend into one line and exit code 2."""
     if {"-h", "-help", "--help"} & set(sys.argv[1:]):  # absl's own shows no flags to a console script, and exits with 1
-        modules = {flags.FLAGS.find_module_defining_flag(name): None for name in ("experiment", "prompt", "state")}
+        modules = {
+            flags.FLAGS.find_module_defining_flag(name): None for name in ("experiment", "prompt", "state", "backtest")
+        }
         print("\n".join([__doc__ or "", *map(flags.FLAGS.module_help, modules)]))
         sys.exit(0)
     app.run(main_or_exit, flags_parser=parse_or_exit)

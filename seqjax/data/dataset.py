@@ -51,6 +51,8 @@ class Dataset:
     takes them."""
     classes: tuple[str, ...] = ()
     """Names of the classes that targets number from 0, if they do."""
+    kept: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What scores need to know of the examples, in float64 and in the targets' own units: it stays on the host."""
 
     def cut(self, length: int | None) -> Callable[[Arrays, Any], tuple[Any, Any]]:
         """`gather` with whatever has steps, in inputs and targets, cut to `length` of them; None: whole."""

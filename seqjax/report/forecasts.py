@@ -42,8 +42,8 @@ class Forecasts:
 
 
 def is_temperature(row: Group) -> bool:
-    """Whether a row forecasts the Jena temperature."""
-    return row.experiment.startswith("jena")
+    """Whether a row forecasts one Jena temperature, a day ahead."""
+    return row.experiment.startswith("jena") and row.metric == "mae"
 
 
 def weather(rows: Sequence[Group], data_dir: Path) -> tuple[Weather | None, str]:

@@ -157,7 +157,7 @@ def _keep(group: "Group", path: Path, replace: bool) -> Path:
     from seqjax.report import weights
 
     first, drawn = group.runs[0], path.with_suffix(".npz")
-    forecasts = group.experiment.startswith("jena") and not group.deterministic
+    forecasts = group.experiment.startswith("jena") and group.metric == "mae" and not group.deterministic
     params = weights.of_run(first.path) if forecasts else None
     first = dataclasses.replace(first, weights=None if params is None else drawn)
     content = packed([first, *group.runs[1:]], group.defaults)

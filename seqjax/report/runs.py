@@ -104,7 +104,7 @@ def find(folder: Path) -> Found:
 
 def _run(path: Path) -> Iterator[Run]:
     config, results = _read(path / "config.json"), _read(path / "results.json")
-    if not config or "experiment" not in config:
+    if not config or "experiment" not in config or "folds" in config:  # of a backtest: other data, and no row
         return
     try:
         lines = (path / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)

@@ -12,6 +12,7 @@ from absl import logging
 from seqjax import experiment as experiments
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS, Experiment
+from seqjax.runs import rolled
 from seqjax.runs.lines import skill
 from seqjax.runs.machine import device, versions
 from seqjax.runs.prediction import answering
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from jax.sharding import Mesh
 
     from seqjax.data.dataset import Dataset
-    from seqjax.training.program import Settings
+    from seqjax.data.series.panel_parts import Folds
+    from seqjax.training.program import Program, Settings
 
 
 def train(
@@ -37,6 +39,7 @@ def train(
     settings: "Settings",
     tuned: Mapping[str, str] | None = None,
     explained: bool = False,
+    folds: "Folds | None" = None,
 ) -> dict[str, Any]:
     """Train or resume an experiment, test its best epoch, write results.json and curves.png.
 
@@ -49,6 +52,7 @@ def train(
       settings: how to run.
       tuned: what `seqjax.runtime.tune` has applied, for config.json.
       explained: print which backend runs each recurrent layer, and why.
+      folds: train and test as at some time before, for a backtest.
 
     Returns:
       what results.json holds.
@@ -62,8 +66,9 @@ def train(
     source_file = own_copy(workdir, current)
     function = experiments.load(source_file)
     config = asked(name, function, options, data, settings)
+    config |= {"folds": list(folds)} if folds else {}
     workdir.check(config)
-    experiment = experiments.build(function, config["options"])
+    experiment = rolled.back(experiments.build(function, config["options"]), config)
     dataset = load(experiment, workdir, data, data_dir)
     experiment = as_told(function, config["options"], dataset)
     check_model(experiment, dataset)
@@ -92,7 +97,7 @@ def load(experiment: Experiment, workdir: Workdir, data: str, data_dir: Path) ->
       UserError: as `Source.load`; where a run's file is gone, the message says how to tell where it is now.
     """
     try:
-        return experiment.source.load(data, data_dir)
+        return rolled.known_then(experiment, experiment.source.load(data, data_dir))
     except UserError as error:
         known = (workdir.config() or {}).get("options", {})
         for knob in FILE_KNOBS:
@@ -238,33 +243,21 @@ def evaluate(
       options: `knob=value` each, to be checked against the run's own; none is enough. A knob that names a file says
         where it lies now.
       data_dir: as for `train`.
+      answer: fields of the experiment's answer, to be set anew: `{"beam": 5}`.
 
     Returns:
       as `train`, without the times.
 
     Raises:
-      UserError: no run or no checkpoint there, other options or other data.
+      UserError: no run or no checkpoint there, other options or other data; an answer without such a field.
     """
-    config = workdir.run()
-    function = experiments.load(workdir.path / "experiment.py")
-    given = {knob: value for knob, value in experiments.options(function, options).items() if knob in names(options)}
-    workdir.check({"options": {**config["options"], **given}})
-    files = {knob: value for knob, value in given.items() if knob in FILE_KNOBS}
-    experiment = experiments.build(function, experiments.knobs(config) | files)
-    experiment = answering(experiment, answer or {}, config["experiment"])
-    dataset = load(experiment, workdir, config["data"], data_dir)
-    workdir.check({"fingerprint": dataset.fingerprint, "description": dataset.description})
     from seqjax.data.pipeline import steps_per_epoch
-    from seqjax.training.best import restore_best, shapes
-    from seqjax.training.program import Program, Settings
     from seqjax.training.scores import add_scores
     from seqjax.training.state import count_parameters
 
-    steps = config.get("settings", {}).get("steps_per_dispatch")
-    if not isinstance(steps, int | None):
-        raise UserError(f"{workdir.path / 'config.json'} is damaged (steps_per_dispatch={steps!r})")
-    step, params = restore_best(workdir, shapes(experiment, dataset.example()))
-    program = Program(experiment, dataset, Settings(steps))
+    config = workdir.run()
+    step, params, program = opened(workdir, options, data_dir, answer)
+    experiment, dataset = program.experiment, program.dataset
     scores: dict[str, Any] = {}
     for part in ("validation", "test"):
         answers = program.answers(params, part) if experiment.scores else None
@@ -277,6 +270,29 @@ def evaluate(
         **scores,
         **known(experiment, dataset, config, scores),
     }
+
+
+def opened(
+    workdir: Workdir, options: Sequence[str], data_dir: Path, answer: Mapping[str, Any] | None = None
+) -> tuple[int, Any, "Program"]:
+    """(step, parameters, program) of the best checkpoint of a run; arguments and errors are those of `evaluate`."""
+    config = workdir.run()
+    function = experiments.load(workdir.path / "experiment.py")
+    given = {knob: value for knob, value in experiments.options(function, options).items() if knob in names(options)}
+    workdir.check({"options": {**config["options"], **given}})
+    files = {knob: value for knob, value in given.items() if knob in FILE_KNOBS}
+    experiment = rolled.back(experiments.build(function, experiments.knobs(config) | files), config)
+    experiment = answering(experiment, answer or {}, config["experiment"])
+    dataset = load(experiment, workdir, config["data"], data_dir)
+    workdir.check({"fingerprint": dataset.fingerprint, "description": dataset.description})
+    from seqjax.training.best import restore_best, shapes
+    from seqjax.training.program import Program, Settings
+
+    steps = config.get("settings", {}).get("steps_per_dispatch")
+    if not isinstance(steps, int | None):
+        raise UserError(f"{workdir.path / 'config.json'} is damaged (steps_per_dispatch={steps!r})")
+    step, params = restore_best(workdir, shapes(experiment, dataset.example()))
+    return step, params, Program(experiment, dataset, Settings(steps))
 
 
 def names(options: Sequence[str]) -> set[str]:

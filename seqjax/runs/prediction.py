@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from absl import logging
+
 from seqjax import experiment as experiments
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
@@ -33,7 +35,7 @@ def predict(
     if attention is not None:
         check_writable(attention, "--attention")
         options = {**(options or {}), "attention": True}
-    experiment = answering(experiment, options or {}, config["experiment"])
+    experiment = as_decided(answering(experiment, options or {}, config["experiment"]), workdir)
     requests = experiment.source.requests(workdir.path, text, name)
     from seqjax.training.best import predictions
 
@@ -64,3 +66,15 @@ def answering(experiment: Experiment, options: Mapping[str, Any], name: str) -> 
     if not options:
         return experiment
     return dataclasses.replace(experiment, answer=dataclasses.replace(answer, **options))  # type: ignore[type-var]
+
+
+def as_decided(experiment: Experiment, workdir: Workdir) -> Experiment:
+    """The experiment with what its validation part has decided, where its answer has a field `decided` for it."""
+    answer = experiment.answer
+    if not dataclasses.is_dataclass(answer) or "decided" not in {field.name for field in dataclasses.fields(answer)}:
+        return experiment
+    details = (workdir.results() or {}).get("details", {}).get("validation", {})
+    if "decided" not in details:
+        logging.warning("%s is not finished: its intervals are not calibrated yet", workdir.path)
+        return experiment
+    return dataclasses.replace(experiment, answer=dataclasses.replace(answer, decided=details["decided"]))  # type: ignore[type-var]

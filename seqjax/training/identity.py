@@ -7,8 +7,8 @@ from typing import Any
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS
 
-IDENTITY = ("experiment", "data", "swept", "options", "fingerprint")
-KINDS = {"run": "a single run", "members": "the runs of --seeds or --sweep"}
+IDENTITY = ("experiment", "data", "swept", "folds", "refit", "options", "fingerprint")
+KINDS = {"run": "a single run", "members": "the runs of --seeds or --sweep", "backtest": "the folds of --backtest"}
 GROWS = "epochs"
 """The one knob that may grow: batches and random numbers are functions of seed and step, so more epochs are more rows
 of the same run. It grows when it is given (`given`), never because a default is larger."""

@@ -28,6 +28,13 @@ def add_scores(
         results.setdefault("details", {})[part] = details
 
 
+def numbers(experiment: Experiment, answers: Answers, decided: Mapping[str, Any] | None) -> dict[str, float]:
+    """The scores that are numbers, of any answers; decided: by the validation part, if it decides anything."""
+    given = () if experiment.decide is None else (decided,)
+    found = {name: score(answers, *given) for name, score in experiment.scores.items()}
+    return {name: float(value) for name, value in found.items() if not isinstance(value, Mapping)}
+
+
 def _judged(results: Mapping[str, Any], part: str, experiment: Experiment, answers: Answers) -> dict[str, Any]:
     """All scores by name, with what the validation part decides first of all."""
     if experiment.decide is None:

@@ -1,0 +1,152 @@
+"""Many series in one table: on an even grid, one below the other, what is missing missing.
+
+A step that a series leaves out becomes a row of missing values, so that rows are steps of time.
+
+Legend: N rows, S series, C targets, P past features, K known covariates, R static ones.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqjax.data.series import sources, steps, windows
+from seqjax.data.series.table import Table
+from seqjax.errors import UserError
+
+GROWTH = 20
+"""A table may become so many times longer by its missing steps (and by a million rows): beyond, its dates are odd."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Roles:
+    """What the columns of a table are for."""
+
+    targets: tuple[str, ...]
+    past: tuple[str, ...] = ()
+    """Known up to the origin of a forecast, as the targets are."""
+    known: tuple[str, ...] = ()
+    """Known of the future, too: a price that is planned, a holiday."""
+    static: tuple[str, ...] = ()
+    """One number a series."""
+
+    @property
+    def columns(self) -> list[str]:
+        """All, each once."""
+        return list(dict.fromkeys([*self.targets, *self.past, *self.known, *self.static]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """Series of the same columns; rows of one series are in one piece and a step apart."""
+
+    roles: Roles
+    names: tuple[str, ...]
+    """[S] in the order of the file; of a table of one series its name is empty."""
+    bounds: windows.Bounds
+    """[S]"""
+    values: np.ndarray
+    """[N, C + P] float64, NaN where missing: the targets, then the past features."""
+    known: np.ndarray
+    """[N, K] float64, NaN where missing."""
+    static: np.ndarray
+    """[S, R] float64."""
+    times: np.ndarray | None = None
+    """[N] datetime64[us]; None: rows have no dates."""
+    step: steps.Step | None = None
+    notes: tuple[str, ...] = ()
+    """What the user must know, each a short phrase."""
+
+    def name(self, series: int, target: int) -> str:
+        """What a forecast series is called: `shop 3`, `HUFL`, `shop 3/HUFL`."""
+        several = [self.roles.targets[target]] if len(self.roles.targets) > 1 else []
+        return "/".join([*filter(None, [self.names[series]]), *several])
+
+
+def of_table(table: Table, roles: Roles, step: steps.Step, name: str) -> Panel:
+    """The panel of a table that has all the columns of the roles.
+
+    Raises:
+      UserError: dates so far apart that the missing steps between them are more than the rows; a static column that is
+        not constant.
+    """
+    bounds, added = [], 0
+    rows: list[np.ndarray] = []
+    for k, (start, stop) in enumerate(windows.pieces(table)):
+        places = _places(step, table.times[start:stop])
+        length = int(places[-1]) + 1 if len(places) else 0
+        added += length - len(places)
+        if added > GROWTH * len(table.times) + 1_000_000:
+            which = f"the series {table.names[k]!r}" if table.names else name
+            raise UserError(f"{which}: {added:,} steps of {step} are missing between its dates: are these right?")
+        grid = np.full(length, -1)
+        grid[places] = np.arange(start, stop)
+        first = bounds[-1][1] if bounds else 0
+        bounds.append((first, first + length))
+        rows.append(grid)
+    at = np.concatenate(rows)
+    pick = lambda names: _picked(table, names, at)
+    uneven = sum(step.uneven(table.times[start:stop]) for start, stop in windows.pieces(table))
+    notes = [*table.notes, *sources.counted(added, "missing step", "filled in as missing values")]
+    notes += sources.counted(uneven, "step", f"of no whole number of {step}")
+    return Panel(
+        roles=roles,
+        names=table.names or ("",),
+        bounds=bounds,
+        values=pick([*roles.targets, *roles.past]),
+        known=pick(roles.known),
+        static=_constant(pick(roles.static), roles.static, bounds, table.names, name),
+        times=_dates(table.times, at, step),
+        step=step,
+        notes=tuple(notes),
+    )
+
+
+def of_rows(series: Sequence[np.ndarray], names: Sequence[str], notes: Sequence[str] = ()) -> Panel:
+    """The panel of values [T] of each series, without dates: one target called `value`."""
+    edges = np.cumsum([0, *map(len, series)])
+    values = np.concatenate([np.asarray(own, float) for own in series])[:, None]
+    none = np.zeros((len(values), 0)), np.zeros((len(series), 0))
+    bounds = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+    return Panel(Roles(("value",)), tuple(names), bounds, values, *none, notes=tuple(notes))
+
+
+def _places(step: steps.Step, times: np.ndarray) -> np.ndarray:
+    """[T] the step at which each row stands, from 0, strictly ascending: doubled dates come one behind the other."""
+    if not len(times):
+        return np.zeros(0, int)
+    apart = np.maximum(np.rint(step.between(times)).astype(int), 1)
+    return np.concatenate([[0], np.cumsum(apart)])
+
+
+def _picked(table: Table, names: Sequence[str], at: np.ndarray) -> np.ndarray:
+    columns = [table.columns.index(name) for name in names]
+    return np.where(at[:, None] >= 0, table.values[at][:, columns], np.nan)
+
+
+def _dates(times: np.ndarray, at: np.ndarray, step: steps.Step) -> np.ndarray:
+    """[N] of the rows, those of missing ones counted from the last before them."""
+    found = times[at]
+    missing = np.flatnonzero(at < 0)
+    if len(missing):
+        before = windows.last_valid(at >= 0)  # the first row of a series is never missing
+        ahead = missing - before[missing]
+        for count in np.unique(ahead):
+            rows = missing[ahead == count]
+            found[rows] = step.ahead(found[before[rows]], int(count))
+    return found
+
+
+def _constant(values: np.ndarray, columns: Sequence[str], bounds: windows.Bounds, names: Any, name: str) -> np.ndarray:
+    """[S, R]: the one value of each series, NaN where there is none."""
+    found = np.full((len(bounds), len(columns)), np.nan)
+    for k, (start, stop) in enumerate(bounds):
+        for r, column in enumerate(columns):
+            own = values[start:stop, r]
+            own = np.unique(own[~np.isnan(own)])
+            if len(own) > 1:
+                which = f"the series {names[k]!r}" if names else "the table"
+                raise UserError(f"{name}: static={column}: {which} has {own[0]:g} and {own[1]:g}: it is not static")
+            found[k, r] = own[0] if len(own) else np.nan
+    return found

@@ -1,0 +1,169 @@
+"""What predict does with a panel: the horizon after the last value of each series, as a tidy CSV.
+
+A line is `series,origin,step,date` and a column for each quantile. A series that training has seen keeps its scale; one
+that is new is scaled by what it has here. Rows behind the last value of a series, without one, say what is known ahead.
+
+Legend: N rows, S series, C targets, H horizon, K known covariates, Q levels.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from seqjax.data.dataset import Requests
+from seqjax.data.series import panel_arrays, sources, steps
+from seqjax.data.series.panel import Panel
+from seqjax.data.series.panel_arrays import Gather, Known, Scale
+from seqjax.data.series.panel_windows import ASSET, FACTS
+from seqjax.data.series.table_windows import quoted
+from seqjax.errors import UserError
+
+
+def facts_of(assets: Path) -> dict[str, Any]:
+    """What training has kept. Raises UserError: nothing."""
+    return sources.read_facts(assets / ASSET, FACTS)
+
+
+def of_panel(panel: Panel, assets: Path, name: str) -> Requests:
+    """The request of each series and target.
+
+    Raises:
+      UserError: covariates that are not known ahead, or nothing to go on.
+    """
+    facts = facts_of(assets)
+    horizon, targets = facts["horizon"], len(panel.roles.targets)
+    origins = _origins(panel, name)
+    _check_known(panel, origins, horizon, name)
+    longer, moved = extended(panel, origins, horizon)
+    scale, identity = _known_series(panel, facts, origins)
+    known, static = (Known(np.array(facts[key][0]), np.array(facts[key][1])) for key in ("known", "static"))
+    arrays, filled = panel_arrays.arrays_of(longer, scale, known, static, identity, name)
+    some = origins >= 0
+    rows = (origins + moved[:, None])[some]
+    which, target = np.nonzero(some)
+    ids = (rows * targets + target).astype(np.int32)
+    gather = Gather(facts["context"], horizon, targets, facts["mixed"])
+    level, unit = filled[rows, target], scale.unit[which, target]
+    quantiles = ",".join(f"q{level:g}" for level in facts["levels"])
+    names = [panel.name(int(k), int(c)) for k, c in zip(which, target, strict=True)]
+    return Requests(
+        arrays=arrays,
+        gather=gather.history,
+        ids=ids,
+        line=_lines(longer, rows, np.array(panel.bounds)[which, 0] + moved[which], names, level, unit, horizon),
+        header=f"series,origin,step,date,{quantiles}",
+    )
+
+
+def _origins(panel: Panel, name: str) -> np.ndarray:
+    """[S, C] the last row of each series that has a value, -1 where there is none."""
+    targets = len(panel.roles.targets)
+    found = np.full((len(panel.bounds), targets), -1)
+    for k, (start, stop) in enumerate(panel.bounds):
+        for c in range(targets):
+            seen = np.flatnonzero(~np.isnan(panel.values[start:stop, c]))
+            if len(seen):
+                found[k, c] = start + seen[-1]
+            else:
+                logging.warning("%s: %s has no value: it is not forecast", name, panel.name(k, c) or "the series")
+    if not (found >= 0).any():
+        raise UserError(f"{name}: no series has a value to go on from")
+    return found
+
+
+def _check_known(panel: Panel, origins: np.ndarray, horizon: int, name: str) -> None:
+    """Raises UserError: a covariate lacks a value in a horizon."""
+    for (k, c), origin in np.ndenumerate(origins):
+        if origin < 0 or not panel.roles.known:
+            continue
+        ahead = panel.known[origin + 1 : min(origin + 1 + horizon, panel.bounds[k][1])]
+        which = f"the series {panel.name(k, c)!r}" if panel.name(k, c) else "the table"
+        for j, column in enumerate(panel.roles.known):
+            there = int((~np.isnan(ahead[:, j])).sum())
+            if there < horizon:
+                raise UserError(
+                    f"{name}: {which} has {there} of the {horizon} values of {column!r} after its last target: add "
+                    f"rows without a target that hold what is known ahead"
+                )
+
+
+def extended(panel: Panel, origins: np.ndarray, horizon: int) -> tuple[Panel, np.ndarray]:
+    """The panel with a horizon of rows behind the last origin of each series; and by how much it has moved [S]."""
+    bounds, moved, at, ahead = [], [], [], []
+    for (start, stop), own in zip(panel.bounds, origins, strict=True):
+        more = max(0, int(own.max()) + 1 + horizon - stop) if own.max() >= 0 else 0
+        first = bounds[-1][1] if bounds else 0
+        bounds.append((first, first + stop - start + more))
+        moved.append(first - start)
+        at += [np.arange(start, stop), np.full(more, stop - 1)]
+        ahead += [np.zeros(stop - start, int), np.arange(1, more + 1)]
+    rows, steps_on = np.concatenate(at), np.concatenate(ahead)
+    new = steps_on > 0
+    blank = lambda values: np.where(new[:, None], np.nan, values[rows])
+    times = panel.times
+    if times is not None and panel.step is not None:
+        times = times[rows]
+        for count in np.unique(steps_on[new]):
+            times[steps_on == count] = panel.step.ahead(times[steps_on == count], int(count))
+    longer = dataclasses.replace(
+        panel, bounds=bounds, values=blank(panel.values), known=blank(panel.known), times=times
+    )
+    return longer, np.array(moved)
+
+
+def _known_series(panel: Panel, facts: dict[str, Any], origins: np.ndarray) -> tuple[Scale, np.ndarray]:
+    """Scale and identity [S, C] of each series, of those that training has seen its own."""
+    shift, unit = np.array(facts["shift"]), np.array(facts["unit"])
+    targets = len(panel.roles.targets)
+    places = {name: k for k, name in enumerate(facts["names"])}
+    at = np.array([places.get(name, -1) for name in panel.names])
+    new = at < 0
+    if new.any():
+        some = ", ".join(own for own, fresh in zip(panel.names, new, strict=True) if fresh)[:200] or "the series"
+        logging.warning("training has not seen %s: scaled by what is here", some)
+    here = panel_arrays.scale_of(panel.values, panel.bounds, facts["scaling"])
+    identity = np.where(new[:, None], 0, 1 + at[:, None] * targets + np.arange(targets)[None, :])
+    pick = lambda trained, own: np.where(new[:, None], own, trained[np.maximum(at, 0)])
+    return Scale(pick(shift, here.shift), pick(unit, here.unit)), identity
+
+
+def _lines(
+    panel: Panel,
+    rows: np.ndarray,
+    starts: np.ndarray,
+    names: list[str],
+    level: np.ndarray,
+    unit: np.ndarray,
+    horizon: int,
+) -> Callable[[int, Any], str]:
+    """(position, quantiles [H, Q] of changes on the scale) -> H lines.
+
+    Args:
+      panel: with the rows of the horizon.
+      rows: of the origins.
+      starts: first rows of their series.
+      names: of the series.
+      level: values at the origins.
+      unit: of their scales.
+      horizon: H.
+    """
+    ahead = rows[:, None] + np.arange(horizon + 1)
+    dates = None
+    if panel.times is not None:
+        dates = np.array(steps.texts(panel.times[ahead].reshape(-1))).reshape(ahead.shape)
+
+    def line(position: int, output: Any) -> str:
+        values = level[position] + unit[position] * np.asarray(output, float)
+        number = lambda value: sources.number(float(value), float(unit[position]))
+        origin = str(rows[position] - starts[position] + 1) if dates is None else dates[position][0]
+        said = []
+        for k, row in enumerate(values, 1):
+            date = "" if dates is None else dates[position][k]
+            said.append(",".join([quoted(names[position]), origin, str(k), date, *map(number, row)]))
+        return "\n".join(said)
+
+    return line
