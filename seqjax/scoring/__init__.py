@@ -1,0 +1,1 @@
+"""What answers are worth, in NumPy arrays alone: knows nothing of training, models or data."""
