@@ -57,6 +57,13 @@ class Scored:
     """[N] of each row: the larger, the more of an anomaly."""
     windows: Windows
     name: str = "scores"
+    skipped: int | None = None
+    """Rows at the beginning that are not judged; None: NAB's probation."""
+
+    @property
+    def begin(self) -> int:
+        """The first row that is judged."""
+        return probation(len(self.scores)) if self.skipped is None else self.skipped
 
     def __post_init__(self):
         scores = np.asarray(self.scores)
@@ -143,11 +150,11 @@ def gains(scored: Scored, profile: Profile) -> np.ndarray:
     changes = np.where(inside < 0, worth * profile.false_alarm, 0.0)
     for number in range(len(scored.windows)):
         own = np.flatnonzero(inside == number)
-        own = own[own >= probation(len(scored.scores))]
+        own = own[own >= scored.begin]
         own = own[np.argsort(-scored.scores[own], kind="stable")]
         best = np.maximum.accumulate(np.concatenate([[-profile.miss], profile.hit * worth[own]]))
         changes[own] = np.diff(best)
-    changes[: probation(len(scored.scores))] = 0
+    changes[: scored.begin] = 0
     return changes
 
 
@@ -163,8 +170,8 @@ class Sweep:
     @staticmethod
     def of(files: Sequence[Scored], profile: Profile) -> "Sweep":
         """Through all different scores."""
-        scores = np.concatenate([np.asarray(one.scores, np.float64)[probation(len(one.scores)) :] for one in files])
-        changes = np.concatenate([gains(one, profile)[probation(len(one.scores)) :] for one in files])
+        scores = np.concatenate([np.asarray(one.scores, np.float64)[one.begin :] for one in files])
+        changes = np.concatenate([gains(one, profile)[one.begin :] for one in files])
         order = np.argsort(-scores, kind="stable")
         scores, changes = scores[order], changes[order]
         ends = np.flatnonzero(np.diff(scores, append=-np.inf))  # of rows of equal scores the last
@@ -182,7 +189,7 @@ class Sweep:
 
 def count(files: Sequence[Scored]) -> int:
     """Windows that can be found: without those that end in probation."""
-    return sum(last >= probation(len(one.scores)) for one in files for _, last in one.windows)
+    return sum(last >= one.begin for one in files for _, last in one.windows)
 
 
 def null(files: Sequence[Scored], profile: Profile) -> float:
