@@ -15,7 +15,7 @@ from places import ROOT
 
 ORDER = (
     {"main"},
-    {"generate", "predict", "stream", "archive"},
+    {"generate", "predict", "stream", "archive", "nab"},
     {"lecture"},
     {"report", "compare", "benchmark", "interop", "export"},
     {"analogies"},
@@ -25,6 +25,7 @@ ORDER = (
     {"decoding"},
     {"layers"},
     {"data"},
+    {"scoring"},
     {"experiment"},
     {"errors", "files", "folders", "runtime", "command_line", "old_names", ""},
 )

@@ -30,9 +30,10 @@ NAB_SCORES = (
     "vus_pr",
     "vus_pr_known_cause",
 )
-PICTURES = 12
+TABLE_SCORES = ("vus_pr", "nab", "nab_at_level", "precision", "recall", "f1")
+PICTURES = 9
 """Alarms that are kept for pictures, ..."""
-AROUND = 60
+AROUND = 40
 """... with so many rows before and after each."""
 
 

@@ -30,6 +30,7 @@ class Detection:
     """[N]."""
     alarms: np.ndarray
     """[N] bool: at the recipe's level, and silent for a while after each."""
+    level: float
 
     def scored(self) -> nab.Scored:
         """For NAB's score: a row that is silent after an alarm, or below the level, has none."""
@@ -65,14 +66,19 @@ def detect(series: Watched, expected: np.ndarray, recipe: Recipe, quiet: float |
     if quiet is not None:
         recipe = dataclasses.replace(recipe, quiet=int(quiet * series.trained))
     actual = (series.values - series.mean) / series.std
-    with np.errstate(invalid="ignore"):
-        residuals = np.abs(actual - expected).mean(axis=1)
-    return Detection(series, expected, *judged(recipe, residuals, actual))
+    missing = np.zeros(actual.shape, bool) if series.missing is None else series.missing
+    return Detection(series, expected, *judged(recipe, residuals(actual, expected, missing), actual), recipe.level)
+
+
+def residuals(actual: np.ndarray, expected: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """[N] the mean over columns of |actual - expected| [N, F], without what is missing; NaN where all of them are."""
+    apart, there = np.where(missing, 0.0, np.abs(actual - expected)), (~missing).sum(axis=1)
+    return np.where(there > 0, apart.sum(axis=1) / np.maximum(there, 1), np.nan)
 
 
 def figures(found: Sequence[Detection]) -> dict[str, float]:
-    """NAB's scores at the threshold that is best on these very series, VUS-PR (the mean over series) and range-based
-    precision and recall of the alarms (with every row of a run between two windows): empty where nothing is labelled.
+    """NAB's scores at the threshold that is best on these very series, VUS-PR of the scores and range-based precision and
+    recall of the rows at the recipe's level (means over series): empty where nothing is labelled.
     """
     files = [one.scored() for one in found]
     if not nab.count(files):
@@ -81,23 +87,30 @@ def figures(found: Sequence[Detection]) -> dict[str, float]:
     scores = {"nab": by_profile["standard"].score, "nab_left_out": nab.left_out(files, nab.PROFILES["standard"])}
     scores |= {f"nab_{name}": by_profile[name].score for name in nab.PROFILES if name != "standard"}
     scores["nab_at_level"] = nab.judge(files, nab.PROFILES["standard"], threshold=1e-9).score
-    scores["vus_pr"] = _vus_pr(found)
+    scores |= {"vus_pr": vus_pr(found), **_of_ranges(found)}
     known = [one for one in found if one.series.name.startswith(KNOWN)]
     if known and len(known) < len(found):
         own = [one.scored() for one in known]
         scores["nab_known_cause"] = nab.judge(own, nab.PROFILES["standard"]).score
-        scores["vus_pr_known_cause"] = _vus_pr(known)
+        scores["vus_pr_known_cause"] = vus_pr(known)
     held_out = [one for one in found if not one.series.tuned]
     if held_out and len(held_out) < len(found):
         scores["nab_held_out"] = nab.judge([one.scored() for one in held_out], nab.PROFILES["standard"]).score
     return scores
 
 
-def _vus_pr(found: Sequence[Detection]) -> float:
+def vus_pr(found: Sequence[Detection]) -> float:
     """The mean over those series that have an anomaly behind their training rows."""
     labelled = [one for one in found if one.labels.any()]
     volumes = [ranges.vus_pr(one.labels, one.scores[one.series.trained :]) for one in labelled]
     return float(np.mean(volumes)) if volumes else 0.0
+
+
+def _of_ranges(found: Sequence[Detection]) -> dict[str, float]:
+    labelled = [one for one in found if one.labels.any()]
+    pairs = [(one.labels, one.scores[one.series.trained :] >= one.level) for one in labelled]
+    score = {"precision": ranges.precision, "recall": ranges.recall, "f1": ranges.f1}
+    return {name: float(np.mean([function(*pair) for pair in pairs] or [0.0])) for name, function in score.items()}
 
 
 def baselines(
@@ -134,5 +147,5 @@ def _random(found: Sequence[Detection]) -> Mapping[str, float]:
         drawn = [dataclasses.replace(one, scores=rng.random(len(one.scores))) for one in found]
         files = [nab.Scored(one.scores, windows_of(one.series), one.series.name, one.series.trained) for one in drawn]
         nabs.append(nab.judge(files, nab.PROFILES["standard"]).score)
-        volumes += [_vus_pr(drawn)] if seed == 0 else []
+        volumes += [vus_pr(drawn)] if seed == 0 else []
     return {"nab": float(np.mean(nabs)), "vus_pr": volumes[0]}

@@ -74,7 +74,7 @@ class Nab:
         raise UserError("this run judges NAB's own files: for a table of your own train --experiment=csv_anomalies")
 
     def _dataset(self, recordings: list[Recording], name: str) -> Dataset:
-        series = tuple(map(_watched, recordings))
+        series = tuple(map(watched, recordings))
         gather = watch.Watch(self.rows, self.horizon, series)
         content = hashlib.sha256(json.dumps([self.rows, self.horizon, [one.windows for one in recordings]]).encode())
         for one in recordings:
@@ -93,7 +93,7 @@ class Nab:
         )
 
 
-def _watched(one: Recording) -> watch.Watched:
+def watched(one: Recording) -> watch.Watched:
     found = watch.watched(one.name, one.times, one.values[:, None], nab.probation(len(one.times)))
     labels = np.zeros(len(one.times), np.int64)
     for number, (first, last) in enumerate(one.windows):
@@ -122,12 +122,13 @@ def read(data_dir: Path) -> list[Recording]:
     try:
         windows: Mapping[str, Any] = json.loads((folder / WINDOWS).read_text())
         return [_recording(folder, name, windows[name]) for name in sorted(windows)]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise UserError(f"{folder / WINDOWS}: no windows of files ({error})") from error
 
 
 def _recording(folder: Path, name: str, windows: Any) -> Recording:
-    times, values = read_csv(folder / name)
+    inner = folder / "data"  # as in NAB's repository
+    times, values = read_csv((inner if inner.is_dir() else folder) / name)
     labels = [tuple(np.datetime64(end.split(".")[0], "us") for end in ends) for ends in windows]
     return Recording(name, times, values, nab.rows_of(times, labels, name))
 

@@ -63,7 +63,9 @@ class Watched:
     """Rows of one, or 0 where the training rows are fewer than two."""
     week: int
     labels: np.ndarray | None = None
-    """[N] bool, the rows of anomalies, where these are known."""
+    """[N] int, in the rows of an anomaly its number from 1, else 0; None: nothing is known of any."""
+    missing: np.ndarray | None = None
+    """[N, F] bool, what was filled."""
     tuned: bool = True
     """Whether the validation part has it."""
 
@@ -176,6 +178,12 @@ class Watch:
             parts.append(arrays["series"][xp.where(there, rows - lag, rows)] * there[..., None])
             flags.append(there)
         return xp.concatenate([*parts, xp.stack(flags, axis=-1).astype(xp.float32)], axis=-1).astype(xp.float32)
+
+
+def last_row(gather: Watch, one: Watched) -> Seen:
+    """What is seen of the last row of a series, without an axis of batch."""
+    seen = gather.seen(arrays_of([one]), np.array([len(one.times) - 1], np.int32))
+    return Seen(seen.values[0], seen.context[0], seen.now[0])
 
 
 def parts_of(series: Sequence[Watched]) -> dict[str, np.ndarray]:
