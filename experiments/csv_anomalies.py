@@ -1,14 +1,11 @@
 """Anomalies in a table of your own: a GRU 32 expects each row from those before, surprise is the score. 5,922 parameters.
 
-python -m seqjax.main --experiment=csv_anomalies --set=file=PATH.csv
 python -m seqjax.main --experiment=csv_anomalies --set=file=PATH.csv --set=columns=cpu,disk --set=labels=is_anomaly
 python -m seqjax.main --mode=predict --workdir=runs/csv_anomalies --input=NEW.csv
 tail -f live.csv | python -m seqjax.main --mode=stream --workdir=runs/csv_anomalies
 
-Trained on the first rows of each series (`trained`, a share), which should be as things usually are. `labels`: a column
-of 0 and 1, or a JSON file of windows; without any there are alarms and no score. Every line of predict and stream is a
-row: date, score, whether it is an alarm, and of each column what there was and what was expected. `level`: from this
-score on a row is an alarm; `quiet`: rows without one after it.
+`trained`: the share of rows, from the first, that is trained on, and should be as things usually are. `labels`: a column
+of 0 and 1, or a JSON file of windows; none are needed. `level`: the score of an alarm; `quiet`: rows without one after.
 """
 
 from typing import Literal

@@ -58,6 +58,9 @@ PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "ts_gru": 12_929,
     "forda_gru": 29_249,
     "bots_gru": 4_241,
+    "nab_gru": 5_922,
+    "nab_autoencoder": 4_200,
+    "csv_anomalies": 5_922,
 }
 TOLD = {"shakespeare_lstm": {"vocabulary_size": 66}}
 """What the real data tell."""
@@ -124,7 +127,7 @@ def test_purge_and_repair_are_knobs_of_every_learned_forecast(name):
     assert (source.purge, source.repair) == (True, False)
 
 
-@pytest.mark.parametrize("name", ["csv_lstm", "csv_naive"])
+@pytest.mark.parametrize("name", ["csv_lstm", "csv_naive", "csv_anomalies"])
 def test_how_a_table_is_written_are_knobs_of_the_rows_of_any_table(name):
     knobs = {"encoding": "latin-1", "decimal": ",", "thousands": ".", "comment": "#", "delimiter": ";", "sort": True}
     knobs |= {"series": "shop", "doubled": "mean", "missing": -1.0, "format": "unix", "time": "t"}
