@@ -1,11 +1,10 @@
-"""Anomalies in a table of your own: a GRU 32 expects each row from those before, surprise is the score. 5,922 parameters.
+"""Anomalies in your own table: a GRU 32 expects each row from those before, surprise is the score. 5,922 parameters.
 
 python -m seqjax.main --experiment=csv_anomalies --set=file=PATH.csv --set=columns=cpu,disk --set=labels=is_anomaly
-python -m seqjax.main --mode=predict --workdir=runs/csv_anomalies --input=NEW.csv
-tail -f live.csv | python -m seqjax.main --mode=stream --workdir=runs/csv_anomalies
+tail -f live.csv | python -m seqjax.main --mode=stream --workdir=runs/csv_anomalies    # or predict, --input=NEW.csv
 
-`trained`: the share of rows, from the first, that is trained on, and should be as things usually are. `labels`: a column
-of 0 and 1, or a JSON file of windows; none are needed. `level`: the score of an alarm; `quiet`: rows without one after.
+`trained`: the share of rows, from the first, that is trained on, and should be as things usually are. `labels`: a
+column of 0 and 1, or a JSON file of windows; none are needed. `level`: an alarm's score; `quiet`: rows without one.
 """
 
 from typing import Literal

@@ -5,12 +5,12 @@ python -m seqjax.nab --scores=FOLDER --data_dir=DIR --only=realKnownCause --outp
 
 FOLDER has a CSV for each of NAB's, under the same folder and name, or with a name in front as NAB writes them
 (`realTweets/numenta_Twitter_volume_AAPL.csv`), packed by gzip or not, with the same rows: `timestamp`, and the score of
-each row (--column), the larger the more of an anomaly. DIR has NAB itself, as DIR/nab with its folders `labels` and `data`.
+each row (--column), the larger the more of an anomaly. DIR/nab is NAB itself, its folders `labels` and `data`.
 
-Printed are the scores of NAB's three profiles: at the threshold that is best on all these files, as NAB chooses it, which
-is optimistic; and with each file's threshold chosen on the other files. Beside them a detector without alarms, a random
-one, VUS-PR (labels blurred by up to 100 rows; the mean over files). Nothing is point-adjusted: counting a whole anomaly
-as found once one row of it is makes random scores look good.
+Printed are the scores of NAB's three profiles: at the threshold that is best on these very files, as NAB chooses it,
+which is optimistic; and with each file's threshold chosen on the other files. Beside them are those of a random
+detector, and VUS-PR (labels softened by up to 100 rows; the mean over files). Nothing is point-adjusted: to count an
+anomaly as found as a whole once any of its rows is makes random scores look good.
 """
 
 import csv
@@ -83,7 +83,8 @@ def _detection(folder: Path, one: corpus.Recording, column: str) -> detections.D
     times, scores = corpus.read_csv(path, column)
     if len(times) != len(one.times) or (times != one.times).any():
         row = "the number of rows" if len(times) != len(one.times) else f"row {int(np.argmax(times != one.times)) + 2}"
-        raise UserError(f"{path}: {row} is not that of NAB's {one.name}: {len(times):,} rows instead of {len(one.times):,}")
+        counts = f"{len(times):,} rows instead of {len(one.times):,}"
+        raise UserError(f"{path}: {row} is not that of NAB's {one.name}: {counts}")
     nab.Scored(scores, one.windows, str(path))  # refuses scores that are no numbers
     series = corpus.watched(one)
     return detections.Detection(series, series.values, scores, scores >= scores.max(), 0.0)
@@ -92,15 +93,17 @@ def _detection(folder: Path, one: corpus.Recording, column: str) -> detections.D
 def lines(found: Sequence[detections.Detection]) -> list[str]:
     """What is printed."""
     files = _files(found)
-    drawn = [dataclasses.replace(one, scores=np.random.default_rng(k).random(len(one.scores))) for k, one in enumerate(found)]
-    said = [f"{len(files)} files, {nab.count(files)} windows", f"{'profile':20} {'score':>8} {'left out':>9} {'threshold':>12} {'random':>8}"]
+    chance = np.random.default_rng(0)
+    drawn = [dataclasses.replace(one, scores=chance.random(len(one.scores))) for one in found]
+    said = [f"{len(files)} files, {nab.count(files)} windows"]
+    said.append(f"{'profile':20} {'score':>8} {'left out':>9} {'threshold':>12} {'random':>8}")
     for name, profile in nab.PROFILES.items():
-        own, chance = nab.judge(files, profile), nab.judge(_files(drawn), profile)
+        own, by_chance = nab.judge(files, profile), nab.judge(_files(drawn), profile)
         out = nab.left_out(files, profile)
-        said.append(f"{name:20} {own.score:8.2f} {out:9.2f} {own.threshold:12.6g} {chance.score:8.2f}")
+        said.append(f"{name:20} {own.score:8.2f} {out:9.2f} {own.threshold:12.6g} {by_chance.score:8.2f}")
     volumes = (detections.vus_pr(found), detections.vus_pr(drawn))
     said.append(f"{'VUS-PR':20} {volumes[0]:8.4f} {'':9} {'':12} {volumes[1]:8.4f}")
-    said.append("score: at the threshold that is best on these files; left out: each file at that of the others; no alarm: 0")
+    said.append("score: at the threshold that is best on these files; left out: each file at that of the others")
     return said
 
 
@@ -117,7 +120,8 @@ def _table(found: Sequence[detections.Detection]) -> str:
     writer.writerow(["file", "windows", "raw", "vus_pr"])
     for one, scored in zip(found, files, strict=True):
         volume: Any = f"{detections.vus_pr([one]):.6f}" if one.labels.any() else ""
-        writer.writerow([scored.name, len(scored.windows), f"{nab.judge([scored], profile, threshold).raw:.6f}", volume])
+        raw = nab.judge([scored], profile, threshold).raw
+        writer.writerow([scored.name, len(scored.windows), f"{raw:.6f}", volume])
     return text.getvalue()
 
 

@@ -51,7 +51,8 @@ def test_a_detector_that_finds_all_has_100_in_every_profile(folder):
     scores = {line.split()[0]: float(line.split()[1]) for line in said[2:5]}
     assert scores == {"standard": 100, "reward_low_FP_rate": 100, "reward_low_FN_rate": 100}
     rows = list(csv.DictReader((folder / "table.csv").read_text().splitlines()))
-    assert [(row["file"], row["windows"], float(row["raw"])) for row in rows] == [(name, "1", 1) for name in sorted(NAMES)]
+    found = [(row["file"], row["windows"], float(row["raw"])) for row in rows]
+    assert found == [(name, "1", 1) for name in sorted(NAMES)]
 
 
 def test_some_folders_alone_are_judged(folder):
@@ -64,11 +65,12 @@ def test_what_is_wrong_is_one_line(folder):
     assert "--scores=FOLDER is missing" in called(command).stderr
     assert "--scores=none is no folder" in called(command, "--scores=none").stderr
     assert "its folders: realKnownCause, realTweets" in judged(folder, "--only=x", code=2)
-    assert "there is no column 'score'; columns: timestamp, value, anomaly_score" in judged(folder, "--column=score", code=2)
+    said = judged(folder, "--column=score", code=2)
+    assert "there is no column 'score'; columns: timestamp, value, anomaly_score" in said
     text = (scores / "mine_a.csv").read_text()
     for wrong, said in (
         (text.replace("00:05:00", "00:06:00"), "mine_a.csv: row 3 is not that of NAB's realTweets/a.csv"),
-        (text.rsplit("\n", 2)[0] + "\n", "the number of rows is not that of NAB's realTweets/a.csv: 99 rows instead of 100"),
+        (text.rsplit("\n", 2)[0], "the number of rows is not that of NAB's realTweets/a.csv: 99 rows instead of 100"),
         (text.replace(",1.0\n", ",nan\n"), "mine_a.csv: scores hold nan in row 41"),
         (text.replace(",1.0\n", ",high\n"), "mine_a.csv: row 42: could not convert"),
     ):

@@ -29,21 +29,24 @@ def picture(row: Group, part: str = "test") -> Figure | None:
 
     table = details.get("by_series") or {}
     windows, hit, false = (sum(own[k] for own in table.values()) for k in range(3))
-    counts = f"Of {windows} windows of anomalies {hit} have an alarm, and {false} alarms are outside. " if windows else ""
+    counts = f"Of {windows} windows of anomalies {hit} have an alarm, and {false} alarms are outside. "
     caption = (
-        f"{part.capitalize()} part, first seed: the {len(found)} alarms of the highest scores, with the rows around each "
-        f"in the column that differs most from what was expected; shaded: labelled as an anomaly. {counts}No score here "
-        "is point-adjusted (one row found counts as the whole anomaly found): that makes random scores look good."
+        f"{part.capitalize()} part, first seed: the {len(found)} alarms of the highest scores, with the rows around "
+        "each, in the column that differs most from what was expected; shaded: labelled as an anomaly. "
+        f"{counts if windows else ''}No score is point-adjusted (an anomaly counted as found as a whole once one of "
+        "its rows is): that makes random scores look good."
     )
     return Figure(f"Alarms: {row.label}", caption, drawn(0.4 + 2.0 * height, draw))
 
 
 def _draw(axes: Any, alarm: dict[str, Any]) -> None:
-    rows = np.arange(len(alarm["values"])) - alarm["row"]
-    axes.plot(rows, alarm["values"], color="C0", linewidth=1, label="was")
-    axes.plot(rows, alarm["expected"], color="C1", linewidth=1, label="expected")
-    marked = np.isin(np.arange(len(rows)), alarm["labelled"])
-    axes.fill_between(rows, 0, 1, where=marked, transform=axes.get_xaxis_transform(), color="C3", alpha=0.12, linewidth=0)
+    values, expected, labelled = (np.array(alarm[key].split(), float) for key in ("values", "expected", "labelled"))
+    rows = np.arange(len(values)) - alarm["row"]
+    axes.plot(rows, values, color="C0", linewidth=1, label="was")
+    axes.plot(rows, expected, color="C1", linewidth=1, label="expected")
+    marked = np.isin(np.arange(len(rows)), labelled)
+    behind = {"transform": axes.get_xaxis_transform(), "color": "C3", "alpha": 0.12, "linewidth": 0}
+    axes.fill_between(rows, 0, 1, where=marked, **behind)
     axes.axvline(0, color="C3", linewidth=0.8, linestyle=":")
     name = alarm["series"].rpartition("/")[2].removesuffix(".csv")
     axes.set_title(f"{name}\n{alarm['date']}, score {alarm['score']:.1f}", fontsize=6)

@@ -83,9 +83,12 @@ class AnomalyScores:
         return 1000 * sum(int(one.alarms[one.series.trained :].sum()) for one in found) / max(rows, 1)
 
     def by_series(self, answers: Answers) -> dict[str, Any]:
-        """Of each series with labels: windows, how many have an alarm, alarms outside, NAB's raw score."""
-        table = {}
-        for one in self.found(answers):
+        """Of each series with labels: windows, how many have an alarm, alarms outside, NAB's raw score.
+
+        Empty where only some series are answered, to be short.
+        """
+        table, found = {}, self.found(answers)
+        for one in found if self._are_all(answers) else ():
             if one.series.labels is None:
                 continue
             windows, rows = detections.windows_of(one.series), np.flatnonzero(one.alarms)
@@ -97,13 +100,19 @@ class AnomalyScores:
         return table
 
     def alarms(self, answers: Answers) -> dict[str, Any]:
-        """The alarms of the highest scores, each with what is around it: for pictures, in the columns' own units."""
-        places = []
-        for one in self.found(answers):
+        """The alarms of the highest scores, each with what is around it: for pictures, in the columns' own units.
+
+        Empty as `by_series`.
+        """
+        places, found = [], self.found(answers)
+        for one in found if self._are_all(answers) else ():
             rows = np.flatnonzero(one.alarms)
             places += [(float(one.scores[row]), one, int(row)) for row in rows[rows >= one.series.trained]]
         first = sorted(places, key=lambda place: -place[0])[:PICTURES]
         return {f"{one.series.name} {one.series.times[row]}": _around(one, row) for _, one, row in first}
+
+    def _are_all(self, answers: Answers) -> bool:
+        return len(self.found(answers)) == len(answers.dataset.gather.series)  # type: ignore[attr-defined]
 
     def _judged(self, answers: Answers) -> tuple[list[Detection], dict[str, float]]:
         if self.last is None or self.last[0] is not answers:
@@ -133,7 +142,7 @@ def _around(one: Detection, row: int) -> Mapping[str, Any]:
     column = int(np.argmax(np.abs(actual - one.expected[row])))
     start, stop = max(row - AROUND, 0), min(row + AROUND + 1, len(series.times))
     own = slice(start, stop)
-    digits = lambda values: [float(f"{value:.6g}") for value in values]
+    digits = lambda values: " ".join(f"{value:.6g}" for value in values)  # in a list each would have a line of its own
     return {
         "series": series.name,
         "date": str(series.times[row]).replace("T", " ").removesuffix(".000000"),
@@ -142,6 +151,5 @@ def _around(one: Detection, row: int) -> Mapping[str, Any]:
         "row": row - start,
         "values": digits(series.values[own, column]),
         "expected": digits(series.unit(one.expected)[own, column]),
-        "scores": digits(one.scores[own]),
-        "labelled": [] if series.labels is None else np.flatnonzero(series.labels[own]).tolist(),
+        "labelled": "" if series.labels is None else digits(np.flatnonzero(series.labels[own])),
     }

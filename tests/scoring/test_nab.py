@@ -97,7 +97,7 @@ def test_windows_of_dates_become_rows_also_where_dates_are_doubled_or_go_back():
     assert nab.rows_of(times, [(day(2), day(5))], "x") == [(1, 4)]
     assert nab.rows_of(times, [(day(1), day(2))], "x") == [(0, 1)], "the first row of a doubled date"
     assert nab.rows_of(times, [(day(3), day(6))], "x") == [(4, 4)], "ends between rows move inwards"
-    with pytest.raises(UserError, match="x: the window from 2020-01-03.* holds no row"):
+    with pytest.raises(UserError, match=r"x: the window from 2020-01-03.* holds no row"):
         nab.rows_of(times, [(day(3), day(4))], "x")
 
 

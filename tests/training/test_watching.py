@@ -62,8 +62,12 @@ def test_tables_say_what_was_found_of_each_series(dataset):
     assert scores == sorted(scores, reverse=True)
     assert len(scores) == watching.PICTURES
     for own in pictures.values():
-        assert len(own["values"]) == len(own["expected"]) == len(own["scores"]) <= 2 * watching.AROUND + 1
-        assert own["scores"][own["row"]] == pytest.approx(own["score"], abs=1e-2)
+        values, expected = (np.array(own[key].split(), float) for key in ("values", "expected"))
+        assert len(values) == len(expected) <= 2 * watching.AROUND + 1
+        np.testing.assert_allclose(expected[1:], values[:-1], rtol=1e-4, err_msg="the last value is expected")
+        (one,) = (one for one in dataset.gather.series if one.name == own["series"])
+        row = int(np.flatnonzero(one.times == np.datetime64(own["date"]))[0])
+        assert values[own["row"]] == pytest.approx(one.values[row, own["column"]], rel=1e-5)
         assert own["score"] >= RECIPE.level
 
 
@@ -76,4 +80,6 @@ def test_without_labels_there_are_alarms_and_no_scores(dataset):
     }
     assert found["vus_pr"] == found["nab"] == found["by_series"] == {}
     assert found["alarm_rate"] > 0
-    assert all(own["labelled"] == [] for own in found["alarms"].values())
+    assert all(own["labelled"] == "" for own in found["alarms"].values())
+    some = watching.AnomalyScores(RECIPE)
+    assert some.by_series(answers(dataset, "validation")) == some.alarms(answers(dataset, "validation")) == {}

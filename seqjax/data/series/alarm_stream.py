@@ -9,7 +9,6 @@ import numpy as np
 from seqjax.data.dataset import Step
 from seqjax.data.series import csv_table, row_stream, steps, table_stream, table_watch, watch
 
-
 SURE = 10
 """Rows from which on a step of time is told: the first few may have a gap among them."""
 

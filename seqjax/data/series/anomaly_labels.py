@@ -19,7 +19,11 @@ FORM = 'a list of ["from", "to"], or such lists by the names of series or files'
 
 
 def find(labels: str, table: Path) -> Path | None:
-    """The JSON file that `labels` names, here or beside the table; None: it is a column. Raises UserError: no such file."""
+    """The JSON file that `labels` names, here or beside the table; None: it is a column.
+
+    Raises:
+      UserError: there is no such file.
+    """
     if not labels.lower().endswith(".json"):
         return None
     for path in (Path(labels).expanduser(), table.parent / labels):

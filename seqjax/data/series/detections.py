@@ -1,5 +1,4 @@
-"""What a detector makes of series under watch: scores and alarms from what was expected of each row, and what they are
-worth.
+"""What a detector makes of series under watch: scores and alarms, from what was expected; and what these are worth.
 
 Legend: N rows of a series, F columns.
 """
@@ -67,6 +66,7 @@ def detect(series: Watched, expected: np.ndarray, recipe: Recipe, quiet: float |
         recipe = dataclasses.replace(recipe, quiet=int(quiet * series.trained))
     actual = (series.values - series.mean) / series.std
     missing = np.zeros(actual.shape, bool) if series.missing is None else series.missing
+    missing = missing | (np.arange(len(actual)) < series.known)[:, None]
     return Detection(series, expected, *judged(recipe, residuals(actual, expected, missing), actual), recipe.level)
 
 
@@ -77,8 +77,11 @@ def residuals(actual: np.ndarray, expected: np.ndarray, missing: np.ndarray) -> 
 
 
 def figures(found: Sequence[Detection]) -> dict[str, float]:
-    """NAB's scores at the threshold that is best on these very series, VUS-PR of the scores and range-based precision and
-    recall of the rows at the recipe's level (means over series): empty where nothing is labelled.
+    """What detections are worth together; empty where nothing is labelled.
+
+    NAB's scores are at the threshold that is best on these very series, but for `nab_left_out`, where it is that of the
+    other series, and `nab_at_level`: the recipe's alarms. VUS-PR of the scores and range-based precision and recall of
+    the rows at the recipe's level are means over series.
     """
     files = [one.scored() for one in found]
     if not nab.count(files):

@@ -1,7 +1,7 @@
-"""The Numenta Anomaly Benchmark: 58 series, windows around their anomalies, and made ones with anomalies of known place.
+"""The Numenta Anomaly Benchmark: 58 series with windows around their anomalies; and made ones, of known anomalies.
 
-All knobs here were chosen on one half of the corpus, `is_tuned`, which is the validation part; the whole is the test
-part. Trained is on the probation alone, the rows at a file's beginning in which NAB judges nothing.
+Knobs are to be chosen on one half of the corpus, `tuned`, which is the validation part; the whole is the test part.
+Trained is on the probation alone, the rows at a file's beginning in which NAB judges nothing.
 
 Legend: N rows.
 """
@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,7 +26,6 @@ from seqjax.scoring import nab, ranges, surprise
 from seqjax.scoring.surprise import Recipe
 
 WINDOWS = "labels/combined_windows.json"
-KNOWN = "realKnownCause/"
 HALF_SEED = 0
 """Of which real files are tuned on."""
 
@@ -75,7 +74,8 @@ class Nab:
         raise UserError("this run judges NAB's own files: for a table of your own train --experiment=csv_anomalies")
 
     def _dataset(self, recordings: list[Recording], name: str) -> Dataset:
-        series = tuple(map(watched, recordings))
+        half = tuned([one.name for one in recordings])
+        series = tuple(dataclasses.replace(watched(one), tuned=one.name in half) for one in recordings)
         gather = watch.Watch(self.rows, self.horizon, series)
         content = hashlib.sha256(json.dumps([self.rows, self.horizon, [one.windows for one in recordings]]).encode())
         for one in recordings:
@@ -86,8 +86,8 @@ class Nab:
             arrays=watch.arrays_of(series),
             gather=gather,
             parts=parts,
-            description=f"{name}: {len(series)} series, {counts[1]:,} rows, {counts[0]} windows of anomalies; trained on "
-            f"the first rows of each, {len(parts['train']):,} in all; validation: the "
+            description=f"{name}: {len(series)} series, {counts[1]:,} rows, {counts[0]} windows of anomalies; trained "
+            f"on the first rows of each, {len(parts['train']):,} in all; validation: the "
             f"{sum(one.tuned for one in series)} series that knobs were chosen on; test: all",
             fingerprint=content.hexdigest(),
             baselines=self._baselines(series, content.hexdigest()),
@@ -111,11 +111,12 @@ def _code() -> str:
 
 
 def watched(one: Recording) -> watch.Watched:
+    """Under watch from the end of its probation."""
     found = watch.watched(one.name, one.times, one.values[:, None], nab.probation(len(one.times)))
     labels = np.zeros(len(one.times), np.int64)
     for number, (first, last) in enumerate(one.windows):
         labels[first : last + 1] = number + 1
-    return dataclasses.replace(found, labels=labels, tuned=one.name in tuned())
+    return dataclasses.replace(found, labels=labels)
 
 
 def find(data_dir: Path) -> Path:
@@ -146,7 +147,8 @@ def read(data_dir: Path) -> list[Recording]:
 def _recording(folder: Path, name: str, windows: Any) -> Recording:
     inner = folder / "data"  # as in NAB's repository
     times, values = read_csv((inner if inner.is_dir() else folder) / name)
-    labels = [tuple(np.datetime64(end.split(".")[0], "us") for end in ends) for ends in windows]
+    date = lambda text: np.datetime64(text.split(".")[0], "us")
+    labels = [(date(left), date(right)) for left, right in windows]
     return Recording(name, times, values, nab.rows_of(times, labels, name))
 
 
@@ -169,7 +171,8 @@ def read_csv(path: Path, column: str = "value") -> tuple[np.ndarray, np.ndarray]
     rows = csv.DictReader(io.StringIO(text))
     for needed in ("timestamp", column):
         if needed not in (rows.fieldnames or ()):
-            raise UserError(f"{there}: there is no column {needed!r}; columns: {', '.join(rows.fieldnames or ['none'])}")
+            known = ", ".join(rows.fieldnames or ["none"])
+            raise UserError(f"{there}: there is no column {needed!r}; columns: {known}")
     times, values = [], []
     for number, row in enumerate(rows, 2):
         try:
@@ -184,11 +187,11 @@ def _places(path: Path) -> Iterator[Path]:
     yield from (path, path.with_name(path.name + ".gz"))
 
 
-def tuned() -> frozenset[str]:
+def tuned(names: Sequence[str]) -> set[str]:
     """The files that knobs are chosen on: the artificial ones, and half of the others, drawn by seed."""
-    real = [name for name in NAMES if not name.startswith("artificial")]
+    real = sorted(name for name in names if not name.startswith("artificial"))
     drawn = np.random.default_rng(HALF_SEED).permutation(len(real))[: len(real) // 2]
-    return frozenset({*(name for name in NAMES if name not in real), *(real[place] for place in drawn), *SAMPLE[:3]})
+    return {*names} - {*real} | {real[place] for place in drawn}
 
 
 SAMPLE = ("jump", "spike", "silence", "drift", "noise", "beat")
@@ -224,28 +227,3 @@ def _plant(kind: str, values: np.ndarray, place: int, rng: np.random.Generator) 
         own += rng.normal(size=len(own))
     else:
         own[:] = np.sin(2 * np.pi * np.arange(len(own)) / 6)
-
-
-NAMES = tuple(sorted(
-    f"{folder}/{name}.csv"
-    for folder, names in {
-        "artificialNoAnomaly": "art_daily_no_noise art_daily_perfect_square_wave art_daily_small_noise art_flatline "
-        "art_noisy",
-        "artificialWithAnomaly": "art_daily_flatmiddle art_daily_jumpsdown art_daily_jumpsup art_daily_nojump "
-        "art_increase_spike_density art_load_balancer_spikes",
-        "realAWSCloudwatch": "ec2_cpu_utilization_24ae8d ec2_cpu_utilization_53ea38 ec2_cpu_utilization_5f5533 "
-        "ec2_cpu_utilization_77c1ca ec2_cpu_utilization_825cc2 ec2_cpu_utilization_ac20cd ec2_cpu_utilization_c6585a "
-        "ec2_cpu_utilization_fe7f93 ec2_disk_write_bytes_1ef3de ec2_disk_write_bytes_c0d644 ec2_network_in_257a54 "
-        "ec2_network_in_5abac7 elb_request_count_8c0756 grok_asg_anomaly iio_us-east-1_i-a2eb1cd9_NetworkIn "
-        "rds_cpu_utilization_cc0c53 rds_cpu_utilization_e47b3b",
-        "realAdExchange": "exchange-2_cpc_results exchange-2_cpm_results exchange-3_cpc_results exchange-3_cpm_results "
-        "exchange-4_cpc_results exchange-4_cpm_results",
-        "realKnownCause": "ambient_temperature_system_failure cpu_utilization_asg_misconfiguration "
-        "ec2_request_latency_system_failure machine_temperature_system_failure nyc_taxi rogue_agent_key_hold "
-        "rogue_agent_key_updown",
-        "realTraffic": "TravelTime_387 TravelTime_451 occupancy_6005 occupancy_t4013 speed_6005 speed_7578 speed_t4013",
-        "realTweets": " ".join(f"Twitter_volume_{who}" for who in "AAPL AMZN CRM CVS FB GOOG IBM KO PFE UPS".split()),
-    }.items()
-    for name in names.split()
-))
-"""NAB v1.1's, sorted by folder and name."""

@@ -96,13 +96,13 @@ class TableWatch:
         told |= {key: [getattr(one, key).tolist() for one in series] for key in ("mean", "std")}
         told |= {key: [getattr(one, key) for one in series] for key in ("day", "week")}
         parts = watch.parts_of(series)
-        known = [] if labels is None else labels.astype(int).tolist()
+        own = {"trained": self.trained, "labels": [] if labels is None else labels.tolist()}
         return Dataset(
             arrays=watch.arrays_of(series),
             gather=gather,
             parts=parts,
             description=sources.describe(table, name, step, parts, "; ".join(notes)),
-            fingerprint=sources.fingerprint(table.values, {**facts, "trained": self.trained, "labels": known}, table.times),
+            fingerprint=sources.fingerprint(table.values, {**facts, **own}, table.times),
             assets={ASSET: json.dumps({**facts, **told}, indent=1) + "\n"},
             baselines=detections.baselines(series, self.horizon, self.recipe),
         )
@@ -119,9 +119,8 @@ class TableWatch:
         found = []
         for k, (start, stop) in enumerate(bounds):
             own, called = slice(start, stop), table.names[k] if table.names else Path(name).name
-            if known[k] >= stop:
-                raise UserError(f"{name}: the series {called!r} has a column without any value: leave one of them out")
-            one = watch.watched(called, times[k], values[own], int(self.trained * (stop - start)), table.columns)
+            trained = int(self.trained * (stop - start))
+            one = watch.watched(called, times[k], values[own], trained, table.columns, int(known[k]) - start)
             mine = None if labels is None else labels[own]
             found.append(dataclasses.replace(one, labels=mine, missing=np.isnan(table.values[own])))
         trained = sum(one.trained for one in found)

@@ -19,6 +19,8 @@ from seqjax.errors import UserError
 
 DAY, WEEK = 86_400.0, 7 * 86_400.0
 """Seconds."""
+FARTHEST = 2_100
+"""Rows: a day or a week of more is not looked back for. A stream has to keep so many."""
 CLOCK = 4
 """Sine and cosine of the time of day, and of the time in the week."""
 
@@ -60,12 +62,14 @@ class Watched:
     trained: int
     """How many rows at the beginning are trained on, the last fifth of them validated on: the probation."""
     day: int
-    """Rows of one, or 0 where the training rows are fewer than two."""
+    """Rows of one, or 0 where the training rows are fewer than two, or it is more than FARTHEST."""
     week: int
     labels: np.ndarray | None = None
     """[N] int, in the rows of an anomaly its number from 1, else 0; None: nothing is known of any."""
     missing: np.ndarray | None = None
     """[N, F] bool, what was filled."""
+    known: int = 0
+    """The first row up to which every column has had a value; those before it are neither trained on nor judged."""
     tuned: bool = True
     """Whether the validation part has it."""
 
@@ -79,21 +83,26 @@ class Watched:
         return self.mean + self.std * np.asarray(scaled, np.float64)
 
 
-def watched(name: str, times: np.ndarray, values: np.ndarray, trained: int, columns: Sequence[str] = ()) -> Watched:
+def watched(
+    name: str, times: np.ndarray, values: np.ndarray, trained: int, columns: Sequence[str] = (), known: int = 0
+) -> Watched:
     """A series with what its first rows tell; arguments are fields of `Watched`, and the columns' names for messages.
 
     Raises:
-      UserError: a column whose numbers are beyond float32.
+      UserError: a column without a value in the training rows, or whose numbers are beyond float32.
     """
-    known = values[: max(trained, 1)]
-    mean, std = windows.statistics(known)
-    flat = known.min(axis=0) == known.max(axis=0)
+    if known >= max(trained, 1):
+        raise UserError(f"{name}: a column has no value in the {trained} rows to be trained on: leave it out")
+    train = values[known : max(trained, 1)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = windows.statistics(train)
+    flat = train.min(axis=0) == train.max(axis=0)
     std = np.where(flat, np.where(mean == 0, 1.0, np.abs(mean)), std)
     for place in np.flatnonzero(~((std > changes.LEAST) & (std < 1 / changes.LEAST))):
         column = columns[place] if columns else "value"
         raise UserError(f"{name}: column {column!r} has the deviation {std[place]:.3g}: give it in another unit")
     day, week = lags(times, trained)
-    return Watched(name, times, values, mean, std, trained, day, week)
+    return Watched(name, times, values, mean, std, trained, day, week, known=known)
 
 
 def lags(times: np.ndarray, trained: int) -> tuple[int, int]:
@@ -103,7 +112,7 @@ def lags(times: np.ndarray, trained: int) -> tuple[int, int]:
     if apart <= 0:
         return 0, 0
     found = (round(DAY / apart), round(WEEK / apart))
-    return tuple(rows if 1 < rows and 2 * rows <= trained else 0 for rows in found)  # type: ignore[return-value]
+    return tuple(rows if 1 < rows <= min(FARTHEST, trained // 2) else 0 for rows in found)  # type: ignore[return-value]
 
 
 def clock(times: np.ndarray, week: int) -> np.ndarray:
@@ -195,7 +204,7 @@ def parts_of(series: Sequence[Watched]) -> dict[str, np.ndarray]:
     starts = np.cumsum([0, *(len(one.times) for one in series)])
     every = np.arange(starts[-1])
     own = np.split(every, starts[1:-1])
-    train = [rows[1 : one.validated] + starts[-1] for rows, one in zip(own, series, strict=True)]
+    train = [rows[one.known + 1 : one.validated] + starts[-1] for rows, one in zip(own, series, strict=True)]
     tuned = [rows for rows, one in zip(own, series, strict=True) if one.tuned] or own
     found = {"train": np.concatenate(train), "validation": np.concatenate(tuned), "test": every}
     return {part: ids.astype(np.int32) for part, ids in found.items()}

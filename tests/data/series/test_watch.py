@@ -59,7 +59,8 @@ def test_the_same_time_of_yesterday_and_of_last_week_is_known_where_there_was_on
     assert known.tolist() == [[0, 0], [1, 0], [1, 1]]
     assert not yesterday[0].any()
     assert not week[:2].any()
-    assert (made(trained=100).day, made(trained=100).week) == (24, 0), "of a week there are not two in the training rows"
+    short = made(trained=100)
+    assert (short.day, short.week) == (24, 0), "of a week there are not two in the training rows"
     assert (made(trained=40).day, made(step_minutes=1440).day) == (0, 0)
 
 
