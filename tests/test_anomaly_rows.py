@@ -72,7 +72,7 @@ def assert_alike(lines, others):
 
 @pytest.mark.slow
 def test_nab_rows_learn_what_the_last_value_does_not_tell(call, tmp_path):
-    code, out, err = call("--experiment=nab_gru", "--data=sample", "--workdir=run", "--set=batch_size=32")
+    code, _, err = call("--experiment=nab_gru", "--data=sample", "--workdir=run", "--set=batch_size=32")
     assert code == 0, err
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["test"]["nab"] > results["baselines"]["naive"]["test"]["nab"] + 5

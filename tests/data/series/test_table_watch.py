@@ -213,7 +213,7 @@ def test_rows_before_the_first_value_of_a_column_are_neither_trained_on_nor_judg
     assert lines[1].startswith("2020-01-02 06:00:00,")
     assert streamed(made, tmp_path, text) == lines
     late = table(columns=("a", "b"), gaps={(row, 1) for row in range(120)})
-    with pytest.raises(UserError, match="t.csv: a column has no value in the 100 rows to be trained on"):
+    with pytest.raises(UserError, match=r"t.csv: a column has no value in the 100 rows to be trained on"):
         source(tmp_path, late).load("real", tmp_path)
 
 
