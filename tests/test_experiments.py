@@ -64,6 +64,9 @@ PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "m4_hourly_gru": 52_297,
     "etth1_gru": 104_577,
     "csv_forecast": 11_401,
+    "nab_gru": 5_922,
+    "nab_autoencoder": 4_200,
+    "csv_anomalies": 5_922,
 }
 TOLD = {"shakespeare_lstm": {"vocabulary_size": 66}}
 """What the real data tell."""
@@ -134,7 +137,7 @@ def test_purge_and_repair_are_knobs_of_every_learned_forecast(name):
     assert (source.purge, source.repair) == (True, False)
 
 
-@pytest.mark.parametrize("name", ["csv_lstm", "csv_naive"])
+@pytest.mark.parametrize("name", ["csv_lstm", "csv_naive", "csv_anomalies"])
 def test_how_a_table_is_written_are_knobs_of_the_rows_of_any_table(name):
     knobs = {"encoding": "latin-1", "decimal": ",", "thousands": ".", "comment": "#", "delimiter": ";", "sort": True}
     knobs |= {"series": "shop", "doubled": "mean", "missing": -1.0, "format": "unix", "time": "t"}

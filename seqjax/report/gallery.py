@@ -9,6 +9,7 @@ from seqjax.data.series.jena import TEMPERATURE
 from seqjax.data.text import glove
 from seqjax.errors import UserError
 from seqjax.report import (
+    alarms,
     calendar_errors,
     calibration,
     confusion,
@@ -43,7 +44,7 @@ def figures(groups: Sequence[Group], rows: Sequence[dict[str, Any]], data_dir: P
         if made:
             found += [plots.stretches(made), plots.errors(made)]
     made, left_out = _relations(groups, data_dir)
-    kinds = (confusion, calibration, strips, prefixes, trade_off, fans, horizons, calendar_errors, residuals)
+    kinds = (confusion, calibration, strips, prefixes, trade_off, fans, horizons, calendar_errors, residuals, alarms)
     found += [figure for row in groups for kind in kinds if (figure := kind.picture(row))]
     found += [*made, *(figure for row in groups if (figure := plots.curves(row)))]
     return found, notes + left_out

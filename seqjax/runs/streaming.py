@@ -198,8 +198,8 @@ class Listener:
         stream: Stream = experiment.source.stream(workdir.path, name)
         if stream.carried:
             check_causal(experiment.model)
-        model = experiment.model
-        rows = model.example() if hasattr(model, "example") else jax.tree.map(lambda leaf: leaf[None], stream.example)
+        whole = stream.carried and hasattr(experiment.model, "example")  # a step is not what the model is called with
+        rows = experiment.model.example() if whole else jax.tree.map(lambda leaf: leaf[None], stream.example)
         _, params = restore_best(workdir, shapes(experiment, rows))
         return Listener(Engine(experiment, params, stream), stream, identity(config, params))
 

@@ -34,6 +34,17 @@ class Read(NamedTuple):
     """[N] names, where there are several series."""
 
 
+class Note(NamedTuple):
+    """What is known of a window's last row, for its line."""
+
+    time: np.datetime64
+    series: str
+    values: np.ndarray
+    """[F] filled."""
+    missing: np.ndarray
+    """[F] bool, what was filled."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Kind:
     """What a source knows of its rows."""
@@ -44,7 +55,8 @@ class Kind:
     """W."""
     inputs: Callable[[np.ndarray, np.ndarray, str], Any]
     """(times [W] datetime64[us], values [W, F] without missing ones, series) -> the window's inputs, without an axis of
-    batch. Raises UserError: the rows are not as far apart as the model's."""
+    batch. Raises UserError: the rows are not as far apart as the model's. Where there is a `least`, of fewer rows too,
+    at the beginning."""
     line: Callable[[np.datetime64, str, float, Any], str]
     """(time of the window's last row, series, the target's value there, output) -> a line."""
     lacking: Callable[[np.ndarray], int]
@@ -63,6 +75,8 @@ class Kind:
     """Rows that go back in time are refused."""
     several: bool = False
     """Rows belong to series."""
+    least: int = 0
+    """Rows from which on there is an answer; by default W."""
 
 
 @dataclasses.dataclass
@@ -103,11 +117,13 @@ class RowStream:
         """See `dataset.Stream`."""
         line, self.rest = self.rest, b""
         yield from self._steps(self._rows([line] if line else []))
+        if self.head and not self.last:
+            self.kind.parse(self.head)  # which says what is wrong with a header that no row came after
 
     def line(self, step: Step, output: Any) -> str:
         """See `dataset.Stream`."""
-        end, series, value = step.note
-        return self.kind.line(end, series, value, output)
+        note: Note = step.note
+        return self.kind.line(note.time, note.series, float(note.values[self.kind.target]), output)
 
     def state(self) -> dict[str, Any]:
         """See `dataset.Stream`: the header and the last rows. A line that has not ended is no row."""
@@ -185,10 +201,10 @@ class RowStream:
         own.times, own.values = [*own.times, time][-self.kind.rows :], [*own.values, filled][-self.kind.rows :]
         own.raw = values.tolist()
         window = np.array(own.values)
-        if len(window) < self.kind.rows or np.isnan(window).any():
+        if len(window) < (self.kind.least or self.kind.rows) or np.isnan(window).any():
             return
         inputs = self.kind.inputs(np.array(own.times), window, name)
-        yield Step(inputs, (time, name, float(filled[self.kind.target])))
+        yield Step(inputs, Note(time, name, filled, np.isnan(values)))
 
     def _is_passed_over(self, own: Last, number: int, time: np.datetime64, values: np.ndarray) -> bool:
         """Whether a row is one that has been there already. Makes room for one that takes another's place.

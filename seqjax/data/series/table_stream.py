@@ -24,9 +24,7 @@ def kind(facts: Mapping[str, Any], name: str) -> row_stream.Kind:
     Raises:
       UserError: a run whose tables cannot be read row by row.
     """
-    form = csv_table.Form(**facts["form"])
-    _check(form)
-    form = dataclasses.replace(form, sort=False, doubled="")
+    form = readable(facts["form"])
     span = windows.Span(facts["sampling_rate"], facts["sequence_length"], facts["delay"])
     step, names, columns = steps.of_facts(facts["step"]), facts["names"], facts["columns"]
     scales = np.array(facts["mean"]), np.array(facts["std"])
@@ -69,8 +67,11 @@ def kind(facts: Mapping[str, Any], name: str) -> row_stream.Kind:
     )
 
 
-def _check(form: csv_table.Form) -> None:
+def readable(options: Mapping[str, Any]) -> csv_table.Form:
+    """The form of a single row. Raises UserError: tables of this form cannot be read row by row."""
+    form = csv_table.Form(**options)
     if form.doubled == "mean":
         raise UserError("a stream answers a row at once, and doubled=mean waits for the next one: use --mode=predict")
     if form.encoding and codecs.lookup(form.encoding).name.startswith(WIDE):
         raise UserError(f"encoding={form.encoding} cannot be read line by line: give the stream as UTF-8")
+    return dataclasses.replace(form, sort=False, doubled="")

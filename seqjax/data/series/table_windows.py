@@ -78,17 +78,8 @@ class TableWindows:
             return self.dataset(_first(table, SAMPLE_TARGET), "generated climate")
         if data != "real":
             raise UserError(f"data={data}: choose real or sample")
-        path = self.path(data_dir)
+        path = path_of(self.file, data_dir, "--set=file=PATH.csv --set=target=COLUMN")
         return self.dataset(self._ordered(path), str(path))
-
-    def path(self, data_dir: Path) -> Path:
-        """Where the file is. Raises UserError: nowhere."""
-        if not self.file:
-            raise UserError("file is missing: --set=file=PATH.csv --set=target=COLUMN, or --data=sample to try")
-        for path in (Path(self.file).expanduser(), data_dir.expanduser() / self.file):
-            if path.is_file():
-                return path
-        raise UserError(f"file={self.file} is neither here nor in {data_dir}")
 
     def _ordered(self, path: Path) -> Table:
         """The table, its target first."""
@@ -190,6 +181,16 @@ class TableWindows:
         from seqjax.data.series import table_stream
 
         return row_stream.RowStream(table_stream.kind(sources.read_facts(assets / ASSET, FACTS), name), name)
+
+
+def path_of(file: str, data_dir: Path, how: str) -> Path:
+    """Where the user's file is; how: it is to be given. Raises UserError: nowhere."""
+    if not file:
+        raise UserError(f"file is missing: {how}, or --data=sample to try")
+    for path in (Path(file).expanduser(), data_dir.expanduser() / file):
+        if path.is_file():
+            return path
+    raise UserError(f"file={file} is neither here nor in {data_dir}")
 
 
 def samples(option: str, rows: int, sampling: int) -> int:
