@@ -25,6 +25,7 @@ ORDER = (
     {"decoding"},
     {"layers"},
     {"data"},
+    {"scoring"},
     {"experiment"},
     {"errors", "files", "folders", "runtime", "command_line", "old_names", ""},
 )

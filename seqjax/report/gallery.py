@@ -8,7 +8,7 @@ from seqjax import analogies
 from seqjax.data.series.jena import TEMPERATURE
 from seqjax.data.text import glove
 from seqjax.errors import UserError
-from seqjax.report import calibration, confusion, forecasts, plots, prefixes, strips, trade_off
+from seqjax.report import calibration, confusion, forecasts, plots, prefixes, shift, strips, trade_off
 from seqjax.report.plots import Figure
 from seqjax.report.runs import Group
 
@@ -31,7 +31,7 @@ def figures(groups: Sequence[Group], rows: Sequence[dict[str, Any]], data_dir: P
         if made:
             found += [plots.stretches(made), plots.errors(made)]
     made, left_out = _relations(groups, data_dir)
-    kinds = (confusion, calibration, strips, prefixes, trade_off)
+    kinds = (confusion, calibration, strips, prefixes, trade_off, shift)
     found += [figure for row in groups for kind in kinds if (figure := kind.picture(row))]
     found += [*made, *(figure for row in groups if (figure := plots.curves(row)))]
     return found, notes + left_out

@@ -1,0 +1,1 @@
+"""Scores of forecasts and detectors: NumPy functions of arrays, that know nothing of training, models or data."""
