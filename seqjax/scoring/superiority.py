@@ -33,7 +33,7 @@ class Skill(NamedTuple):
 def diebold_mariano(first: np.ndarray, second: np.ndarray, horizon: int = 1) -> Comparison:
     """Whether the losses [N] of two forecasts `horizon` steps ahead have the same mean (Diebold, Mariano 1995).
 
-    With the correction for small samples of Harvey, Leybourne and Newbold (1997): a t distribution of N - 1 degrees, and
+    Corrected for small samples as by Harvey, Leybourne and Newbold (1997): a t distribution of N - 1 degrees, and
 
         DM = mean(d) / sqrt((g_0 + 2 sum_{k<h} g_k) / N) * sqrt((N + 1 - 2 h + h (h - 1) / N) / N)
 

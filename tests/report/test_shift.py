@@ -15,7 +15,8 @@ def write(folder, seed, chart=CHART):
     run = report_runs.write(folder / f"seed_{seed}", "random_walk", seed, 0.81, losses=[0.3, 0.2])
     results = json.loads((run / "results.json").read_text())
     scores = {"skill": -0.001 * seed, "of_changes": 0.01 * seed, "of_last": 0.9999, "of_next": 0.9985}
-    results |= {"test": {"loss": 1.0, **scores, "mae": 0.81}, "optimum": {"skill": 0.0}}
+    results |= {part: {"loss": 1.0, **scores, "mae": 0.81} for part in ("validation", "test")}
+    results["optimum"] = {"skill": 0.0}
     results["details"] = {"test": {"chart": chart}}
     (run / "results.json").write_text(json.dumps(results))
 
