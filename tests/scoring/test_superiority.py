@@ -1,10 +1,14 @@
 """Tests and intervals of one forecast against another."""
 
+from typing import Any
+
 import dieboldmariano
 import numpy as np
 import pytest
 
 from seqjax.scoring.superiority import block_length, diebold_mariano, skill
+
+PACKAGE: Any = dieboldmariano
 
 
 def losses(seed, count=120):
@@ -22,9 +26,9 @@ def test_the_test_is_that_of_the_package(horizon):
     for loss, own in ((lambda a, b: abs(a - b), np.abs), (lambda a, b: (a - b) ** 2, np.square)):
         d = own(came - first) - own(came - second)
         try:
-            expected = dieboldmariano.dm_test(came, first, second, loss=loss, h=horizon)
+            expected = PACKAGE.dm_test(came, first, second, loss=loss, h=horizon)
         except dieboldmariano.NegativeVarianceException:
-            expected = dieboldmariano.dm_test(came, first, second, loss=loss, h=horizon, variance_estimator="bartlett")
+            expected = PACKAGE.dm_test(came, first, second, loss=loss, h=horizon, variance_estimator="bartlett")
         found = diebold_mariano(own(came - first), own(came - second), horizon)
         assert found == pytest.approx(expected, rel=1e-8), d.mean()
 
@@ -33,7 +37,7 @@ def test_where_the_variance_is_negative_the_package_with_bartletts_weights_agree
     came = np.zeros(60)
     first = np.tile([1.0, 2.0], 30) + 0.001 * np.arange(60)
     with pytest.raises(dieboldmariano.NegativeVarianceException):
-        dieboldmariano.dm_test(came, first, came, loss=lambda a, b: abs(a - b), h=2)
+        PACKAGE.dm_test(came, first, came, loss=lambda a, b: abs(a - b), h=2)
     expected = dieboldmariano.dm_test(
         came, first, came, loss=lambda a, b: abs(a - b), h=2, variance_estimator="bartlett"
     )

@@ -1,6 +1,7 @@
 """Walks whose best forecast is known: against closed forms, and against what makes them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ NOWHERE = Path("nowhere")
 
 
 def test_a_walk_is_the_sum_of_steps_of_mean_0_and_deviation_1():
-    for steps, kurtosis in (("gaussian", 3), ("clusters", None), ("heavy", None)):
+    cases: Any = (("gaussian", 3), ("clusters", None), ("heavy", None))
+    for steps, kurtosis in cases:
         drawn = np.diff(series(steps, 1.0, 200_000, 1))
         assert abs(drawn.mean()) < 0.01
         assert drawn.std() == pytest.approx(1, rel=0.1)
@@ -39,7 +41,7 @@ def test_the_best_possible_skill_is_that_of_the_closed_form(phi, horizon):
 
 def test_a_seed_is_a_series_and_the_recipe_is_the_data():
     """Seeds of one row are one row in the report, whose fingerprint they share; another recipe is another one."""
-    options = {"rows": 600, "sequence_length": 10}
+    options: Any = {"rows": 600, "sequence_length": 10}
     first, again, other = (Walk(seed=seed, **options).load("real", NOWHERE) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.arrays["series"], again.arrays["series"])
     assert not np.array_equal(first.arrays["series"], other.arrays["series"])
