@@ -15,7 +15,7 @@ from places import ROOT
 
 ORDER = (
     {"main"},
-    {"generate", "predict", "stream", "archive", "verdict"},
+    {"generate", "predict", "stream", "archive", "knobs", "verdict"},
     {"lecture"},
     {"report", "compare", "benchmark", "interop", "export"},
     {"analogies"},
