@@ -59,15 +59,14 @@ def main(arguments: Sequence[str]) -> None:
     moves = MOVE.value or [move for move in LECTURE if move.partition("=")[0] not in given]
     output = Path(OUTPUT.value)
     moved = MovedKnobs(EXPERIMENT.value, SET.value, moves, SEEDS.value, output, DATA.value)
-    planned = moved.plan()
+    moved.plan()  # refuses what makes no sense
     if TRAIN.value:
         from seqjax import folders
         from seqjax.runs import members
 
         data_dir = folders.data_dir(DATA_DIR.value)
         way, processes = members.choose(MEMBERS.value, PROCESSES.value)
-        for those in planned.values():
-            members.check(EXPERIMENT.value, those, SET.value, DATA.value, data_dir)
+        moved.check(data_dir)
         moved.train(functools.partial(_trainer, way, processes, data_dir))
     write(moved, output)
 

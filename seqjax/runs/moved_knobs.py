@@ -12,7 +12,9 @@ between seeds, of the base and of all values together. An effect is
 """
 
 import dataclasses
+import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ import numpy as np
 
 from seqjax import experiment as experiments
 from seqjax.errors import RunStoppedError, UserError
-from seqjax.runs import members, statistics
+from seqjax.runs import commands, members, statistics
 from seqjax.runs.lines import quoted
 from seqjax.runs.members import Member
 from seqjax.training.workdir import Workdir
@@ -101,6 +103,17 @@ class MovedKnobs:
                 if experiments.options(function, [*self.options, f"{knob}={member.value}"])[knob] == base[knob]:
                     raise UserError(f"--move={move}: {knob}={member.value} is the base's own value")
         return planned
+
+    def check(self, data_dir: Path) -> None:
+        """Build the model of every value, in a process of its own as `members.check` does.
+
+        Raises:
+          UserError: a value that the experiment, its data or its model refuses; nothing has been touched.
+        """
+        planned = [member for those in self.plan().values() for member in those]
+        settings = {(member.knob, member.value): [*self.options, *member.settings] for member in planned}
+        with futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            pool.submit(commands.check, self.experiment, list(settings.values()), self.data, data_dir).result()
 
     def train(self, run_in: Callable[[Path], Callable[[Sequence[Member]], Mapping[str, int]]]) -> None:
         """Train or resume all; run_in: a folder -> what trains the members in it, see `members.train`.
