@@ -57,8 +57,15 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError("--move=knob=value,value is missing; the lecture's list is that of jena_recurrent")
     given = {setting.partition("=")[0] for setting in SET.value}
     moves = MOVE.value or [move for move in LECTURE if move.partition("=")[0] not in given]
-    output = Path(OUTPUT.value)
-    moved = MovedKnobs(EXPERIMENT.value, SET.value, moves, SEEDS.value, output, DATA.value)
+    moved = MovedKnobs(EXPERIMENT.value, SET.value, moves, SEEDS.value, Path(OUTPUT.value), DATA.value)
+    try:
+        _do(moved)
+    except UserError as error:  # of a run's folder
+        raise UserError(str(error).replace("--workdir", "--output")) from error
+
+
+def _do(moved: Any) -> None:
+    """Train unless it is not wanted, and write. Raises UserError, RunStoppedError: see `main`."""
     moved.plan()  # refuses what makes no sense
     if TRAIN.value:
         from seqjax import folders
@@ -68,7 +75,7 @@ def main(arguments: Sequence[str]) -> None:
         way, processes = members.choose(MEMBERS.value, PROCESSES.value)
         moved.check(data_dir)
         moved.train(functools.partial(_trainer, way, processes, data_dir))
-    write(moved, output)
+    write(moved, Path(OUTPUT.value))
 
 
 def _trainer(way: str, processes: int, data_dir: Path, path: Path) -> Callable[..., Any]:

@@ -74,7 +74,10 @@ def main(arguments: Sequence[str]) -> None:
     if len(table.times) < ROWS:
         raise UserError(f"{name}: {len(table.times)} rows: fewer than {ROWS} tell nothing")
     ends = origins.ends_of(len(table.times), ORIGINS.value)
-    found = plan.forecasts(table, name, ends, SEEDS.value, lambda line: print(line, flush=True))
+    try:
+        found = plan.forecasts(table, name, ends, SEEDS.value, lambda line: print(line, flush=True))
+    except UserError as error:
+        raise UserError(str(error).replace("--workdir", "--output")) from error
     forecasts = origins.together(found)
     judgement = judge(forecasts.errors(HORIZON.value), LEAST.value)
     print("\n".join(lines(forecasts, judgement, name, table.columns[0])))

@@ -158,11 +158,14 @@ class MovedKnobs:
         return experiments.load(experiments.find(self.experiment))
 
     def _scores(self, folder: str, those: Sequence[Member]) -> tuple[dict[str, dict[int, float]], str]:
-        """Of the runs that finished, with the metric's name."""
+        """Of the runs that finished, with the metric's name. Raises UserError: one is of other options."""
         found: dict[str, dict[int, float]] = {"validation": {}, "test": {}}
-        metric = ""
+        metric, function = "", self._function()
+        asked = {"experiment": self.experiment, "data": self.data, "defaults": experiments.options(function, [])}
         for member in those:
-            results = Workdir(self.output / folder / member.folder).results()
+            workdir = Workdir(self.output / folder / member.folder)
+            workdir.check({**asked, "options": experiments.options(function, [*self.options, *member.settings])})
+            results = workdir.results()
             if results is not None:
                 metric = quoted(results)
                 for part in found:

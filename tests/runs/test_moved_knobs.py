@@ -1,7 +1,9 @@
 """Knobs moved one at a time: which runs are made, what their scores come to."""
 
+import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from many_runs import SETTINGS, folder  # noqa: F401
@@ -45,6 +47,8 @@ def write(path, values):
             run.mkdir(parents=True)
             found = {"loss": 1.0, "mae": score}
             (run / "results.json").write_text(json.dumps({"validation": found, "test": found, "options": {}}))
+            options = {"outputs": int(value or 1), "learning_rate": 0.01, "epochs": 2, "seed": seed}
+            (run / "config.json").write_text(json.dumps({"experiment": "tiny", "data": "sample", "options": options}))
 
 
 def test_an_effect_is_judged_beside_the_seeds(folder):  # noqa: F811
@@ -57,9 +61,12 @@ def test_an_effect_is_judged_beside_the_seeds(folder):  # noqa: F811
     write(folder, values)
     found = moved(folder, "outputs=2,3,4", seeds=4).effects()
     assert [effect.verdict for effect in found.each] == [MORE, LESS, UNDECIDED]
-    assert found.spread == pytest.approx(0.1513, abs=1e-3)  # sqrt of the mean variance
+    assert found.spread == pytest.approx(np.sqrt(np.mean([np.var(own, ddof=1) for own in values.values()])))
     assert found.each[0].difference is not None
     assert found.each[0].difference.mean == pytest.approx(0.505)
+    other = dataclasses.replace(moved(folder, "outputs=2,3,4", seeds=4), options=["epochs=3"])
+    with pytest.raises(UserError, match="epochs=2, not 3"):
+        other.effects()
 
 
 @pytest.mark.parametrize(

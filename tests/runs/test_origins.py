@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def test_each_table_ends_where_the_next_ones_test_begins():
     for rows in (100, 101, 102, 103, 997):
         ends = ends_of(rows, 3)
         assert ends[-1] == rows
-        assert all(rows // 2 + rows // 4 == end for end, rows in zip(ends, ends[1:], strict=False))
+        assert all(rows // 2 + rows // 4 == end for end, rows in itertools.pairwise(ends))
 
 
 def test_what_is_simple_knows_the_rows_before_alone():
