@@ -136,7 +136,7 @@ def lines(forecasts: "Forecasts", judgement: "Judgement", name: str, column: str
         f"Shift test: correlation of the forecast with the last value {test['of_last']:.4f}, with the next "
         f"{test['of_next']:.4f}, of its changes with the true ones {test['of_changes']:.4f}"
     ]
-    return [*found, f"{judgement.answer.capitalize()}: {judgement.because}."]
+    return [*found, judgement.sentence]
 
 
 def write(output: Path, forecasts: "Forecasts", judgement: "Judgement", column: str) -> None:

@@ -58,6 +58,7 @@ PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "ts_gru": 12_929,
     "forda_gru": 29_249,
     "bots_gru": 4_241,
+    "random_walk": 273,
 }
 TOLD = {"shakespeare_lstm": {"vocabulary_size": 66}}
 """What the real data tell."""
@@ -77,6 +78,8 @@ def test_parameters_are_those_of_the_lecture(name):
     experiment = experiments.load(experiments.find(name))(**TOLD.get(name, {}))
     windows, tokens = np.zeros((1, 120, 14), np.float32), np.zeros((1, 600), np.int32)
     inputs = windows if name.startswith("jena") else (windows, windows[:, 0]) if name.startswith("csv") else tokens
+    if name == "random_walk":
+        inputs = windows[:, :, :1], windows[:, 0, :1]
     if hasattr(experiment.model, "example"):  # its inputs are of another kind
         inputs = experiment.model.example()
     state = jax.eval_shape(lambda x: create_state(experiment, x), inputs)

@@ -54,7 +54,9 @@ def test_a_season_is_found_and_a_file_says_so(tmp_path):
     done = called(verdict, *written(tmp_path, np.where(hours == 7, 5.0, hours % 3)), *QUICK)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[-2].startswith("Yes: the seasonal value is enough: its error is 100.0 %")
+    assert lines[-2].startswith(
+        "Yes, there is something to forecast: the seasonal value is enough: its error is 100.0 %"
+    )
     assert any(line.startswith("Shift test:") for line in lines)
     facts = json.loads((tmp_path / "out" / "verdict.json").read_text())
     assert facts["answer"] == "yes"
@@ -66,4 +68,4 @@ def test_a_season_is_found_and_a_file_says_so(tmp_path):
 def test_of_a_constant_there_is_nothing(tmp_path):
     done = called(verdict, *written(tmp_path, np.full(150, 3.5)), *QUICK, "--seeds=1")
     assert done.returncode == 0, done.stderr
-    assert "Nothing: the last value was right in all of the" in done.stdout
+    assert "Nothing to forecast beyond the last value: it was right in all of the" in done.stdout

@@ -38,7 +38,7 @@ LECTURE = (
     "learning_rate=0.0003,0.003",
 )
 """What the lecture lists, around jena_recurrent as it stands."""
-MORE, LESS, UNDECIDED, FAILED = "more than the seed", "less than the seed", "undecided", "failed"
+MORE, LESS, UNDECIDED, FAILED = "more than the seed", "less than the seed", "undecided", "no run finished"
 Scores = Mapping[int, float]
 
 

@@ -28,7 +28,7 @@ from seqjax.training.workdir import Workdir
 
 PASSES = 100_000
 """Windows that a run sees in all, as far as `EPOCHS` allow."""
-EPOCHS = (3, 100)
+EPOCHS = (3, 40)
 LONGEST = 120
 """Samples of a window by default; fewer in a short table."""
 

@@ -23,6 +23,11 @@ LEVEL = 0.05
 LEAST = 0.02
 """A smaller skill is not worth a model."""
 Answer = Literal["yes", "nothing", "undecided"]
+HEADLINES = {
+    "yes": "Yes, there is something to forecast",
+    "nothing": "Nothing to forecast beyond the last value",
+    "undecided": "Undecided",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +57,11 @@ class Judgement:
     test: Comparison
     """Of the model against the last value."""
 
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return f"{HEADLINES[self.answer]}: {self.because}."
+
     def facts(self) -> dict[str, Any]:
         """For JSON."""
         skills = {name: None if found is None else found._asdict() for name, found in self.skills.items()}
@@ -76,7 +86,7 @@ def _verdict(
 ) -> tuple[Answer, str]:
     own, count = skills["model"], len(errors.simple[LAST])
     if own is None:
-        return "nothing", f"the last value was right in all of the {count:,} rows: there is nothing to add to it"
+        return "nothing", f"it was right in all of the {count:,} rows"
     better = own.low > 0 and test.p < LEVEL
     simple = _most(errors.chosen)
     helps = simple != LAST and _is_above(skills[simple], 0)
@@ -97,8 +107,7 @@ def _verdict(
             f"the {simple} is enough: its error is {said(skills[simple])} below that of the last value; {more}",
         )
     if own.high < least:
-        reach = f"a model's skill is {said(own)}, so none of {least:.0%} has been overlooked"
-        return "nothing", f"nothing to forecast beyond the last value: {reach}"
+        return "nothing", f"a model's skill is {said(own)}, so none of {least:.0%} has been overlooked"
     return "undecided", f"a model's skill is {said(own)}: {count:,} rows are too few to rule out {least:.0%}"
 
 

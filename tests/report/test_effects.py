@@ -31,7 +31,7 @@ def test_the_largest_effect_stands_first_and_what_failed_last():
     assert [line[-1] for line in lines] == [MORE, LESS, FAILED]
     text = effects.markdown(made(), "Knobs")
     assert text.startswith("# Knobs\n")
-    assert "| units=1000 | - |  |  | - | failed |" in text
+    assert "| units=1000 | - |  |  | - | no run finished |" in text
     assert "units=32" in effects.table(made()).splitlines()[2]
 
 

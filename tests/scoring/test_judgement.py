@@ -28,7 +28,7 @@ def test_on_a_walk_a_forecast_near_the_last_value_finds_nothing(kind):
     series = walk(steps)
     found = judge(errors(series, series[:-1] + 0.05 * RNG.normal(size=(3, N))))
     assert found.answer == "nothing"
-    assert "nothing to forecast beyond the last value" in found.because
+    assert found.sentence.startswith("Nothing to forecast beyond the last value: a model's skill is")
     model = found.skills["model"]
     assert model is not None
     assert model.high < 0.02
