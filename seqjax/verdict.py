@@ -9,7 +9,7 @@ last value, the last season, the mean and the drift. Said are
 error, skill    mean absolute; 1 - error / that of the last value, with its 95 % interval over seeds and blocks of time
 Diebold-Mariano whether model and last value are equally good (with the correction of Harvey, Leybourne, Newbold)
 shift test      correlations that tell a forecast from the last value, drawn a step later
-the verdict     yes, nothing beyond the last value, or undecided
+the verdict     yes; yes, but no model is needed; nothing beyond the last value; or undecided
 
 verdict.json and verdict.svg are written to --output. The same command resumes. Exit code 0, whatever the verdict.
 """

@@ -54,17 +54,16 @@ def test_a_season_is_found_and_a_file_says_so(tmp_path):
     done = called(verdict, *written(tmp_path, np.where(hours == 7, 5.0, hours % 3)), *QUICK)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[-2].startswith(
-        "Yes, there is something to forecast: the seasonal value is enough: its error is 100.0 %"
-    )
+    assert lines[-2].startswith("Yes, but no model is needed: the error of the seasonal value is 100.0 %")
     assert any(line.startswith("Shift test:") for line in lines)
     facts = json.loads((tmp_path / "out" / "verdict.json").read_text())
-    assert facts["answer"] == "yes"
+    assert facts["answer"] == "simple"
     assert facts["mae"]["seasonal value"] == 0
     assert len(facts["mae"]["model"]) == 2
     assert "<svg" in (tmp_path / "out" / "verdict.svg").read_text()
 
 
+@pytest.mark.slow
 def test_of_a_constant_there_is_nothing(tmp_path):
     done = called(verdict, *written(tmp_path, np.full(150, 3.5)), *QUICK, "--seeds=1")
     assert done.returncode == 0, done.stderr

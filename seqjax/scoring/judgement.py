@@ -3,7 +3,8 @@
 A model that beats the last value has not found much where the mean of the past, the last season or the trend does as
 well: so it stands beside these. Which of them it has to beat is chosen by the rows before those that are judged.
 
-    yes         the model, or a simple forecast, is better than the last value
+    yes         the model is better than the last value, and than the simple forecast that it had to beat
+    simple      a simple forecast is better than the last value, and the model has not been shown to be better still
     nothing     none is, and a model's skill above `least` is ruled out
     undecided   none is shown to be, and none is ruled out: more rows are needed
 
@@ -22,9 +23,10 @@ LAST = "last value"
 LEVEL = 0.05
 LEAST = 0.02
 """A smaller skill is not worth a model."""
-Answer = Literal["yes", "nothing", "undecided"]
+Answer = Literal["yes", "simple", "nothing", "undecided"]
 HEADLINES = {
     "yes": "Yes, there is something to forecast",
+    "simple": "Yes, but no model is needed",
     "nothing": "Nothing to forecast beyond the last value",
     "undecided": "Undecided",
 }
