@@ -1,8 +1,10 @@
 """Settings of every test, and a tiny experiment that trains in a second."""
 
+import gc
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -21,7 +23,10 @@ from seqjax.training import metrics
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-PLAIN_LOOPS = "--xla_cpu_use_fusion_emitters=false"  # more than half of the time of compiling was the emitters'
+QUICK_COMPILING = (
+    "--xla_cpu_use_fusion_emitters=false",  # more than half of the time of compiling was the emitters'
+    "--xla_cpu_parallel_codegen_split_count=1",  # a sixth was cutting small programs into 32 pieces
+)
 
 
 def pytest_configure(config):
@@ -29,15 +34,18 @@ def pytest_configure(config):
     if config.getoption("-m") == "not slow":
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
         jax.config.update("jax_disable_most_optimizations", True)
-        flags = os.environ.get("XLA_FLAGS", "")
-        if PLAIN_LOOPS not in flags and is_known(PLAIN_LOOPS):  # a worker finds it there already
-            os.environ["XLA_FLAGS"] = f"{flags} {PLAIN_LOOPS}".strip()
+        gc.set_threshold(50_000, 50, 100)  # tracing makes and drops small objects: a twentieth was collecting them
+        given = os.environ.get("XLA_FLAGS", "").split()
+        new = [flag for flag in QUICK_COMPILING if flag not in given]  # a worker finds them there already
+        if new and not are_known(new):
+            new = [flag for flag in new if are_known([flag])]
+        os.environ["XLA_FLAGS"] = " ".join([*given, *new])
 
 
-def is_known(flag: str) -> bool:
-    """Whether this XLA takes the flag: it ends the process at one that it does not know."""
+def are_known(flags: Sequence[str]) -> bool:
+    """Whether this XLA takes the flags: it ends the process at one that it does not know."""
     trial = [sys.executable, "-c", "import jax; jax.devices()"]
-    return not subprocess.run(trial, env={**os.environ, "XLA_FLAGS": flag}, capture_output=True).returncode
+    return not subprocess.run(trial, env={**os.environ, "XLA_FLAGS": " ".join(flags)}, capture_output=True).returncode
 
 
 @pytest.fixture(scope="session", autouse=True)

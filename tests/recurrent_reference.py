@@ -81,4 +81,4 @@ def start(layer, *inputs, seed=0):
 
 def apply(layer, variables, *arguments, **options):
     """`layer.apply` as one compiled program, kept for the next call: far quicker than operation by operation."""
-    return jax.jit(layer.apply, static_argnames="train")(variables, *arguments, **options)
+    return jax.jit(layer.apply, static_argnames=("train", "method", "mutable"))(variables, *arguments, **options)

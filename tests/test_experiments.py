@@ -67,6 +67,7 @@ PARAMETERS = {  # EXPERIMENTS.md, the lecture's model summaries
     "nab_gru": 5_922,
     "nab_autoencoder": 4_200,
     "csv_anomalies": 5_922,
+    "random_walk": 273,
 }
 TOLD = {"shakespeare_lstm": {"vocabulary_size": 66}}
 """What the real data tell."""
@@ -88,6 +89,8 @@ def test_parameters_are_those_of_the_lecture(name):
     inputs = windows if name.startswith("jena") else (windows, windows[:, 0]) if name.startswith("csv") else tokens
     if name == "adding":
         inputs = windows[:, :, :2]
+    if name == "random_walk":
+        inputs = windows[:, :, :1], windows[:, 0, :1]
     if hasattr(experiment.model, "example"):  # its inputs are of another kind
         inputs = experiment.model.example()
     state = jax.eval_shape(lambda x: create_state(experiment, x), inputs)

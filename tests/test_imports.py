@@ -15,7 +15,7 @@ from places import ROOT
 
 ORDER = (
     {"main"},
-    {"generate", "predict", "stream", "archive", "backtest", "nab"},
+    {"generate", "predict", "stream", "archive", "backtest", "knobs", "nab", "verdict"},
     {"lecture"},
     {"report", "compare", "benchmark", "interop", "export"},
     {"analogies"},

@@ -19,6 +19,7 @@ from seqjax.report import (
     plots,
     prefixes,
     residuals,
+    shift,
     strips,
     trade_off,
 )
@@ -44,7 +45,19 @@ def figures(groups: Sequence[Group], rows: Sequence[dict[str, Any]], data_dir: P
         if made:
             found += [plots.stretches(made), plots.errors(made)]
     made, left_out = _relations(groups, data_dir)
-    kinds = (confusion, calibration, strips, prefixes, trade_off, fans, horizons, calendar_errors, residuals, alarms)
+    kinds = (
+        confusion,
+        calibration,
+        strips,
+        prefixes,
+        trade_off,
+        fans,
+        horizons,
+        calendar_errors,
+        residuals,
+        alarms,
+        shift,
+    )
     found += [figure for row in groups for kind in kinds if (figure := kind.picture(row))]
     found += [*made, *(figure for row in groups if (figure := plots.curves(row)))]
     return found, notes + left_out

@@ -25,15 +25,19 @@ def test_gradients_are_those_of_xla(size, kernel, strides, padding):
     keys = jax.random.split(jax.random.key(0), 3)
     inputs, weights = jax.random.normal(keys[0], (2, *size, 3)), jax.random.normal(keys[1], (*kernel, 3, 4))
     borders = tuple(map(tuple, jax.lax.padtype_to_pads(size, kernel, strides, padding)))
-    found = convolve_2d(inputs, weights, strides, padding.lower())
-    np.testing.assert_allclose(found, plain(inputs, weights, strides, borders), rtol=1e-5, atol=1e-5)
-    gradient = jax.random.normal(keys[2], found.shape)
-    loss = lambda x, w: (gradient * convolve_2d(x, w, strides, padding.lower())).sum()
-    expected = gradients_of_xla(inputs, weights, gradient, strides, borders)
-    for found in (
-        gradients_by_taps(inputs, weights, gradient, strides, borders),
-        jax.grad(loss, (0, 1))(inputs, weights),
-    ):
+    forward = lambda x, w: convolve_2d(x, w, strides, padding.lower())
+    gradient = jax.random.normal(keys[2], jax.eval_shape(forward, inputs, weights).shape)
+
+    @jax.jit
+    def everything(x, w):
+        given = x, w, gradient, strides, borders
+        own = jax.grad(lambda x, w: (gradient * forward(x, w)).sum(), (0, 1))(x, w)
+        both = forward(x, w), plain(x, w, strides, borders)
+        return both, (gradients_by_taps(*given), own), gradients_of_xla(*given)
+
+    both, gradients, expected = everything(inputs, weights)
+    np.testing.assert_allclose(*both, rtol=1e-5, atol=1e-5)
+    for found in gradients:
         for ours, theirs in zip(found, expected, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 

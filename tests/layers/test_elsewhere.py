@@ -72,13 +72,13 @@ def test_a_layer_through_nnx_is_itself_with_mask_state_and_gradient(name):
     layer, state = LAYERS[name]
     wrapped = nnx.bridge.ToNNX(layer, rngs=nnx.Rngs(0)).lazy_init(INPUTS)
     plain = {"params": nnx.to_pure_dict(nnx.state(wrapped, nnx.Param))}
-    expected = layer.apply(plain, INPUTS, MASK, state)
+    expected = jax.jit(layer.apply)(plain, INPUTS, MASK, state)
     found = nnx.jit(lambda model: model(INPUTS, MASK, state))(wrapped)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), found, expected)
 
     total = lambda results: sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(results))
-    through_nnx = nnx.grad(lambda model: total(model(INPUTS, MASK, state)))(wrapped)
-    through_linen = jax.grad(lambda p: total(layer.apply(p, INPUTS, MASK, state)))(plain)["params"]
+    through_nnx = nnx.jit(nnx.grad(lambda model: total(model(INPUTS, MASK, state))))(wrapped)
+    through_linen = jax.jit(jax.grad(lambda p: total(layer.apply(p, INPUTS, MASK, state))))(plain)["params"]
     close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     jax.tree.map(close, nnx.to_pure_dict(through_nnx), through_linen)
 

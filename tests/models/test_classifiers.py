@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from recurrent_reference import apply
 from seqjax.errors import UserError
 from seqjax.layers.composite import Bidirectional
 from seqjax.layers.recurrent import LSTM
@@ -38,52 +39,52 @@ def pooled(**options):
 
 def test_the_maximum_is_over_the_real_steps():
     model = pooled()
-    params = model.init(jax.random.key(1), TOKENS)
-    found = model.apply(params, TOKENS)
+    params = jax.jit(model.init)(jax.random.key(1), TOKENS)
+    found = apply(model, params, TOKENS)
     assert np.isfinite(found).all()
     inner = params["params"]
     for row, length in ((0, 4), (1, 2)):
         x = inner["Embedding_0"]["embedding"][TOKENS[row : row + 1, :length]]
-        states = Bidirectional(LSTM(4, return_sequences=True)).apply({"params": inner["layer"]}, x)
-        expected = nn.Dense(3).apply({"params": inner["Dense_0"]}, jnp.max(states, axis=1))
+        states = apply(Bidirectional(LSTM(4, return_sequences=True)), {"params": inner["layer"]}, x)
+        expected = apply(nn.Dense(3), {"params": inner["Dense_0"]}, jnp.max(states, axis=1))
         np.testing.assert_allclose(found[row : row + 1], expected, atol=1e-6)
     np.testing.assert_allclose(found[2], inner["Dense_0"]["bias"], atol=1e-7)  # a text without a token
     wider = np.pad(TOKENS, ((0, 0), (0, 5)))
-    np.testing.assert_allclose(model.apply(params, wider), found, atol=1e-6)
+    np.testing.assert_allclose(apply(model, params, wider), found, atol=1e-6)
 
 
 def test_gradients_pass_a_text_without_a_token():
     model = pooled()
-    params = model.init(jax.random.key(1), TOKENS)
-    gradients = jax.grad(lambda params: jnp.sum(model.apply(params, TOKENS) ** 2))(params)
+    params = jax.jit(model.init)(jax.random.key(1), TOKENS)
+    gradients = jax.jit(jax.grad(lambda params: jnp.sum(model.apply(params, TOKENS) ** 2)))(params)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients))
 
 
 def test_words_are_taken_for_unknown_in_training_alone():
     plain, model = pooled(), pooled(word_dropout=0.999999)
-    params = plain.init(jax.random.key(1), TOKENS)
-    np.testing.assert_array_equal(model.apply(params, TOKENS), plain.apply(params, TOKENS))
-    found = model.apply(params, TOKENS, train=True, rngs={"dropout": jax.random.key(0)})
-    expected = plain.apply(params, np.minimum(TOKENS, 1))  # padding stays what it is
+    params = jax.jit(plain.init)(jax.random.key(1), TOKENS)
+    np.testing.assert_array_equal(apply(model, params, TOKENS), apply(plain, params, TOKENS))
+    found = apply(model, params, TOKENS, train=True, rngs={"dropout": jax.random.key(0)})
+    expected = apply(plain, params, np.minimum(TOKENS, 1))  # padding stays what it is
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_convolutions_beside_the_layer_are_those_of_the_text_alone():
     model = pooled(filters=2, embedding_dropout=0.5)
-    params = model.init(jax.random.key(1), TOKENS)
-    found = model.apply(params, TOKENS)
+    params = jax.jit(model.init)(jax.random.key(1), TOKENS)
+    found = apply(model, params, TOKENS)
     inner = params["params"]
     for row, length in ((0, 4), (1, 2)):
         x = inner["Embedding_0"]["embedding"][TOKENS[row : row + 1, :length]]
-        parts = [jnp.max(Bidirectional(LSTM(4, return_sequences=True)).apply({"params": inner["layer"]}, x), axis=1)]
+        parts = [jnp.max(apply(Bidirectional(LSTM(4, return_sequences=True)), {"params": inner["layer"]}, x), axis=1)]
         for k, width in enumerate(WIDTHS):
-            windows = nn.Conv(2, (width,), padding="SAME").apply({"params": inner[f"Conv1D_{k}"]}, x)
+            windows = apply(nn.Conv(2, (width,), padding="SAME"), {"params": inner[f"Conv1D_{k}"]}, x)
             parts.append(jnp.max(nn.relu(windows), axis=1))
-        expected = nn.Dense(3).apply({"params": inner["Dense_0"]}, jnp.concatenate(parts, axis=1))
+        expected = apply(nn.Dense(3), {"params": inner["Dense_0"]}, jnp.concatenate(parts, axis=1))
         np.testing.assert_allclose(found[row : row + 1], expected, atol=1e-6)
     wider = np.pad(TOKENS, ((0, 0), (0, 5)))
-    np.testing.assert_allclose(model.apply(params, wider), found, atol=1e-6)
-    trained = model.apply(params, TOKENS, train=True, rngs={"dropout": jax.random.key(0)})
+    np.testing.assert_allclose(apply(model, params, wider), found, atol=1e-6)
+    trained = apply(model, params, TOKENS, train=True, rngs={"dropout": jax.random.key(0)})
     assert not np.allclose(trained[:2], found[:2])
     with pytest.raises(UserError, match="need an embedding"):
         RecurrentClassifier(9, None, LSTM(4), 0.0, filters=2).init(jax.random.key(0), TOKENS)

@@ -56,7 +56,7 @@ def test_a_normalized_forecast_is_a_change_from_the_windows_last_row():
     forecast = {}
     for how in ("series", "window", "last"):
         model = Normalized(inner, how, epsilon=0.25)
-        params = model.init(jax.random.key(0), (changes, level))
+        params = jax.jit(model.init)(jax.random.key(0), (changes, level))
         forecast[how] = lambda windows, model=model, params=params: model.apply(params, windows)
         own = lambda seen, params=params: inner.apply({"params": params["params"]["forecaster"]}, seen)
         size = np.sqrt(WINDOWS.var(1, keepdims=True) + 0.25)
@@ -69,7 +69,7 @@ def test_a_normalized_forecast_is_a_change_from_the_windows_last_row():
     for how in ("window", "last"):  # wherever the window is
         np.testing.assert_array_equal(forecast[how]((changes, level + 7)), forecast[how]((changes, level)))
         naive = Normalized(RecurrentForecaster(LSTM(4), start_at_zero=True), how)
-        start = naive.apply(naive.init(jax.random.key(0), (changes, level)), (changes, level))
+        start = naive.apply(jax.jit(naive.init)(jax.random.key(0), (changes, level)), (changes, level))
         np.testing.assert_array_equal(start, 0)
     with pytest.raises(UserError, match="normalize=median is unknown; choices: series, window, last"):
         Normalized(inner, "median").init(jax.random.key(0), (changes, level))

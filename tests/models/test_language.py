@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 
+from recurrent_reference import apply
 from seqjax.data.dataset import Dataset
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
@@ -34,12 +35,12 @@ def drawn(pieces, seed=0):
 def test_pieces_with_the_state_handed_on_are_the_whole(cell):
     made, tokens = model(cell, embedding_size=3), drawn(4)
     fresh, going = jnp.ones(B, bool), jnp.zeros(B, bool)
-    variables = made.init(jax.random.key(0), (tokens[:, :T], fresh))
-    whole = made.apply({"params": variables["params"]}, (tokens, fresh))
+    variables = jax.jit(made.init)(jax.random.key(0), (tokens[:, :T], fresh))
+    whole = apply(made, {"params": variables["params"]}, (tokens, fresh))
     carry, found = variables["carry"], []
     for k in range(4):
         piece = (tokens[:, k * T : (k + 1) * T], fresh if k == 0 else going)
-        logits, carry = made.apply({"params": variables["params"], **_in(carry)}, piece, mutable=["carry"])
+        logits, carry = apply(made, {"params": variables["params"], **_in(carry)}, piece, mutable="carry")
         carry, found = carry["carry"], [*found, logits]
     np.testing.assert_allclose(jnp.concatenate(found, axis=1), whole, rtol=1e-5, atol=1e-6)
 
@@ -51,11 +52,11 @@ def _in(carry):
 def test_rows_that_begin_anew_forget_and_the_others_do_not():
     made, tokens = model(), drawn(2)
     fresh = jnp.array([True, False, True])
-    variables = made.init(jax.random.key(0), (tokens[:, :T], jnp.ones(B, bool)))
-    _, carried = made.apply(variables, (tokens[:, :T], jnp.ones(B, bool)), mutable=["carry"])
+    variables = jax.jit(made.init)(jax.random.key(0), (tokens[:, :T], jnp.ones(B, bool)))
+    _, carried = apply(made, variables, (tokens[:, :T], jnp.ones(B, bool)), mutable="carry")
     params = {"params": variables["params"]}
-    mixed, _ = made.apply({**params, **carried}, (tokens[:, T:], fresh), mutable=["carry"])
-    anew = made.apply(params, (tokens[:, T:], fresh))
+    mixed, _ = apply(made, {**params, **carried}, (tokens[:, T:], fresh), mutable="carry")
+    anew = apply(made, params, (tokens[:, T:], fresh))
     np.testing.assert_array_equal(mixed[0], anew[0])
     np.testing.assert_array_equal(mixed[2], anew[2])
     assert not np.allclose(mixed[1], anew[1], atol=1e-4)
@@ -63,13 +64,13 @@ def test_rows_that_begin_anew_forget_and_the_others_do_not():
 
 def test_a_tied_output_is_the_embedding():
     made, tokens = model(embedding_size=U, tied=True), drawn(1)
-    params = made.init(jax.random.key(0), (tokens, jnp.ones(B, bool)))["params"]
+    params = jax.jit(made.init)(jax.random.key(0), (tokens, jnp.ones(B, bool)))["params"]
     assert "Dense_0" not in params  # widths are equal
     params["bias"] = jnp.arange(V, dtype=jnp.float32)
     hidden, _ = made.clone(parent=None).layer.apply(
         {"params": params["layer"]}, params["Embedding_0"]["embedding"][tokens]
     )
-    logits = made.apply({"params": params}, (tokens, jnp.ones(B, bool)))
+    logits = apply(made, {"params": params}, (tokens, jnp.ones(B, bool)))
     np.testing.assert_allclose(
         logits, hidden @ params["Embedding_0"]["embedding"].T + params["bias"][None, None], atol=1e-5
     )
@@ -84,9 +85,9 @@ def test_a_tied_output_without_an_embedding_is_refused():
 
 def test_surprise_is_the_sum_of_what_each_symbol_costs():
     made, tokens = model(), drawn(1).at[1, 3:].set(0)
-    params = made.init(jax.random.key(0), (tokens, jnp.ones(B, bool)))["params"]
+    params = jax.jit(made.init)(jax.random.key(0), (tokens, jnp.ones(B, bool)))["params"]
     nats, counts = surprise(made, params, (tokens, jnp.ones(B, bool)))
-    p = jax.nn.softmax(made.apply({"params": params}, (tokens, jnp.ones(B, bool))))
+    p = jax.nn.softmax(apply(made, {"params": params}, (tokens, jnp.ones(B, bool))))
     expected = [sum(-np.log(p[b, t, tokens[b, t + 1]]) for t in range(n - 1)) for b, n in enumerate((T, 3, T))]
     np.testing.assert_allclose(nats, expected, rtol=1e-5)
     assert list(counts) == [T - 1, 2, T - 1]

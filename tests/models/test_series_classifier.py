@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from recurrent_reference import apply
 from seqjax.errors import UserError
 from seqjax.layers.augmentation import Augment
 from seqjax.models.series_classifier import Convolution, SeriesClassifier, patches
@@ -44,7 +45,7 @@ def test_a_ragged_batch_equals_each_series_alone_bit_for_bit(kind):
 def test_what_is_beyond_the_end_reaches_no_gradient():
     model = made(convolution="both", pooling="attention")
     params = jax.jit(model.init)(jax.random.key(0), (X, REAL))
-    gradients = jax.jit(jax.grad(lambda x: jnp.sum(model.apply(params, (x, REAL)) ** 2)))(X)
+    gradients = jax.jit(jax.grad(lambda x: jnp.sum(apply(model, params, (x, REAL)) ** 2)))(X)
     assert not np.asarray(gradients)[~REAL].any()
     assert np.asarray(gradients)[REAL].any(axis=1).mean() > 0.8
 
@@ -59,23 +60,23 @@ def test_patches_lie_side_by_side():
 
 def test_the_convolution_is_linens():
     module = Convolution(4, 6)
-    params = module.init(jax.random.key(0), X)
-    found, real = module.apply(params, X)
+    params = jax.jit(module.init)(jax.random.key(0), X)
+    found, real = apply(module, params, X)
     conv = nn.Conv(4, (6,), padding=[(2, 3)])
-    x = nn.relu(conv.apply({"params": params["params"]["Conv1D_0"]}, X))
+    x = nn.relu(apply(conv, {"params": params["params"]["Conv1D_0"]}, X))
     np.testing.assert_allclose(found, nn.max_pool(x, (4,), (4,)), atol=1e-5)
     assert real is None
-    short, real = module.apply(params, X[:, :6])  # no whole number of fours
-    x = nn.relu(conv.apply({"params": params["params"]["Conv1D_0"]}, X[:, :6]))
+    short, real = apply(module, params, X[:, :6])  # no whole number of fours
+    x = nn.relu(apply(conv, {"params": params["params"]["Conv1D_0"]}, X[:, :6]))
     np.testing.assert_allclose(short, np.stack([x[:, :4].max(axis=1), x[:, 4:].max(axis=1)], axis=1), atol=1e-5)
     assert real.tolist() == [[True, True]] * 4
 
 
 def test_augmentation_acts_in_training_alone():
     plain, model = made(), made(augment=Augment(jitter=1.0))
-    params = plain.init(jax.random.key(0), (X, REAL))
-    np.testing.assert_array_equal(model.apply(params, (X, REAL)), plain.apply(params, (X, REAL)))
-    trained = [model.apply(params, (X, REAL), train=True, rngs={"dropout": jax.random.key(k)}) for k in (0, 0, 1)]
+    params = jax.jit(plain.init)(jax.random.key(0), (X, REAL))
+    np.testing.assert_array_equal(apply(model, params, (X, REAL)), apply(plain, params, (X, REAL)))
+    trained = [apply(model, params, (X, REAL), train=True, rngs={"dropout": jax.random.key(k)}) for k in (0, 0, 1)]
     np.testing.assert_array_equal(trained[0], trained[1])
     assert (trained[0] != trained[2]).any()
 

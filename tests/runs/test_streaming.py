@@ -44,7 +44,7 @@ def language(layer) -> Any:
     """-> (model, params, ids [1, T])."""
     model = LanguageModel(7, layer)
     ids = jax.random.randint(jax.random.key(1), (1, STEPS), 1, 7)
-    return model, model.init(jax.random.key(0), (ids, jnp.ones(1, bool)))["params"], ids
+    return model, jax.jit(model.init)(jax.random.key(0), (ids, jnp.ones(1, bool)))["params"], ids
 
 
 def chunked(engine, steps, size):
@@ -107,7 +107,7 @@ def test_the_longest_silent_sequence_is_forgotten_and_that_is_said(toy_experimen
 def test_a_window_is_an_example_by_itself_and_its_answer_the_models(toy_experiment):
     model = RecurrentForecaster(Bidirectional(LSTM(4)))  # within a window a model may read both ways
     windows = np.random.default_rng(0).normal(size=(20, 6, 3)).astype(np.float32)
-    params = model.init(jax.random.key(0), windows)["params"]
+    params = jax.jit(model.init)(jax.random.key(0), windows)["params"]
     engine = Engine(dataclasses.replace(toy_experiment, model=model), params, steps_of(False, windows[0]))
     whole: Any = model.apply({"params": params}, windows)
     steps = [Step(window) for window in windows]

@@ -65,21 +65,25 @@ class TableWindows:
         return windows.Span(self.sampling, self.sequence_length, reach + self.horizon)
 
     def load(self, data: str, data_dir: Path) -> Dataset:
-        """The file, or for the `sample` the generated climate, whose target is `SAMPLE_TARGET`.
+        """Windows over `table`. Raises UserError: as that, or options that do not fit it."""
+        return self.dataset(*self.table(data, data_dir))
+
+    def table(self, data: str, data_dir: Path) -> tuple[Table, str]:
+        """The file, or for the `sample` the generated climate, whose target is `SAMPLE_TARGET`; and its name.
 
         Raises:
-          UserError: no file, one that is malformed, or options that do not fit it.
+          UserError: no file, or one that is malformed.
         """
         if data == "sample":
             from seqjax.data.series.sample_climate import climate
 
             made = climate()
             table = Table(made.columns, made.times.astype("datetime64[us]"), made.values)
-            return self.dataset(_first(table, SAMPLE_TARGET), "generated climate")
+            return _first(table, SAMPLE_TARGET), "generated climate"
         if data != "real":
             raise UserError(f"data={data}: choose real or sample")
         path = path_of(self.file, data_dir, "--set=file=PATH.csv --set=target=COLUMN")
-        return self.dataset(self._ordered(path), str(path))
+        return self._ordered(path), str(path)
 
     def _ordered(self, path: Path) -> Table:
         """The table, its target first."""
