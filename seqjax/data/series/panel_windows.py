@@ -212,5 +212,6 @@ def _fingerprint(panel: Panel, facts: Mapping[str, Any], edges: Edges, windows: 
     content = np.concatenate([panel.values, panel.known], axis=1)
     parts = [edge.tolist() for edge in edges]
     own = {name: value for name, value in dataclasses.asdict(windows).items() if value is not None or name != "folds"}
-    options = {**facts, "parts": parts, "windows": own}
+    told = {name: fact for name, fact in facts.items() if name != "circles"}  # they follow from dates and parts
+    options = {**told, "parts": parts, "windows": own}
     return sources.fingerprint(content, options, panel.times)
