@@ -4,7 +4,7 @@ python -m seqjax.main --experiment=csv_forecast --set=file=PATH.csv --set=series
 python -m seqjax.main --mode=predict --workdir=runs/csv_forecast --input=NEW.csv
 
 `context`, `horizon`, `season`, `validation` and `test` are in rows. `known` names columns that are known ahead: predict
-wants them in rows behind the last target. Other columns: `features` (known up to now), `static`.
+wants them in rows behind the last target. `features` are known up to now. `calibrate`: intervals are split conformal.
 """
 
 from typing import Literal
@@ -15,6 +15,7 @@ from seqjax.data.series.panel_windows import Windows, levels_of
 from seqjax.experiment import Experiment
 from seqjax.models import distributions
 from seqjax.models.panel_forecasters import forecaster
+from seqjax.training.calibrated import calibrated
 from seqjax.training.forecasting import decoded_by
 from seqjax.training.optimizers import optimizer
 
@@ -48,6 +49,7 @@ def experiment(
     normalize: Literal["series", "last", "window", "mean"] = "window",
     likelihood: Literal["quantiles", "student_t", "negative_binomial", "mean"] = "quantiles",
     decoder: Literal["direct", "paths", "median"] = "direct",
+    calibrate: bool = False,
     linear: bool = False,
     embedding_size: int = 0,
     series_count: int | None = None,
@@ -70,7 +72,7 @@ def experiment(
     return Experiment(
         source=CsvPanel(file, columns, windows, form, validation, test, counts),
         model=forecaster(decoder, head, context, horizon, **options),
-        **decoded_by(decoder, head, q),
+        **(calibrated(decoded_by(decoder, head, q), q) if calibrate else decoded_by(decoder, head, q)),
         optimizer=optimizer("adam", learning_rate, clip_norm=1.0),
         epochs=epochs,
         batch_size=batch_size,

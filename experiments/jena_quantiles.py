@@ -3,8 +3,9 @@
 python -m seqjax.main --experiment=jena_quantiles
 python -m seqjax.main --mode=predict --workdir=runs/jena_quantiles --input=weather.csv
 
-Intervals of 50, 80 and 90 %, calibrated hour by hour on the validation part (split conformal): `coverage_90` is to be
-0.90 on the test part, `raw_coverage_90` is that of the model's own quantiles.
+`pinball` is in degrees Celsius (`wql`, which is divided by the mean size, depends on where 0 lies). Intervals of 50, 80
+and 90 %, calibrated hour by hour on the validation part (split conformal): `coverage_90` is to be 0.90 on the test
+part, `raw_coverage_90` is that of the model's own quantiles.
 """
 
 from seqjax.data.series.jena_hours import HORIZON, Hours
@@ -46,7 +47,7 @@ def experiment(
             known=6,
             past=13,
         ),
-        **calibrated(forecasting(head, LEVELS), LEVELS),
+        **calibrated(forecasting(head, LEVELS), LEVELS, quoted="pinball"),
         optimizer=optimizer("adam", learning_rate, clip_norm=1.0),
         epochs=epochs,
         batch_size=batch_size,

@@ -30,11 +30,14 @@ def test_from_a_file_to_its_forecasts(call, tmp_path, caplog):
     write(tmp_path / "new.csv", "bz", 30, ahead=4)
     columns = ["--set=file=shops.csv", "--set=series=shop", "--set=target=sales", "--set=known=price"]
     train = ["--experiment=csv_forecast", *columns, *SMALL, "--set=embedding_size=2", "--workdir=run"]
+    train += ["--set=calibrate=true"]
     code, out, err = call(*train, "--set=epochs=12", "--set=learning_rate=0.02", "--set=batch_size=32")
     assert code == 0, err
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert set(results["test"]) > {"wql", "mae", "rmse", "nd", "smape", "mase", "coverage_80", "scaled_pinball"}
     assert results["skill"]["test"] < 0.6, "below both naive forecasts"
+    assert results["validation"]["coverage_80"] >= 0.8 - 1e-9, "calibrated there"
+    assert results["validation"]["raw_coverage_80"] != results["validation"]["coverage_80"]
     assert "seasonal naive (7 rows a season)" in out
     told = json.loads((tmp_path / "run" / "config.json").read_text())["told"]
     assert told.items() >= {"series_count": 3, "season": 7}.items()
@@ -67,10 +70,11 @@ def test_from_a_file_to_its_forecasts(call, tmp_path, caplog):
         ("csv_forecast", ["likelihood=negative_binomial", "normalize=mean"], 1.3),
         ("m4_hourly_gru", [], 1.3),
         ("etth1_gru", [], 1.3),
+        ("jena_quantiles", [], 1.4),
     ],
 )
 def test_samples_are_forecast_nearly_as_well_as_they_can_be(call, tmp_path, name, options, share):
-    metric = "mse" if name == "etth1_gru" else "wql"
+    metric = {"etth1_gru": "mse", "jena_quantiles": "pinball"}.get(name, "wql")
     code, _, err = call(f"--experiment={name}", "--data=sample", "--workdir=run", *(f"--set={own}" for own in options))
     assert code == 0, err
     results = json.loads((tmp_path / "run" / "results.json").read_text())

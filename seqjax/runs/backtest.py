@@ -2,7 +2,8 @@
 
 With refitting every fold is a run of its own, trained on nothing but what had come by then: bit for bit what the same
 command gives on data that end there. Without, one model, trained on what had come by the first fold, forecasts all of
-them, each from all that had come by then. Either way the validation part lies before the fold, as long as ever.
+them, each from all that had come by then; the scale of MASE is that of its training. Either way the validation part
+lies before the fold, as long as ever.
 
 Legend: K folds, N examples.
 """
@@ -15,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqjax import experiment as experiments
-from seqjax.errors import check_least
+from seqjax.errors import UserError, check_least
 from seqjax.runs import commands, rolled, statistics
 from seqjax.runs.lines import number, quoted
 from seqjax.training.workdir import Workdir
 
 if TYPE_CHECKING:
-    from seqjax.data.dataset import Answers, Dataset
+    from seqjax.data.dataset import Dataset
     from seqjax.training.program import Settings
 
 Results = dict[str, Any]
@@ -97,7 +98,7 @@ def backtest(
         workdir.claim(config, {})
         if wanted.refit:
             runs = [train(f"fold_{k + 1}", 1, (wanted.count - 1 - k) * horizon) for k in range(wanted.count)]
-            folds = [_scores_of_run(run, experiment.scores) for run in runs]
+            folds = [_scores_of_run(run) for run in runs]
         else:
             train("model", wanted.count, 0)
             folds = _scores_of_folds(Workdir(workdir.path / "model"), wanted.count, horizon, data_dir)
@@ -107,58 +108,59 @@ def backtest(
     return results
 
 
-def _scores_of_run(run: Results, names: Mapping[str, Any]) -> Results:
+def _scores_of_run(run: Results) -> Results:
     """A fold from the results of its run."""
     from seqjax.training.forecast_details import NAME
 
-    details = run["details"]["test"][NAME]
+    details = run.get("details", {}).get("test", {}).get(NAME, {})
     about = {name: details[name] for name in ("forecasts", "origins") if name in details}
-    test = {name: run["test"][name] for name in names if name in run["test"]}
+    test = {name: value for name, value in run["test"].items() if name != "loss"}
     return {**about, "test": test, "baselines": {name: own["test"] for name, own in run["baselines"].items()}}
 
 
 def _scores_of_folds(workdir: Workdir, count: int, horizon: int, data_dir: Path) -> list[Results]:
-    """The folds of one trained model, each from the answers at its origins."""
-    from seqjax.data.series import panel_baselines
+    """The folds of one trained model, each a part of its own."""
     from seqjax.training.forecast_details import about
+    from seqjax.training.program import Program
     from seqjax.training.scores import numbers
 
-    _, params, program = commands.opened(workdir, (), data_dir)
-    experiment, answers = program.experiment, program.answers(params, "test")
+    _, params, whole = commands.opened(workdir, (), data_dir)
+    experiment, dataset = whole.experiment, whole.dataset
     decided = (workdir.results() or {}).get("details", {}).get("validation", {}).get("decided")
+    parts = parts_of(dataset, count, horizon)
+    program = Program(experiment, dataclasses.replace(dataset, parts=dict(dataset.parts) | parts), whole.settings)
     found = []
-    for fold in range(count):
-        ids = answers.ids[fold_of(answers.dataset, answers.ids, count, horizon) == fold]
-        own = part_of(answers, ids)
-        beside = panel_baselines.scores(answers.dataset, {"test": ids})
-        baselines = {name: each["test"] for name, each in beside.items()}
-        test = numbers(experiment, own, decided)
-        found.append({**about(answers.dataset, ids), "test": test, "baselines": baselines})
+    for part, ids in parts.items():
+        means = program.evaluate(params, part)
+        scores = numbers(experiment, program.answers(params, part), decided) if experiment.scores else {}
+        own = dataclasses.replace(dataset, parts=dict(dataset.parts) | {"test": ids})
+        baselines = {name: each["test"] for name, each in dataset.kept["baselines"](own).items()}
+        test = {**scores, **{name: means[name] for name in experiment.metrics}}
+        found.append({**about(dataset, ids), "test": test, "baselines": baselines})
     return found
 
 
-def fold_of(dataset: "Dataset", ids: np.ndarray, count: int, horizon: int) -> np.ndarray:
-    """[N] which fold each example is of, from 0; ids: [N]."""
-    held = dataset.kept
+def parts_of(dataset: "Dataset", count: int, horizon: int) -> dict[str, np.ndarray]:
+    """The examples of each fold, by its name.
+
+    Raises:
+      UserError: one has none.
+    """
+    held, ids = dataset.kept, dataset.parts["test"]
     rows = np.asarray(ids, np.int64) // held["values"].shape[1]
     stops = held["edges"][2][held["which"][rows]]
-    return count - (stops - 1 - rows) // horizon
-
-
-def part_of(answers: "Answers", ids: np.ndarray) -> "Answers":
-    """The answers to some of the examples."""
-    import jax
-
-    some = np.isin(answers.ids, ids)
-    outputs, targets = jax.tree.map(lambda leaf: leaf[some], (answers.outputs, answers.targets))
-    return dataclasses.replace(answers, outputs=outputs, targets=targets, ids=answers.ids[some])
+    fold = count - (stops - 1 - rows) // horizon
+    found = {f"fold {k + 1}": ids[fold == k] for k in range(count)}
+    for name, own in found.items():
+        if not len(own):
+            raise UserError(f"--backtest={count}: {name} has nothing to be forecast: too few rows, or all are missing")
+    return found
 
 
 def _summary(folds: Sequence[Results]) -> Results:
     """`test` and `baselines` over all folds."""
-    baselines = {
-        name: {"test": _described([fold["baselines"][name] for fold in folds])} for name in folds[0]["baselines"]
-    }
+    common = [name for name in folds[0]["baselines"] if all(name in fold["baselines"] for fold in folds)]
+    baselines = {name: {"test": _described([fold["baselines"][name] for fold in folds])} for name in common}
     return {"test": _described([fold["test"] for fold in folds]), "baselines": baselines}
 
 
@@ -179,7 +181,8 @@ def lines(results: Results) -> list[str]:
     for k, fold in enumerate(results["folds"], 1):
         beside = [f"{_words(name)} {number(own[metric])}" for name, own in fold["baselines"].items() if metric in own]
         origins = " to ".join(dict.fromkeys(fold.get("origins", ())))
-        about = f"fold {k}, {fold['forecasts']:,} forecasts{' from ' if origins else ''}{origins}"
+        count = f", {fold['forecasts']:,} forecast{'s' * (fold['forecasts'] > 1)}" if "forecasts" in fold else ""
+        about = f"fold {k}{count}{' from ' if origins else ''}{origins}"
         said.append(f"{about}: {metric} {number(fold['test'][metric])} ({'; '.join(beside)}){_covered(fold['test'])}")
     means = {name: own["test"][metric] for name, own in results["baselines"].items() if metric in own["test"]}
     beside = [f"{_words(name)} {_plus_minus(found)}" for name, found in means.items()]

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 
 from seqjax.data.dataset import Answers
 from seqjax.data.series import panel_truth
@@ -37,16 +38,23 @@ class Calibrated:
         return found if self.decided is None else conformal.calibrated(found, self.decided[KEY], jnp)
 
 
-def calibrated(judged: Mapping[str, Any], levels: tuple[float, ...]) -> dict[str, Any]:
+def calibrated(judged: Mapping[str, Any], levels: tuple[float, ...], quoted: str | None = None) -> dict[str, Any]:
     """What `forecasting` gives, its intervals calibrated.
 
     Args:
       judged: loss, metrics, answer and scores.
       levels: of the answer, symmetric about 1/2.
+      quoted: the score that stands first; by default as it was.
 
     Returns:
-      the same, with `decide`, and of each interval `raw_coverage_90` (say): what it covers as the model has it.
+      the same, with `decide`, and of each interval `raw_coverage_90` (say): what it covers as the model has it. Where
+      the validation part is too short for it, the intervals stay as the model has them, and a warning says so.
+
+    Raises:
+      UserError: levels that are not symmetric.
     """
+    if not np.allclose(np.add(levels, levels[::-1]), 1, rtol=0, atol=1e-9):
+        raise UserError(f"levels={','.join(map(str, levels))}: to be calibrated they must be symmetric about 0.5")
 
     def decide(answers: Answers) -> dict[str, Any]:
         truth = forecast_scores.truth_of(answers)
@@ -55,8 +63,9 @@ def calibrated(judged: Mapping[str, Any], levels: tuple[float, ...]) -> dict[str
         try:
             margins = conformal.calibrate(forecasts, levels, actual)
         except ValueError as error:
-            raise UserError(f"the intervals cannot be calibrated on the validation part: {error}") from error
-        return {KEY: np.round(margins, 6).tolist()}
+            logging.warning("the intervals are not calibrated, the validation part is too short: %s", error)
+            return {KEY: np.zeros((len(levels) // 2, actual.shape[1])).tolist(), "not_calibrated": str(error)}
+        return {KEY: (np.ceil(margins * 1e6) / 1e6).tolist()}  # upwards: the intervals hold what they are to hold
 
     def after(score: Callable[[Answers], Any]) -> Callable[[Answers, Mapping[str, Any]], Any]:
         return lambda answers, decided: score(
@@ -66,4 +75,5 @@ def calibrated(judged: Mapping[str, Any], levels: tuple[float, ...]) -> dict[str
     scores = {name: after(score) for name, score in judged["scores"].items()}
     for name, score in forecast_scores.coverages(levels).items():
         scores[f"raw_{name}"] = lambda answers, decided, score=score: score(answers)
+    scores = scores if quoted is None else {quoted: scores[quoted], **scores}
     return {**judged, "answer": Calibrated(judged["answer"]), "scores": scores, "decide": decide}

@@ -1,5 +1,6 @@
 """--backtest: every fold equals the loop by hand, on data that end there; and what it says and refuses."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -41,13 +42,15 @@ class Made:
     windows: Windows
     rows: int
     test: int
+    late: float
 
     def load(self, data, data_dir):
         rng = np.random.default_rng(0)
         whole = [np.sin(np.arange(90) + k) * 3 + rng.normal(size=90) + 0.05 * np.arange(90) for k in range(3)]
         whole[2][40] = np.nan
         ends = [self.rows, self.rows, max(self.rows - 70, 0)]  # the third is short
-        found = panel.of_rows([own[:end] for own, end in zip(whole, ends)], ["a", "b", "c"])
+        whole = [own[:end] + self.late * (np.arange(end) >= end - 4) for own, end in zip(whole, ends)]
+        found = panel.of_rows(whole, ["a", "b", "c"])
         return self.windows.dataset(found, panel_parts.by_rows(found.bounds, 16, self.test), "made", {})
 
 
@@ -58,9 +61,9 @@ class Line(nn.Module):
         return HEAD.distribution(raw, panel_inputs.frame(history, *panel_inputs.scales(history, "last")))
 
 
-def experiment(*, rows: int = 90, test: int = 4, epochs: int = 2, seed: int = 0) -> Experiment:
+def experiment(*, rows: int = 90, test: int = 4, late: float = 0.0, epochs: int = 2, seed: int = 0) -> Experiment:
     return Experiment(
-        source=Made(Windows(8, 4, LEVELS, season=6), rows, test), model=Line(),
+        source=Made(Windows(8, 4, LEVELS, season=6), rows, test, late), model=Line(),
         **calibrated(forecasting(HEAD, LEVELS), LEVELS), optimizer=optax.adam(0.01), epochs=epochs, batch_size=16,
         seed=seed,
     )
@@ -75,12 +78,12 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def rolled(path, refit, count=FOLDS):
+def rolled(path, refit, *options, count=FOLDS):
     return backtest.backtest(
         "made",
         Workdir(path),
         backtest.Backtest(count, refit),
-        options=[],
+        options=options,
         data="real",
         data_dir=path,
         settings=Settings(devices=1),
@@ -126,13 +129,22 @@ def test_without_it_is_one_model_at_every_origin(folder):
         origins = np.array(bounds) - (FOLDS - k) * HORIZON - 1
         some = np.isin(answers.ids, origins)
         assert some.sum() == fold["forecasts"] == 3
-        own = backtest.part_of(answers, origins)
+        own = dataclasses.replace(answers, outputs=answers.outputs[some], ids=answers.ids[some], targets=None)
         truth = panel_truth.truth(answers.dataset, own.ids)
         values = answers.dataset.kept["values"][:, 0]
         np.testing.assert_array_equal(truth.actual, values[origins[:, None] + np.arange(1, 5)])
         assert fold["baselines"]["naive"]["mae"] == scoring.mae(values[origins][:, None].repeat(4, 1), truth.actual)
         score = program.experiment.scores["wql"](own, decided)
         assert fold["test"]["wql"] == score
+        assert fold["test"].keys() == trained["test"].keys() - {"loss"}
+
+
+def test_no_fold_knows_what_comes_after_its_origin(folder):
+    before, after = (rolled(folder / f"run_{late}", False, f"late={late}") for late in (0, 1000))
+    assert before["folds"][0] == after["folds"][0]
+    was, now = before["folds"][1]["test"], after["folds"][1]["test"]
+    assert now["mae"] == pytest.approx(1000, rel=0.02)
+    assert now["mae"] > 100 * was["mae"]
 
 
 def test_what_it_prints_and_refuses(call, folder):

@@ -76,3 +76,17 @@ def test_the_report_shows_them_too(tmp_path):
 def test_small_scores_keep_their_digits_in_the_report():
     assert table.score({"mean": 0.00013561, "half": 0.0000021, "count": 3}, "mae") == "0.000136 ± 0.000002 (3)"
     assert table.score({"mean": 2.6154, "half": 0.1291, "count": 5}, "mae") == "2.615 ± 0.129 (5)"
+
+
+def test_what_intervals_cover_is_printed_with_its_own_interval():
+    covered = {"90": {"share": 0.9012, "low": 0.8967, "high": 0.9056, "count": 17458}, "50": {"share": 0.5}}
+    line = result_line(result(2.25, details={"test": {"coverage": covered}}))
+    assert line.endswith("1,234 parameters; the 90 % interval covers 90.1 % (89.7 to 90.6)")
+    assert result_line(result(2.25, details={"test": {"coverage": {}}})).endswith("1,234 parameters")
+    nothing = {"share": None, "low": None, "high": None, "count": 0}
+    assert result_line(result(2.25, details={"test": {"coverage": {"90": nothing}}})).endswith("1,234 parameters")
+    mean = lambda value, half=None: {"mean": value, "std": None, "half_interval_95": half, "count": 3}
+    part = {"mae": mean(2.25), "coverage_90": mean(0.9, 0.004), "coverage_50": mean(0.5)}
+    group = {"experiment": "a", "data": "real", "lecture": {}, "validation": part, "test": part}
+    (line,) = result_lines(group)
+    assert line.endswith("; the 90 % interval covers 90.0 +- 0.4 %")

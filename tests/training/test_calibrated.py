@@ -42,6 +42,7 @@ def test_the_test_part_is_covered_as_the_validation_part_decides(dataset):
     made = calibrated({"scores": scores, "answer": None, "loss": "as before"}, LEVELS)
     decided = made["decide"](answers(dataset, "validation"))
     json.dumps(decided)
+    assert next(iter(calibrated({"scores": scores, "answer": None}, LEVELS, "mase")["scores"])) == "mase"
     found = {name: score(answers(dataset, "test"), decided) for name, score in made["scores"].items()}
     assert made["loss"] == "as before"
     assert list(found)[: len(scores)] == list(scores)
@@ -52,12 +53,16 @@ def test_the_test_part_is_covered_as_the_validation_part_decides(dataset):
     assert found["wql"] < scores["wql"](answers(dataset, "test"))
 
 
-def test_too_few_forecasts_are_an_error_of_the_user(dataset):
+def test_too_few_forecasts_leave_the_intervals_as_they_are(dataset, caplog):
     made = calibrated({"scores": {}, "answer": None}, LEVELS)
     few = answers(dataset, "validation")
     few = dataclasses.replace(few, outputs=few.outputs[:8], ids=few.ids[:8])
-    with pytest.raises(UserError, match=r"calibrated on the validation part: an interval of 0\.9 takes 9 fore"):
-        made["decide"](few)
+    decided = made["decide"](few)
+    assert decided["margins"] == np.zeros((2, 3)).tolist()
+    assert "not calibrated, the validation part is too short: an interval of 0.9 takes 9 forecasts" in caplog.text
+    np.testing.assert_array_equal(conformal.calibrated(few.outputs, decided["margins"]), few.outputs)
+    with pytest.raises(UserError, match=r"levels=0\.1,0\.5,0\.8: to be calibrated they must be symmetric about 0\.5"):
+        calibrated({"scores": {}, "answer": None}, (0.1, 0.5, 0.8))
 
 
 def test_predict_takes_what_the_run_has_decided(tmp_path, caplog):

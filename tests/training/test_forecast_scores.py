@@ -57,6 +57,7 @@ def test_the_naive_rows_stand_beside(dataset):
             own = dataset.baselines[name][part]
             assert own["rmse"] == scoring.rmse(point, truth.actual)
             assert own["wql"] == pytest.approx(own["nd"])
+            assert own["pinball"] == pytest.approx(own["mae"] / 2)
     assert dataset.baselines["seasonal_naive"]["season"] == 24
 
 

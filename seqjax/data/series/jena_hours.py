@@ -47,7 +47,7 @@ class Hours:
             found = hourly(table, name)
         edges = panel_parts.by_share(found.bounds, self.windows.horizon)
         dataset = self.windows.dataset(found, edges, name, {})
-        return dataclasses.replace(dataset, optimum=self._optimum(dataset)) if data == "sample" else dataset
+        return dataclasses.replace(dataset, optimum=self._optimum()) if data == "sample" else dataset
 
     def requests(self, assets: Path, text: TextIO, name: str) -> Requests:
         """The hours after the last row of a weather CSV.
@@ -58,16 +58,15 @@ class Hours:
         table = weather.parse(sources.text_of(text, name), name)
         return panel_requests.of_panel(hourly(table, name, to_last=True), assets, name)
 
-    def _optimum(self, dataset: Dataset) -> dict[str, float]:
+    def _optimum(self) -> dict[str, float]:
         """Of the sample's test part: what is to be expected of who knows the process (see `sample_climate`)."""
         if self.windows.horizon > sample_climate.LEAD:
             return {}
         from scipy.stats import norm
 
-        rows = dataset.parts["test"][:, None] + np.arange(1, self.windows.horizon + 1)
         spread = deviations(self.windows.horizon).mean()
         cost = norm.pdf(norm.ppf(np.array(self.windows.levels))).mean() * spread  # the mean pinball loss
-        return {"wql": float(2 * cost / np.abs(dataset.kept["values"][rows]).mean())}
+        return {"pinball": float(cost)}
 
 
 def deviations(horizon: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 Legend: N examples, H horizon, Q levels.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,21 +15,18 @@ from seqjax.scoring import forecasts as scoring
 NAMES = {"naive": "naive", "seasonal_naive": "seasonal"}
 
 
-def scores(dataset: Dataset, parts: Mapping[str, np.ndarray] | None = None) -> dict[str, dict[str, Any]]:
+def scores(dataset: Dataset) -> dict[str, dict[str, Any]]:
     """`Dataset.baselines`: both names -> part -> `of_point`'s scores; of the seasonal one its `season`, too.
 
-    Args:
-      dataset: with `kept`.
-      parts: the examples of each; None: validation and test.
+    dataset: with `kept`.
     """
     held = dataset.kept
-    parts = parts or {part: dataset.parts[part] for part in ("validation", "test")}
     found: dict[str, dict[str, Any]] = {"naive": {}, "seasonal_naive": {"season": int(held["season"])}}
-    for part, ids in parts.items():
-        truth = panel_truth.truth(dataset, ids)
+    for part in ("validation", "test"):
+        truth = panel_truth.truth(dataset, dataset.parts[part])
         for name, field in NAMES.items():
             point = getattr(truth, field)
-            found[name][part] = of_point(point, truth) | {"wql": _wql(point, truth.actual, tuple(held["levels"]))}
+            found[name][part] = of_point(point, truth) | _at_all(point, truth.actual, tuple(held["levels"]))
     return found if held["season"] > 1 else {"naive": found["naive"]}
 
 
@@ -46,5 +42,10 @@ def of_point(point: np.ndarray, truth: Truth) -> dict[str, float]:
     }
 
 
-def _wql(point: np.ndarray, actual: np.ndarray, levels: tuple[float, ...]) -> float:
-    return scoring.wql(np.repeat(point[:, :, None], len(levels), axis=2), levels, actual)
+def _at_all(point: np.ndarray, actual: np.ndarray, levels: tuple[float, ...]) -> dict[str, float]:
+    """Of a forecast that is the same at all levels."""
+    same = np.repeat(point[:, :, None], len(levels), axis=2)
+    return {
+        "wql": scoring.wql(same, levels, actual),
+        "pinball": float(np.mean(scoring.pinball(same, levels, actual))),
+    }

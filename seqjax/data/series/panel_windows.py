@@ -89,7 +89,7 @@ class Windows:
           edges: of the parts.
           name: of the data, for messages.
           own: facts of the source, kept with the others for its requests.
-          baselines: of what needs no model.
+          baselines: of what needs no model; kept, for the folds of a backtest.
 
         Raises:
           UserError: too few rows, or numbers beyond float32.
@@ -114,7 +114,7 @@ class Windows:
             fingerprint=_fingerprint(panel, facts, edges, dataclasses.replace(self, season=season)),
             assets={ASSET: json.dumps(facts) + "\n"},
             knobs={"series_count": identity.size, "season": season, "examples": len(found.ids["train"])},
-            kept=panel_truth.kept(panel, filled, scale, edges, season, self),
+            kept=panel_truth.kept(panel, filled, scale, edges, season, self) | {"baselines": baselines},
         )
         return dataclasses.replace(dataset, baselines=baselines(dataset))
 

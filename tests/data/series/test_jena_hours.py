@@ -12,6 +12,7 @@ from seqjax.data.series import jena_hours, panel_truth, sample_climate, weather
 from seqjax.data.series.jena_hours import Hours
 from seqjax.data.series.panel_windows import Windows
 from seqjax.errors import UserError
+from seqjax.scoring import forecasts as scoring
 
 LEVELS = (0.05, 0.5, 0.95)
 SMALL = Hours(Windows(48, 24, LEVELS, stride=10, season=24))
@@ -61,7 +62,10 @@ def test_the_best_forecast_of_the_sample_costs_what_is_said(tmp_path):
     assert jena_hours.deviations(24)[-1] == pytest.approx(sample_climate.SIGMA)
     assert errors[200:].std() == pytest.approx(sample_climate.SIGMA, rel=0.03)
     assert (np.diff(jena_hours.deviations(24)) > 0).all()
-    assert 0.04 < dataset.optimum["wql"] < 0.5 * dataset.baselines["seasonal_naive"]["test"]["wql"]
+    drawn = np.random.default_rng(0).normal(size=(200_000, 1)) * jena_hours.deviations(24).mean()
+    best = np.quantile(drawn, LEVELS) * np.ones((len(drawn), 1, 1))
+    assert dataset.optimum["pinball"] == pytest.approx(scoring.pinball(best, LEVELS, drawn).mean(), rel=0.01)
+    assert dataset.optimum["pinball"] < 0.5 * dataset.baselines["seasonal_naive"]["test"]["pinball"]
     assert dataset.parts["test"].min() > dataset.parts["validation"].max() + 23 > dataset.parts["train"].max()
 
 
