@@ -1,11 +1,12 @@
-"""GRU over 30 days of ETTh1's seven columns, a day at a time: the next 24 to 720 hours. 104,577 parameters.
+"""GRU over 30 days of ETTh1's seven columns, a day at a time: the next 24 to 720 hours. 95,233 parameters.
 
 python -m seqjax.main --experiment=etth1_gru
 python -m seqjax.main --experiment=etth1_gru --sweep=horizon=24,48,96,168,336,720 --seeds=3
 
 MSE and MAE as the papers have them. Every column is a series of its own, read and forecast as changes from its last
 value (`normalize`, NLinear's): without that the two years drift away from what was trained on. `mixed` reads all
-columns for each; `linear` leads straight from window to horizon, too.
+columns for each; `linear` leads straight from window to horizon, too. `loss=quantiles` is that of the median alone, the
+absolute error: on the validation part it has the MSE of `mean`, and a smaller MAE.
 """
 
 from typing import Literal
@@ -30,7 +31,7 @@ def experiment(
     normalize: Literal["series", "last", "window", "mean"] = "last",
     mixed: bool = False,
     linear: bool = False,
-    loss: Literal["mean", "quantiles"] = "mean",
+    loss: Literal["mean", "quantiles"] = "quantiles",
     units: int = 64,
     dropout: float = 0.5,
     examples: int | None = None,
@@ -53,7 +54,7 @@ def experiment(
             linear=linear,
             dense_units=units,
             dropout=dropout,
-            known=6,
+            known=4,
             past=7 if mixed else 0,
         ),
         **scaled_errors(head, MEDIAN),

@@ -31,7 +31,7 @@ print(inspect.signature(e.load(e.find(sys.argv[1]))).parameters["epochs"].defaul
 # longer NAME: the option for JENA_EPOCHS, if it says anything of this row
 longer() {
   case $1 in
-    *_naive | *_drift) ;;
+    *_naive | *_drift | jena_quantiles) ;; # always hourly
     jena_*) [[ -z ${JENA_EPOCHS:-} ]] || echo "--set=epochs=$(($(epochs_of "$1") * JENA_EPOCHS))" ;;
   esac
 }

@@ -63,5 +63,13 @@ def picture(row: Group, part: str = "test") -> Figure | None:
             panels[1].set(xlabel="step of the horizon", ylabel="share of what came")
             panels[1].legend()
 
-    caption = f"{part.capitalize()} part{seeds(row)}."
+    caption = f"{part.capitalize()} part{seeds(row)}.{_coverage(row, part)}"
     return Figure(f"By step of the horizon: {row.label}", caption, drawn(3.6, draw))
+
+
+def _coverage(row: Group, part: str) -> str:
+    """What every interval covers, over all steps, the mean of the seeds."""
+    each = [(run.results or {}).get("details", {}).get(part, {}).get("coverage") or {} for run in row.runs]
+    common = [name for name in each[0] if all(own.get(name, {}).get("share") is not None for own in each)]
+    said = [f"{name} % covers {np.mean([own[name]['share'] for own in each]):.1%}" for name in common]
+    return f" Intervals: {', '.join(said)}." if said else ""

@@ -45,7 +45,6 @@ class Paths:
 
     def __call__(self, model: Any, params: Any, history: History) -> jax.Array:
         """See the class."""
-        history = history._replace(future=jnp.zeros_like(history.future))
         found = autoregressive.paths(model, params, history, jax.random.key(self.seed), self.count)  # [B, M, H]
         if self.count is not None:
             return jnp.moveaxis(jnp.quantile(found, jnp.array(self.levels), axis=1), 0, 2)

@@ -96,6 +96,19 @@ def test_what_stands_before_a_series_changes_nothing(normalize):
     np.testing.assert_allclose(other, found, atol=1e-6)
 
 
+def test_a_longer_context_that_is_not_there_changes_nothing():
+    """Steps before a series hold the state still: of a window of 8 and one of 14, six of them empty, it is the same."""
+    history, _ = windows(rows=30)
+    head = distributions.head("quantiles", LEVELS)
+    short, long = (forecaster("direct", head, context, 5, patch=2, **OPTIONS) for context in (8, 14))
+    params = random(short, history)
+    front = lambda leaf: jnp.pad(leaf, [(0, 0), (6, 0)] + [(0, 0)] * (leaf.ndim - 2))
+    names = ("changes", "seen", "valid", "known")
+    longer = history._replace(**{name: front(getattr(history, name)) for name in names})
+    one, other = short.apply({"params": params}, history), long.apply({"params": params}, longer)
+    np.testing.assert_allclose(np.asarray(other), np.asarray(one), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("normalize", ["last", "window"])
 def test_the_level_of_a_series_does_not_matter(normalize):
     """Forecasts are changes: of a series that stands 2^20 higher they are the same."""

@@ -27,7 +27,8 @@ def write(folder, seed, change=()):
     found |= {"autocorrelation": {"lag": [1, 2], "value": [0.5, -0.1], "count": 100}}
     found = {name: value for name, value in {**found, **dict(change)}.items() if value is not None}
     results = json.loads((run / "results.json").read_text())
-    results["details"] = {"test": {NAME: found}, "validation": {NAME: {}}}
+    coverage = {"90": {"share": 0.89 + 0.02 * seed}, "50": {"share": None}}
+    results["details"] = {"test": {NAME: found, "coverage": coverage}, "validation": {NAME: {}}}
     (run / "results.json").write_text(json.dumps(results))
 
 
@@ -38,7 +39,7 @@ def test_every_kind_is_drawn(tmp_path):
     fan, horizon, calendar, residual = (kind.picture(row) for kind in KINDS)
     assert "90% interval" in fan.svg
     assert "T (degC) from 2016-01-01 00:10:00" in fan.svg
-    assert horizon.caption == "Test part, mean and range of 2 seeds."
+    assert horizon.caption == "Test part, mean and range of 2 seeds. Intervals: 90 % covers 90.0%."
     for said in ("seasonal naive", "covered by the 90% interval", "mean absolute error", "step of the horizon"):
         assert said in horizon.svg
     for said in ("hour of the day that is forecast", "February", "mean absolute error"):

@@ -183,6 +183,8 @@ class Known(NamedTuple):
 
     mean: np.ndarray
     deviation: np.ndarray
+    circles: tuple[str, ...] = ()
+    """What dates tell besides: see `calendar.names`."""
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
         """float32 [..., K]"""
@@ -224,7 +226,7 @@ def arrays_of(
     targets = len(roles.targets)
     circles = np.zeros((len(values), 0), np.float32)
     if panel.times is not None:
-        circles = calendar.covariates(panel.times, panel.step)
+        circles = calendar.covariates(panel.times, known.circles)
     lengths = [stop - start for start, stop in panel.bounds]
     found |= {
         "seen": ~np.isnan(panel.values[:, :targets]),

@@ -41,6 +41,7 @@ def of_panel(panel: Panel, assets: Path, name: str) -> Requests:
     longer, moved = extended(panel, origins, horizon)
     scale, identity = _known_series(panel, facts, origins)
     known, static = (Known(np.array(facts[key][0]), np.array(facts[key][1])) for key in ("known", "static"))
+    known = known._replace(circles=tuple(facts["circles"]))
     arrays, filled = panel_arrays.arrays_of(longer, scale, known, static, identity, name)
     some = origins >= 0
     rows = (origins + moved[:, None])[some]

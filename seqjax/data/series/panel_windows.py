@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqjax.data.dataset import Dataset
-from seqjax.data.series import panel_arrays, panel_baselines, panel_parts, panel_truth, sources, steps
+from seqjax.data.series import calendar, panel_arrays, panel_baselines, panel_parts, panel_truth, sources, steps
 from seqjax.data.series.panel import Panel
 from seqjax.data.series.panel_arrays import Gather, Known, Scale
 from seqjax.data.series.panel_parts import Edges
@@ -31,6 +31,7 @@ FACTS = (
     "shift",
     "unit",
     "known",
+    "circles",
     "static",
     "scaling",
     "mixed",
@@ -99,6 +100,7 @@ class Windows:
         found = self._origins(panel, edges, scale, name)
         trained = np.concatenate([np.arange(*pair) for pair in edges.bounds(panel.bounds, 0)]).astype(int)
         known, static = panel_arrays.known_of(panel.known[trained]), panel_arrays.known_of(panel.static)
+        known = known._replace(circles=_circles(panel, edges))
         targets = len(panel.roles.targets)
         identity = 1 + np.arange(len(panel.bounds) * targets).reshape(-1, targets)
         arrays, filled = panel_arrays.arrays_of(panel, scale, known, static, identity, name)
@@ -147,6 +149,7 @@ class Windows:
             "scaling": self.scaling,
             "mixed": self.mixed,
             "known": pair(known),
+            "circles": list(known.circles),
             "static": pair(static),
             "own": dict(own),
         }
@@ -167,6 +170,14 @@ def check_levels(levels: tuple[float, ...]) -> None:
     if list(levels) != sorted(set(levels)) or not all(0 < level < 1 for level in levels) or 0.5 not in levels:
         said = ",".join(map(str, levels))
         raise UserError(f"levels={said}: probabilities between 0 and 1 are expected, ascending, with 0.5 among them")
+
+
+def _circles(panel: Panel, edges: Edges) -> tuple[str, ...]:
+    """What the longest training part can learn of a calendar."""
+    if panel.step is None or panel.times is None:
+        return ()
+    rows = max(stop - start for start, stop in edges.bounds(panel.bounds, 0))
+    return tuple(calendar.names(panel.step, rows * panel.step.seconds))
 
 
 def _scale(panel: Panel, edges: Edges, how: str) -> Scale:
@@ -201,5 +212,6 @@ def _fingerprint(panel: Panel, facts: Mapping[str, Any], edges: Edges, windows: 
     content = np.concatenate([panel.values, panel.known], axis=1)
     parts = [edge.tolist() for edge in edges]
     own = {name: value for name, value in dataclasses.asdict(windows).items() if value is not None or name != "folds"}
-    options = {**facts, "parts": parts, "windows": own}
+    told = {name: fact for name, fact in facts.items() if name != "circles"}  # they follow from dates and parts
+    options = {**told, "parts": parts, "windows": own}
     return sources.fingerprint(content, options, panel.times)

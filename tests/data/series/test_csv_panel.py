@@ -60,7 +60,7 @@ def test_roles_and_parts(shops):
     assert dataset.knobs == {"series_count": 3, "season": 7, "examples": len(dataset.parts["train"])}
     assert dataset.kept["names"] == ["b", "aaa", "cc"], "in the order of the file"
     history, steps = dataset.gather(dataset.arrays, dataset.parts["test"])
-    assert history.known.shape[2] == 4 + 1  # week, year; the price
+    assert history.known.shape[2] == 2 + 1  # the week, and the price; a year is not seen twice
     assert history.changes.shape[2] == 1
     assert steps.change.shape == (len(dataset.parts["test"]), 3)
     last = [dataset.kept["which"][row] for row in dataset.parts["test"]]

@@ -11,7 +11,7 @@ import pytest
 
 import panels
 from seqjax.data.dataset import Answers
-from seqjax.data.series import panel, panel_parts, panel_truth
+from seqjax.data.series import calendar, panel, panel_parts, panel_truth, steps
 from seqjax.data.series.panel_windows import Windows
 from seqjax.errors import UserError
 
@@ -80,24 +80,34 @@ def test_windows_are_those_of_a_loop_by_hand():
 
 
 def test_what_is_known_ahead_stands_at_its_step():
-    found = panels.small(holes=False)
+    found = panels.small(lengths=(400, 40), holes=False)
     made = dataset(found)
-    ids = made.parts["train"][::7]
+    ids = made.parts["train"][::29]
     history, _ = made.gather(made.arrays, ids)
-    assert history.known.shape == (len(ids), 10, 7)  # day, week and year as sine and cosine; the holiday
-    times: Any = found.times
+    assert history.known.shape == (len(ids), 10, 5)  # day and week as sine and cosine; the holiday
     train = np.concatenate([found.known[start : stop - 13] for start, stop in found.bounds])
+    times: Any = found.times
     for n, number in enumerate(ids):
         for ahead in range(1, 5):
             row = number // 2 + ahead
             date = times[row].item()
             angle = 2 * math.pi * date.hour / 24
             week = 2 * math.pi * (date.weekday() + date.hour / 24) / 7
-            day = date.timetuple().tm_yday - 1 + date.hour / 24
-            year = 2 * math.pi * day / 366
             holiday = (found.known[row, 0] - train.mean()) / train.std()
-            right = [math.sin(angle), math.cos(angle), math.sin(week), math.cos(week), math.sin(year), math.cos(year)]
-            np.testing.assert_allclose(history.known[n, 5 + ahead], [*right, holiday], atol=1e-5)
+            right = [math.sin(angle), math.cos(angle), math.sin(week), math.cos(week), holiday]
+            np.testing.assert_allclose(history.known[n, 5 + ahead], right, atol=1e-5)
+
+
+def test_a_year_is_told_where_training_has_seen_it_twice():
+    years = lambda count: calendar.names(panels.HOUR, count * 365 * 86400)
+    assert [years(count) for count in (0.004, 0.03, 1.9, 2)] == [[], ["day"], ["day", "week"], ["day", "week", "year"]]
+    assert calendar.names(steps.Step(1, steps.MONTHS, 1), 1e9) == ["year"]
+    assert calendar.names(steps.Step(1, steps.BUSINESS_DAYS), 1e9) == ["week", "year"]
+    assert calendar.names(None, 1e9) == []
+    times = np.array(["2023-01-01", "2024-07-02", "2024-12-31T12"], "datetime64[us]")
+    share = np.array([0, 183 / 366, 365.5 / 366])
+    right = np.stack([np.sin(2 * np.pi * share), np.cos(2 * np.pi * share)], axis=1)
+    np.testing.assert_allclose(calendar.covariates(times, ["year"]), right, atol=1e-6)
 
 
 def test_forecasts_come_back_in_the_own_unit_far_from_zero():
