@@ -79,8 +79,10 @@ def test_nab_rows_learn_what_the_last_value_does_not_tell(call, tmp_path):
     assert results["test"]["nab"] > results["baselines"]["random"]["test"]["nab"] + 30
     assert results["skill"] == {}, "larger is better"
     assert set(results["details"]["test"]) == {"by_series", "alarms", "nab_known_cause", "vus_pr_known_cause"}
-    code, _, err = call("--mode=predict", "--workdir=run", "--input=x.csv")
-    assert code == 2
+    (tmp_path / "x.csv").write_text("timestamp,value\n")
+    for mode in ("predict", "stream"):
+        code, _, err = call(f"--mode={mode}", "--workdir=run", "--input=x.csv")
+        assert (code, "train --experiment=csv_anomalies" in err) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["nab_gru", "nab_autoencoder"])

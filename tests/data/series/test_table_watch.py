@@ -148,7 +148,7 @@ def test_any_labels_are_judged_or_not_at_all(tmp_path, marks, windows):
 @pytest.mark.parametrize(
     ("options", "content", "said"),
     [
-        ({"labels": "worse"}, None, "labels=worse is no column that holds numbers; choices: a, bad"),
+        ({"labels": "worse"}, None, "labels=worse is no column of 0 and 1 .*; choices: a, bad"),
         ({"labels": "a"}, None, "column 'a' holds 0.126: labels are 0 or 1"),
         ({"labels": "bad", "columns": "bad"}, None, "no column to watch beside labels=bad"),
         ({"labels": "no.json"}, None, "labels=no.json is neither here nor in"),
