@@ -14,7 +14,7 @@ from seqjax.scoring import nab
 from seqjax.scoring.surprise import Recipe
 from seqjax.training import watching
 
-RECIPE = Recipe(level=4.0)
+RECIPE = Recipe(level=corpus.NAIVE_LEVEL)
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,9 @@ WINDOWS_SHA256 = "1e1fbc4601321aad8d0f8b3784c8134299379f68f6c1f7777565f8ffd57ab6
 CONTENT = "03c95b94216e98f2d247d55b32e3f277d803fc24a4b933e02dcd0fb5e93f927c"
 """`digest` of NAB v1.1."""
 OWN = "this run judges NAB's own files: for a table of your own train --experiment=csv_anomalies"
+NAIVE_HORIZON, NAIVE_LEVEL = 1, 3.5
+"""What suits the last value as a forecast, which is judged as the models are: chosen like theirs, and so that it does
+best on the whole, to be no straw man (at the models' own, 4 and 5.6, it has 57 instead of 65)."""
 HALF_SEED = 0
 """Of which real files are tuned on."""
 
@@ -58,7 +61,7 @@ class Nab:
     horizon: int = 4
     """From a window's last row to the one judged."""
     recipe: Recipe = dataclasses.field(default_factory=Recipe)
-    """By which the baselines are judged too."""
+    """By which the baselines are judged too, but for the level."""
     quiet: float = 0.15
     """Instead of the recipe's rows: a share of a file's probation."""
 
@@ -106,10 +109,11 @@ class Nab:
         """Kept on disk: of the whole corpus they take ten seconds."""
 
         def build() -> dict[str, np.ndarray]:
-            found = detections.baselines(series, self.horizon, self.recipe, self.quiet)
+            found = detections.baselines(series, NAIVE_HORIZON, naive, self.quiet)
             return {"json": np.frombuffer(json.dumps(found).encode(), np.uint8)}
 
-        options = [self.horizon, self.quiet, dataclasses.asdict(self.recipe)]
+        naive = dataclasses.replace(self.recipe, level=NAIVE_LEVEL)
+        options = [self.quiet, dataclasses.asdict(naive)]
         return json.loads(cached(f"nab {_code()} {fingerprint} {json.dumps(options)}", build)["json"].tobytes())
 
 
