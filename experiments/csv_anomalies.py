@@ -37,9 +37,9 @@ def experiment(
     doubled: Literal["", "first", "last", "mean"] = "",
     trained: float = 0.5,
     sequence_length: int = 64,
-    horizon: int = 1,
+    horizon: int = 4,
     units: int = 32,
-    short: int = 4,
+    short: int = 8,
     long: int = 3000,
     calibration: Literal["likelihood", "conformal"] = "likelihood",
     outside: float = 4.0,
@@ -61,5 +61,5 @@ def experiment(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
-        scores=AnomalyScores(recipe).scores(TABLE_SCORES),
+        scores=AnomalyScores(recipe, pictures=24).scores(TABLE_SCORES),
     )

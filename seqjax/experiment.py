@@ -27,7 +27,7 @@ from seqjax.errors import UserError, check_least
 Knob = bool | int | float | str | None
 RANGES = {"learning_rate": (0, math.inf), "dropout": (0, 1), "recurrent_dropout": (0, 1), "layers": (1, math.inf)}
 """Knobs that mean the same in every experiment: from the first number on, and below the second."""
-FILE_KNOBS = ("vectors", "file", "test_file")
+FILE_KNOBS = ("vectors", "file", "test_file", "labels")
 """Knobs that name a file. What is in it belongs to a run, as part of the data's fingerprint; where it lies does not."""
 FOLDS = ("speaker",)
 """Knobs whose every value keeps another part of the data for the test (`none`: nothing); a sweep of them has a mean."""

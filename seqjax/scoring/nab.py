@@ -144,7 +144,8 @@ def weights(rows: int, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
 def gains(scored: Scored, profile: Profile) -> np.ndarray:
     """[N] what the raw score changes by when the threshold, coming from above, reaches a row's score.
 
-    Rows of equal scores come in their order, and only the sum of them all is reached. A row in probation: 0.
+    Rows of equal scores come in their order, and only the sum of them all is reached. Rows in probation, which do not
+    count, are for the caller to leave out.
     """
     worth, inside = weights(len(scored.scores), scored.windows)
     changes = np.where(inside < 0, worth * profile.false_alarm, 0.0)
@@ -154,7 +155,6 @@ def gains(scored: Scored, profile: Profile) -> np.ndarray:
         own = own[np.argsort(-scored.scores[own], kind="stable")]
         best = np.maximum.accumulate(np.concatenate([[-profile.miss], profile.hit * worth[own]]))
         changes[own] = np.diff(best)
-    changes[: scored.begin] = 0
     return changes
 
 

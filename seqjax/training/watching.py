@@ -31,10 +31,8 @@ NAB_SCORES = (
     "vus_pr_known_cause",
 )
 TABLE_SCORES = ("vus_pr", "nab", "nab_at_level", "precision", "recall", "f1")
-PICTURES = 9
-"""Alarms that are kept for pictures, ..."""
 AROUND = 40
-"""... with so many rows before and after each."""
+"""Rows before and after an alarm that are kept for its picture."""
 
 
 def expected_error(outputs: jax.Array, targets: Actual) -> tuple[jax.Array, jax.Array]:
@@ -57,9 +55,9 @@ def last_rebuilt(model: Any, params: Any, inputs: Any) -> jax.Array:
 class AnomalyScores:
     """`Experiment`'s scores of a detector: all answers to the rows of series, put together and judged."""
 
-    def __init__(self, recipe: Recipe, quiet: float | None = None):
-        """Args: recipe: of the score. quiet: see `detections.detect`."""
-        self.recipe, self.quiet = recipe, quiet
+    def __init__(self, recipe: Recipe, quiet: float | None = None, pictures: int = 9):
+        """Args: recipe: of the score. quiet: see `detections.detect`. pictures: of so many alarms, at most."""
+        self.recipe, self.quiet, self.pictures = recipe, quiet, pictures
         self.last: tuple[Any, list[Detection], dict[str, float]] | None = None
         """What was judged last: all scores are of it, one after the other."""
 
@@ -108,7 +106,7 @@ class AnomalyScores:
         for one in found if self._are_all(answers) else ():
             rows = np.flatnonzero(one.alarms)
             places += [(float(one.scores[row]), one, int(row)) for row in rows[rows >= one.series.trained]]
-        first = sorted(places, key=lambda place: -place[0])[:PICTURES]
+        first = sorted(places, key=lambda place: -place[0])[: self.pictures]
         return {f"{one.series.name} {one.series.times[row]}": _around(one, row) for _, one, row in first}
 
     def _are_all(self, answers: Answers) -> bool:

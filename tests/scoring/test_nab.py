@@ -78,6 +78,18 @@ def test_the_threshold_of_the_others_is_not_chosen_on_the_file_itself():
     assert nab.left_out(FILES, STANDARD) <= nab.judge(FILES, STANDARD).score
 
 
+def test_two_files_have_each_the_threshold_of_the_other():
+    low, high = np.zeros(100), np.zeros(100)
+    low[50], high[50] = 0.5, 0.9
+    high[60:100] = 0.5  # where the other's threshold gives 40 false alarms
+    files = [nab.Scored(low, [(50, 55)]), nab.Scored(high, [(50, 55)])]
+    assert nab.judge(files[:1], STANDARD).threshold == 0.5
+    assert nab.judge(files[1:], STANDARD).threshold == 0.9
+    expected = by_hand(low, [(50, 55)], STANDARD, 0.9) + by_hand(high, [(50, 55)], STANDARD, 0.5)
+    assert nab.left_out(files, STANDARD) == pytest.approx(nab.normalised(expected, files, STANDARD))
+    assert nab.left_out(files, STANDARD) < 0 < nab.judge(files, STANDARD).score
+
+
 def test_a_window_that_ends_in_probation_cannot_be_found_and_does_not_count():
     files = [made(4, 100, [(2, 8), (60, 70)])]
     assert nab.probation(100) == 15

@@ -14,7 +14,7 @@ from seqjax.scoring import nab
 from seqjax.scoring.surprise import Recipe
 from seqjax.training import watching
 
-RECIPE = Recipe(level=4.0)
+RECIPE = Recipe(level=corpus.NAIVE_LEVEL)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_tables_say_what_was_found_of_each_series(dataset):
     pictures = judge.alarms(answers(dataset, "test"))
     scores = [own["score"] for own in pictures.values()]
     assert scores == sorted(scores, reverse=True)
-    assert len(scores) == watching.PICTURES
+    assert len(scores) == 9
     for own in pictures.values():
         values, expected = (np.array(own[key].split(), float) for key in ("values", "expected"))
         assert len(values) == len(expected) <= 2 * watching.AROUND + 1

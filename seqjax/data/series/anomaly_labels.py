@@ -39,7 +39,8 @@ def of_column(table: Table, column: str, name: str) -> tuple[Table, np.ndarray]:
       UserError: there is no such column, it holds something else than 0 and 1, or it is the only one.
     """
     if column not in table.columns:
-        raise UserError(f"{name}: labels={column} is no column that holds numbers; choices: {', '.join(table.columns)}")
+        known = ", ".join(table.columns)
+        raise UserError(f"{name}: labels={column} is no column of 0 and 1 (not True and False); choices: {known}")
     place = table.columns.index(column)
     marks = table.values[:, place]
     wrong = marks[~np.isin(marks, (0, 1)) & ~np.isnan(marks)]

@@ -199,7 +199,7 @@ class Lines:
         return self.of[called]
 
     def line(self, date: str, called: str, values: np.ndarray, missing: np.ndarray, output: Any) -> str:
-        """Of the next row of a series.
+        """Of the next row of a series; without a score where it could not be judged, because nothing of it is there.
 
         Args:
           date: of the row, as text.
@@ -213,7 +213,7 @@ class Lines:
         residual = detections.residuals(actual[None], expected[None], missing[None])[0]
         score = surprise.score(float(residual), actual.tolist())
         cells = [table_windows.quoted(called)] if self.facts["names"] else []
-        cells += [date, f"{score:.2f}", str(int(surprise.is_alarm(score)))]
+        cells += [date, "" if missing.all() else f"{score:.2f}", str(int(surprise.is_alarm(score)))]
         for value, gone, other, size in zip(values, missing, one.unit(expected), one.std, strict=True):
             cells += ["" if gone else f"{value:.12g}", sources.number(float(other), float(size))]
         return ",".join(cells)
@@ -236,7 +236,7 @@ def _lines(
 def _sample() -> tuple[Table, np.ndarray]:
     from seqjax.data.series import nab
 
-    first, second = nab.sample()[:2]
+    first, second = (one for one in nab.sample() if one.name in ("jump", "drift"))
     labels = np.zeros(len(first.times), np.int64)
     for number, (start, stop) in enumerate(sorted([*first.windows, *second.windows])):
         labels[start : stop + 1] = number + 1

@@ -1,6 +1,7 @@
 """NAB's corpus, and the figures that are published of it."""
 
 import gzip
+import hashlib
 import json
 import random
 
@@ -51,6 +52,26 @@ def test_the_random_and_the_perfect_detector_have_the_published_scores(recording
         assert nab.judge(perfect, profile, np.inf).score == published["null"][name] == 0
 
 
+def test_what_is_not_at_hand_is_downloaded_and_checked(recordings, tmp_path, monkeypatch):
+    def deliver(url, destination, sha256=None):
+        place = DATA / "nab" / url.removeprefix(corpus.URL + "/").removeprefix("data/")
+        packed = place.with_name(place.name + ".gz")
+        data = gzip.decompress(packed.read_bytes()) if packed.is_file() else place.read_bytes()
+        assert sha256 in (None, hashlib.sha256(data).hexdigest())
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        destination.write_bytes(data.replace(*changed) if changed[0] else data)
+        return destination
+
+    monkeypatch.setattr(corpus, "download", deliver)
+    changed = (b"2014-07-01 00:00:00,10844", b"2014-07-01 00:00:00,10845")
+    with pytest.raises(UserError, match=r"what was downloaded is not NAB v1.1"):
+        corpus.read(tmp_path)
+    changed = (b"", b"")
+    assert corpus.digest(corpus.read(tmp_path)) == corpus.digest(recordings) == corpus.CONTENT
+    monkeypatch.setattr(corpus, "download", None)
+    assert len(corpus.read(tmp_path)) == 58, "it is there now"
+
+
 def test_one_half_is_tuned_on(recordings):
     names = [one.name for one in recordings]
     half = corpus.tuned(names)
@@ -72,8 +93,6 @@ def test_the_sample_has_anomalies_of_known_place_that_a_naive_forecast_sees_some
 
 
 def test_a_missing_or_malformed_corpus_is_named(tmp_path):
-    with pytest.raises(UserError, match="there is no nab/labels/combined_windows"):
-        corpus.read(tmp_path)
     labels = tmp_path / "nab" / "labels"
     labels.mkdir(parents=True)
     (labels / "combined_windows.json").write_text("[1]")

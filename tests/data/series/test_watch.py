@@ -59,6 +59,10 @@ def test_the_same_time_of_yesterday_and_of_last_week_is_known_where_there_was_on
     assert known.tolist() == [[0, 0], [1, 0], [1, 1]]
     assert not yesterday[0].any()
     assert not week[:2].any()
+    behind = made(60, trained=48, name="b")
+    seen, _ = gather(watch.arrays_of([one, behind]), np.array([400 + 10, 400 + 30]))
+    assert seen.now[:, 8].tolist() == [0, 1], "yesterday is not in the series before"
+    assert not seen.now[0, 4:8].any()
     short = made(trained=100)
     assert (short.day, short.week) == (24, 0), "of a week there are not two in the training rows"
     assert (made(trained=40).day, made(step_minutes=1440).day) == (0, 0)
