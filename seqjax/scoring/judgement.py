@@ -104,10 +104,7 @@ def _verdict(
         more = (
             "undecided is whether a model finds more" if _is_above(beyond, least, "high") else "a model finds no more"
         )
-        return (
-            "yes",
-            f"the {simple} is enough: its error is {said(skills[simple])} below that of the last value; {more}",
-        )
+        return "simple", f"the error of the {simple} is {said(skills[simple])} below that of the last value; {more}"
     if own.high < least:
         return "nothing", f"a model's skill is {said(own)}, so none of {least:.0%} has been overlooked"
     return "undecided", f"a model's skill is {said(own)}: {count:,} rows are too few to rule out {least:.0%}"

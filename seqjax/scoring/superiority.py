@@ -42,13 +42,15 @@ def diebold_mariano(first: np.ndarray, second: np.ndarray, horizon: int = 1) -> 
 
     Args:
       first: losses.
-      second: losses in the same rows; more than `horizon`.
+      second: losses in the same rows; of `horizon` rows or fewer nothing can be told, p is 1.
       horizon: h >= 1.
     """
     from scipy.special import stdtr
 
     d = np.asarray(first, np.float64) - np.asarray(second, np.float64)
     count, centre = len(d), float(d.mean())
+    if count <= horizon:
+        return Comparison(0.0, 1.0)
     rest = d - centre
     covariances = np.array([float(rest[k:] @ rest[: count - k]) / count for k in range(horizon)])
     variance = float(covariances[0] + 2 * covariances[1:].sum())

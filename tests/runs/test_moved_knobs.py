@@ -57,14 +57,15 @@ def test_an_effect_is_judged_beside_the_seeds(folder):  # noqa: F811
         "2": [1.5, 1.62, 1.4, 1.5],
         "3": [1.01, 1.11, 0.92, 1.0],
         "4": [1.4, 0.8, 1, 1.1],
+        "5": [1.05, 1.151, 0.949, 1.05],
     }
     write(folder, values)
-    found = moved(folder, "outputs=2,3,4", seeds=4).effects()
-    assert [effect.verdict for effect in found.each] == [MORE, LESS, UNDECIDED]
+    found = moved(folder, "outputs=2,3,4,5", seeds=4).effects()
+    assert [effect.verdict for effect in found.each] == [MORE, LESS, UNDECIDED, LESS]
     assert found.spread == pytest.approx(np.sqrt(np.mean([np.var(own, ddof=1) for own in values.values()])))
     assert found.each[0].difference is not None
     assert found.each[0].difference.mean == pytest.approx(0.505)
-    other = dataclasses.replace(moved(folder, "outputs=2,3,4", seeds=4), options=["epochs=3"])
+    other = dataclasses.replace(moved(folder, "outputs=2,3,4,5", seeds=4), options=["epochs=3"])
     with pytest.raises(UserError, match="epochs=2, not 3"):
         other.effects()
 

@@ -61,6 +61,7 @@ def test_the_forecasts_are_one_stretch_after_training_and_the_same_call_trains_n
     assert whole.model.shape == (2, len(rows))
     assert np.abs(whole.model - whole.last).max() < 3 * np.abs(np.diff(filled)).max(), "a start at the last value"
     assert (whole.model[0] != whole.model[1]).any()
+    np.testing.assert_allclose(found[1].simple["mean"], filled[:120].mean(), rtol=1e-12)  # the rows before its test
     assert set(whole.simple) == {"last value", "seasonal value", "mean", "drift"}
     results = tmp_path / "out" / "origin_2" / "seed_1" / "results.json"
     written = results.stat().st_mtime_ns

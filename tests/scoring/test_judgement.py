@@ -6,7 +6,11 @@ import pytest
 from seqjax.scoring.judgement import LAST, Errors, judge
 
 N = 600
-RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
 
 
 def errors(series, model, chosen=LAST, **simple):
@@ -23,10 +27,10 @@ def walk(steps):
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "heavy"])
-def test_on_a_walk_a_forecast_near_the_last_value_finds_nothing(kind):
-    steps = RNG.normal(size=N + 1) if kind == "gaussian" else RNG.standard_t(2, N + 1)
+def test_on_a_walk_a_forecast_near_the_last_value_finds_nothing(kind, rng):
+    steps = rng.normal(size=N + 1) if kind == "gaussian" else rng.standard_t(2, N + 1)
     series = walk(steps)
-    found = judge(errors(series, series[:-1] + 0.05 * RNG.normal(size=(3, N))))
+    found = judge(errors(series, series[:-1] + 0.05 * rng.normal(size=(3, N))))
     assert found.answer == "nothing"
     assert found.sentence.startswith("Nothing to forecast beyond the last value: a model's skill is")
     model = found.skills["model"]
@@ -34,8 +38,18 @@ def test_on_a_walk_a_forecast_near_the_last_value_finds_nothing(kind):
     assert model.high < 0.02
 
 
-def test_of_an_ar1_its_best_forecast_is_more_than_the_last_value_and_than_the_mean():
-    phi, series = 0.3, RNG.normal(size=N + 1)
+def test_a_skill_that_chance_explains_is_none(rng):
+    last = np.abs(rng.normal(size=N))
+    model = last * (1 + 0.05 * rng.normal(size=N))
+    model *= 0.9995 * last.sum() / model.sum()
+    found = judge(Errors(model, {LAST: last}, [LAST] * N))
+    assert found.skills["model"] is not None
+    assert found.skills["model"].value == pytest.approx(0.0005)
+    assert found.answer == "nothing"
+
+
+def test_of_an_ar1_its_best_forecast_is_more_than_the_last_value_and_than_the_mean(rng):
+    phi, series = 0.3, rng.normal(size=N + 1)
     for t in range(1, N + 1):
         series[t] += phi * series[t - 1]
     found = judge(errors(series, phi * np.stack([series[:-1]] * 2), chosen="mean", mean=np.zeros(N)))
@@ -47,24 +61,24 @@ def test_of_an_ar1_its_best_forecast_is_more_than_the_last_value_and_than_the_me
     assert found.beyond.value == pytest.approx(1 - (1 - phi**2) ** 0.5, abs=0.04)
 
 
-def test_of_white_noise_the_mean_is_enough():
-    series = RNG.normal(size=N + 1)
-    model = 0.05 * RNG.normal(size=(3, N))
+def test_of_white_noise_the_mean_is_enough(rng):
+    series = rng.normal(size=N + 1)
+    model = 0.05 * rng.normal(size=(3, N))
     found = judge(errors(series, model, chosen="mean", mean=np.zeros(N)))
     assert found.sentence.startswith("Yes, but no model is needed: the error of the mean is")
     assert found.because.endswith("a model finds no more")
 
 
-def test_a_perfect_season_is_enough_and_a_model_that_misses_it_is_no_reason_to_say_nothing():
-    series = np.tile(RNG.normal(size=24), N // 24 + 1)[: N + 1]
+def test_a_perfect_season_is_enough_and_a_model_that_misses_it_is_no_reason_to_say_nothing(rng):
+    series = np.tile(rng.normal(size=24), N // 24 + 1)[: N + 1]
     found = judge(errors(series, series[:-1], chosen="seasonal value", seasonal_value=series[1:]))
     assert found.answer == "simple"
     assert found.because.startswith("the error of the seasonal value is 100.0 %")
 
 
-def test_few_wild_rows_decide_nothing():
-    series = walk(RNG.standard_t(2, 41))
-    model = series[1:] + RNG.standard_t(2, (3, 40))
+def test_few_wild_rows_decide_nothing(rng):
+    series = walk(rng.standard_t(2, 41))
+    model = series[1:] + rng.standard_t(2, (3, 40))
     found = judge(errors(series, model))
     assert found.answer == "undecided"
     assert "40 rows are too few" in found.because
@@ -77,8 +91,8 @@ def test_a_constant_series_has_nothing_to_add():
     assert found.skills["model"] is None
 
 
-def test_a_model_that_is_worse_than_the_last_value_has_found_nothing():
-    series = walk(RNG.normal(size=N + 1))
-    found = judge(errors(series, series[:-1] + RNG.normal(size=(3, N))))
+def test_a_model_that_is_worse_than_the_last_value_has_found_nothing(rng):
+    series = walk(rng.normal(size=N + 1))
+    found = judge(errors(series, series[:-1] + rng.normal(size=(3, N))))
     assert found.answer == "nothing"
     assert found.test.statistic > 2

@@ -78,3 +78,16 @@ def test_seeds_that_differ_widen_the_interval():
 
 def test_against_a_perfect_forecast_there_is_no_skill():
     assert skill(np.ones((2, 5)), np.zeros(5)) is None
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+def test_neither_depends_on_the_unit(unit):
+    """R's dm.test once held small variances for 1e-8."""
+    first, second = losses(7)
+    assert diebold_mariano(unit * first, unit * second, 5) == pytest.approx(diebold_mariano(first, second, 5), rel=1e-9)
+    assert skill(unit * first[None], unit * second) == pytest.approx(skill(first[None], second), rel=1e-9)
+
+
+def test_a_horizon_beyond_the_rows_tells_nothing():
+    first, second = losses(8, 10)
+    assert diebold_mariano(first, second, 10) == diebold_mariano(first, second, 12) == (0, 1)

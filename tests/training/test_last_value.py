@@ -30,6 +30,8 @@ def test_skill_is_that_of_the_dataset_beside_the_baseline_and_the_best_one_has_t
     assert last_value.skill(answers(phi, lambda last, change: change)) == 1
     scores = {name: score(best) for name, score in last_value.scores().items()}
     assert scores["of_changes"] == pytest.approx(((1 - phi) / 2) ** 0.5, abs=0.1)
+    assert last_value.scores()["of_last"](naive) == pytest.approx(1)
+    assert last_value.scores()["of_next"](naive) == pytest.approx(phi, abs=0.1)
     mae = best.dataset.baselines["naive"]["test"]["mae"] * (1 - scores["skill"])
     error = np.abs(best.outputs - best.targets.value) * best.targets.unit
     assert mae == pytest.approx(float(error.mean()), rel=1e-4)
