@@ -83,7 +83,10 @@ def prefixes(answers: Answers) -> dict[str, Any]:
         "steps": steps,
         "accuracy": [float(found[:, step - 1].mean()) for step in steps],
         "settled": {
-            **{name: _finite(np.quantile(settled, share, method="inverted_cdf")) for name, share in QUANTILES.items()},
+            **{
+                name: _finite(float(np.quantile(settled, share, method="inverted_cdf")))
+                for name, share in QUANTILES.items()
+            },
             "never": float(np.isinf(settled).mean()),
         },
     }
