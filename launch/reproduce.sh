@@ -2,11 +2,12 @@
 # Train rows of the results table on the real data, several seeds of each, then write the report; run it again to resume
 # after any stop, or with more seeds.
 #
-#   launch/reproduce.sh [jena|imdb|few_labels|text|tasks|keras|NAME ...]    by default jena and imdb (with few_labels);
+#   launch/reproduce.sh [jena|imdb|few_labels|text|tasks|forecasts|keras|NAME ...]    by default jena and imdb (with few_labels);
 #                                                                     the data as for local.sh (SEQJAX_DATA_DIR)
 #
 # text          tags, classes, spelled digits, language models, translation; with what they are to be compared with
 # tasks         series, sounds, hotwords in a stream, pictures in time, and visitors made by seed
+# forecasts     all steps of a horizon, with intervals; anomalies; and random walks
 # few_labels    the masked rows with random and with pretrained vectors, on 1, 5 and 20 % of the training labels, and
 #               once more with many more epochs on 1 and 5 %
 # keras         three seeds of Keras beside the rows that it can train, which the report then compares
@@ -96,6 +97,19 @@ tasks() {
   train bots_gru bots_gru --data=sample
 }
 
+# All five horizons of the papers, and the 96 of the later ones; both detectors, each with NAB's score; walks and an AR(1).
+forecasts() {
+  train m4_hourly_gru m4_hourly_gru
+  train etth1_gru etth1_gru --sweep=horizon=24,48,96,168,336,720
+  train jena_quantiles jena_quantiles
+  train nab_gru nab_gru
+  train nab_autoencoder nab_autoencoder
+  train random_walk random_walk --data=sample --seeds=20
+  train random_walk random_walk_t --data=sample --seeds=20 --set=steps=student_t
+  train random_walk random_walk_garch --data=sample --seeds=20 --set=steps=garch
+  train random_walk random_walk_ar --data=sample --seeds=20 --set=phi=0.5
+}
+
 keras() {
   local names=(jena_{dense,conv1d,simple_rnn,lstm,lstm_dropout,stacked_gru,lstm_reversed,bilstm})
   for name in "${names[@]}" imdb_{unigram,bigram,bigram_tfidf,bilstm_masked}; do
@@ -116,6 +130,7 @@ for asked in "$@"; do
     few_labels) few_labels ;;
     text) text ;;
     tasks) tasks ;;
+    forecasts) forecasts ;;
     keras) keras ;;
     *) train "$asked" "$asked" ;;
   esac
