@@ -32,7 +32,7 @@ print(inspect.signature(e.load(e.find(sys.argv[1]))).parameters["epochs"].defaul
 # longer NAME: the option for JENA_EPOCHS, if it says anything of this row
 longer() {
   case $1 in
-    *_naive | *_drift | jena_quantiles) ;; # always hourly
+    *_naive | *_drift) ;;
     jena_*) [[ -z ${JENA_EPOCHS:-} ]] || echo "--set=epochs=$(($(epochs_of "$1") * JENA_EPOCHS))" ;;
   esac
 }
@@ -42,7 +42,7 @@ train() {
   local name=$1 folder=$2 options=("${@:3}")
   options+=($(longer "$name"))
   if [[ $name != *_naive && $name != *_drift ]]; then
-    options+=(--seeds="${SEEDS:-5}")
+    options=(--seeds="${SEEDS:-5}" "${options[@]}")
   fi
   if [[ $name == imdb_word2vec ]]; then
     [[ -n ${vectors:-} ]] || train word2vec word2vec
@@ -52,9 +52,9 @@ train() {
   seqjax --experiment="$name" --workdir="$runs/$folder" "${options[@]}"
 }
 
-# jena_recurrent is there for its knobs; as it stands it is jena_lstm.
+# jena_recurrent is there for its knobs; as it stands it is jena_lstm. jena_quantiles stands among the forecasts.
 half() {
-  for name in $(seqjax --list | awk -v half="^$1_" '$1 ~ half && $1 != "jena_recurrent" {print $1}'); do
+  for name in $(seqjax --list | awk -v half="^$1_" '$1 ~ half && $1 !~ /_(recurrent|quantiles)$/ {print $1}'); do
     train "$name" "$name"
   done
 }
@@ -105,8 +105,8 @@ forecasts() {
   train nab_gru nab_gru
   train nab_autoencoder nab_autoencoder
   train random_walk random_walk --data=sample --seeds=20
-  train random_walk random_walk_t --data=sample --seeds=20 --set=steps=student_t
-  train random_walk random_walk_garch --data=sample --seeds=20 --set=steps=garch
+  train random_walk random_walk_heavy --data=sample --seeds=20 --set=steps=heavy
+  train random_walk random_walk_clusters --data=sample --seeds=20 --set=steps=clusters
   train random_walk random_walk_ar --data=sample --seeds=20 --set=phi=0.5
 }
 
