@@ -67,7 +67,6 @@ def test_from_a_file_to_its_forecasts(call, tmp_path, caplog):
     [
         ("csv_forecast", [], 1.3),
         ("csv_forecast", ["likelihood=student_t", "decoder=paths", "context=48", "epochs=15"], 1.35),
-        ("csv_forecast", ["likelihood=negative_binomial", "normalize=mean"], 1.5),
         ("m4_hourly_gru", ["stride=1", "epochs=15"], 1.2),
         ("jena_quantiles", [], 1.4),
     ],
