@@ -240,7 +240,8 @@ class NegativeBinomial:
         return nats - k * (jnp.log(spread_mean) - jnp.log1p(spread_mean))
 
     def quantiles(self, found: Counts, levels: tuple[float, ...]) -> Any:
-        """See `Head`: the least count of at least that probability, which float32 knows to 5e-4."""
+        """See `Head`: the least count of at least that probability, which float32 knows to 5e-4; no gradient."""
+        found = jax.lax.stop_gradient(found)
         level = jnp.asarray(levels, found.mean.dtype).reshape((1,) * found.mean.ndim + (-1,))
         wide = jnp.broadcast_shapes((*found.mean.shape, 1), level.shape)
         mean, spread, zero, unit = (jnp.broadcast_to(leaf[..., None], wide) for leaf in found)
