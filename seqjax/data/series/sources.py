@@ -35,7 +35,8 @@ def describe(
 
 def counted(count: int, noun: str, what: str) -> list[str]:
     """[`3 rows missing`], or nothing where there are none."""
-    plural = noun if noun.endswith("s") or count == 1 else noun + "s"
+    many = noun if noun.endswith("s") else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    plural = noun if count == 1 else many
     return [f"{count:,} {plural} {what}"] if count else []
 
 
