@@ -99,7 +99,7 @@ def watched(
     flat = train.min(axis=0) == train.max(axis=0)
     std = np.where(flat, np.where(mean == 0, 1.0, np.abs(mean)), std)
     for place in np.flatnonzero(~((std > changes.LEAST) & (std < 1 / changes.LEAST))):
-        column = columns[place] if columns else "value"
+        column = columns[int(place)] if columns else "value"
         raise UserError(f"{name}: column {column!r} has the deviation {std[place]:.3g}: give it in another unit")
     day, week = lags(times, trained)
     return Watched(name, times, values, mean, std, trained, day, week, known=known)
