@@ -28,6 +28,7 @@ def picture(row: Group, part: str = "test") -> Figure | None:
     def draw(canvas: Any) -> None:
         for axes, window in zip(np.atleast_1d(canvas.subplots(len(windows), 1)), windows, strict=True):
             _draw(axes, window, details)
+        axes.set_xlabel("steps after the origin")
         canvas.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
     caption = f"{part.capitalize()} part, first seed: {len(windows)} forecasts, evenly among all."
@@ -45,7 +46,8 @@ def _draw(axes: Any, window: Mapping[str, Any], details: Mapping[str, Any]) -> N
     for k in range(middle):
         share = levels[-1 - k] - levels[k]
         label = f"{share:.0%} interval"
-        axes.fill_between(step, quantiles[k], quantiles[-1 - k], color="C0", alpha=0.2, linewidth=0, label=label)
+        shade = 0.15 + 0.25 * k / middle  # as the legend shows them: the innermost is the darkest
+        axes.fill_between(step, quantiles[k], quantiles[-1 - k], color="C0", alpha=shade, linewidth=0, label=label)
     axes.plot(step, quantiles[middle], color="C0", linewidth=1.4, label="median")
     axes.axvline(0, color="grey", linewidth=0.8, linestyle=":")
     said = [window["name"], f"from {window['origin']}" if window["origin"] else ""]
