@@ -17,6 +17,7 @@ import optax
 import pytest
 
 from seqjax.data.dataset import Dataset
+from seqjax.data.pipeline import import_tensorflow
 from seqjax.experiment import Experiment
 from seqjax.training import metrics
 
@@ -53,6 +54,17 @@ def _programs_are_compiled_once(tmp_path_factory):
     """Tests that run the same program many times (kill, resume, compare) compile it once."""
     jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("xla")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tensorflow_is_there():
+    """In a worker of many tests, some of which want it anyway: no training imports it in a thread meanwhile.
+
+    Python 3.11 does not build syntax trees in two threads at once ("AST constructor recursion depth mismatch"): so a
+    training ended three times, on a machine with fifteen processes to a core, beside pytest's own rewriting.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        import_tensorflow()
 
 
 class Line(nn.Module):
