@@ -29,7 +29,7 @@ from seqjax.command_line import fail, failing
 from seqjax.errors import UserError, check_least
 from seqjax.runs import commands
 from seqjax.runs.lines import result_line, result_lines
-from seqjax.runs.programs import keep_programs
+from seqjax.runs.programs import settle
 from seqjax.training.workdir import Workdir
 
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one; see --list.")
@@ -250,13 +250,9 @@ def runtime_settings() -> dict[str, str]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not flags.FLAGS["verbosity"].present:  # orbax logs a hundred lines a run
         logging.set_verbosity(logging.WARNING)
-    keep_programs()
-    from seqjax.runtime import limit_threads, tune
-
     if THREADS.value is not None:
         check_least("threads", THREADS.value, 1)
-    limit_threads(THREADS.value)
-    return tune() if TUNE.value else {}
+    return settle(THREADS.value, TUNE.value)
 
 
 def run() -> None:

@@ -48,7 +48,7 @@ def unrolled(cell, inputs, loss, cut=None):
     return total
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "simple_rnn" else n for n in CELLS])
 def test_the_sum_is_the_gradient(name):
     with jax.enable_x64(True):
         cell, params, inputs, loss = made(name)

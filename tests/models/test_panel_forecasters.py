@@ -43,7 +43,9 @@ def answers(model, params, *histories):
     return [answer(history) for history in histories]
 
 
-@pytest.mark.parametrize(("name", "cell", "layers"), [("student_t", "gru", 1), ("quantiles", "lstm", 2)])
+@pytest.mark.parametrize(
+    ("name", "cell", "layers"), [pytest.param("student_t", "gru", 1, marks=pytest.mark.slow), ("quantiles", "lstm", 2)]
+)
 def test_a_decoder_fed_the_truth_is_one_that_goes_step_by_step(name, cell, layers):
     history, _ = windows(past=False)
     head = distributions.head(name, LEVELS)

@@ -1,7 +1,6 @@
 """Models that expect a row, or rebuild a window: their shapes, and where they begin."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
