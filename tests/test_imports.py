@@ -27,6 +27,7 @@ ORDER = (
     {"data"},
     {"scoring"},
     {"experiment"},
+    {"trust"},
     {"errors", "files", "folders", "runtime", "command_line", "old_names", ""},
 )
 """From above to below: a room may use itself and what is below it; the last line everything may use, itself included.

@@ -31,7 +31,7 @@ def predict(
       UserError: no run or no checkpoint there, malformed examples, or an option that the run's answer does not have.
     """
     config = workdir.run()
-    experiment = experiments.build(experiments.load(workdir.path / "experiment.py"), experiments.knobs(config))
+    experiment = experiments.build(experiments.load_copy(workdir.path / "experiment.py"), experiments.knobs(config))
     if attention is not None:
         check_writable(attention, "--attention")
         options = {**(options or {}), "attention": True}
