@@ -15,7 +15,7 @@ from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS, Experiment
 from seqjax.runs import rolled
 from seqjax.runs.lines import skill
-from seqjax.runs.machine import device, versions
+from seqjax.runs.machine import backends, device, versions
 from seqjax.runs.prediction import answering
 from seqjax.runs.prediction import predict as predict  # the third command
 from seqjax.runs.same_steps import same_steps
@@ -120,7 +120,7 @@ def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mappi
         "fingerprint": dataset.fingerprint,
         "told": dict(dataset.knobs),
         "description": dataset.description,
-        "backends": explain(experiment.model, mesh),
+        "backends": backends(experiment.model, mesh),
         "tuned": dict(tuned),
         "device": device(),
         "versions": versions(),
@@ -224,16 +224,6 @@ def check_model(experiment: Experiment, dataset: "Dataset") -> None:
     except Exception as error:  # whatever a layer raises when its numbers make no sense
         reason = str(error).partition("\n")[0]
         raise UserError(f"the model cannot be built with these knobs: {type(error).__name__}: {reason}") from error
-
-
-def explain(model: Any, mesh: "Mesh") -> list[str]:
-    """One line for each recurrent layer of a model: which backend trains it on the devices of a mesh, and why."""
-    import jax
-
-    from seqjax.layers import composite
-
-    with jax.set_mesh(mesh):
-        return [composite.said(*pair) for pair in composite.choices(model)]
 
 
 def evaluate(
