@@ -4,7 +4,8 @@ python -m seqjax.main --experiment=csv_forecast --set=file=PATH.csv --set=series
 python -m seqjax.main --mode=predict --workdir=runs/csv_forecast --input=NEW.csv
 
 `context`, `horizon`, `season`, `validation` and `test` are in rows. `known` names columns that are known ahead: predict
-wants them in rows behind the last target. `features` are known up to now. `calibrate`: intervals are split conformal.
+wants them in rows behind the last target. `features` are known up to now, `static` (numbers or words) are of a whole
+series. `wide`: a series a row, no dates, as M4's files. `calibrate`: intervals are split conformal.
 """
 
 from typing import Literal
@@ -36,6 +37,7 @@ def experiment(
     thousands: str = "",
     comment: str = "",
     delimiter: str = "",
+    wide: bool = False,
     sort: bool = False,
     doubled: Literal["", "first", "last", "mean"] = "",
     context: int = 96,
@@ -70,7 +72,7 @@ def experiment(
     options = {"cell": cell, "units": units, "layers": layers, "linear": linear, "dropout": dropout, "seasons": back}
     options |= {"embedding_size": embedding_size, "series_count": series_count or 1, "normalize": normalize}
     return Experiment(
-        source=CsvPanel(file, columns, windows, form, validation, test, counts),
+        source=CsvPanel(file, columns, windows, form, validation, test, counts, wide),
         model=forecaster(decoder, head, context, horizon, **options),
         **(calibrated(decoded_by(decoder, head, q), q) if calibrate else decoded_by(decoder, head, q)),
         optimizer=optimizer("adam", learning_rate, clip_norm=1.0),

@@ -122,9 +122,10 @@ def parts(panel: Panel, edges: Edges, context: int, horizon: int, strides: tuple
     for part, own in ids.items():
         if not len(own):
             longest = max(stop - start for start, stop in panel.bounds)
+            filled = next((f" ({note}: are its dates right?)" for note in panel.notes if "missing step" in note), "")
             raise UserError(
                 f"{name}: too few rows: the {part} part has no forecast of {horizon} rows; the longest series has "
-                f"{longest}: shorten horizon, or change the parts"
+                f"{longest:,}{filled}: shorten horizon, or change the parts"
             )
     return Found(ids, untrained, unused)
 

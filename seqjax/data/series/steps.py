@@ -22,6 +22,10 @@ ROUND = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 100_000, 10_000, 
 """What the true step of a jittering clock is expected to be a multiple of, the coarsest first."""
 JITTER = 0.1
 """Of a step: how far from it a clock may tick."""
+SOME = 0.05
+"""Of the steps of a series that leaves steps out: so many are single ones at least, or it has another step."""
+FEW = 3
+"""Steps of a series that tell nothing by themselves."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +92,13 @@ class Step:
         return int((np.abs(apart - np.rint(apart)) > JITTER).sum())
 
     def check(
-        self, times: Sequence[np.ndarray], name: str, names: Sequence[str] = (), whose: str = "the model's"
+        self,
+        times: Sequence[np.ndarray],
+        name: str,
+        names: Sequence[str] = (),
+        whose: str = "the model's",
+        *,
+        gaps: bool = False,
     ) -> None:
         """Whether rows are such a step apart.
 
@@ -97,10 +107,13 @@ class Step:
           name: of the data, for messages.
           names: of the series, if there are several.
           whose: this step is.
+          gaps: most steps may be left out, if some are there: of a product that is not sold every day.
 
         Raises:
           UserError: most rows of a series are not, or are on another day of the month or on a weekend.
         """
+        apart = [self.between(own) for own in times]
+        every = np.concatenate([np.zeros(0), *apart])
         for k, own in enumerate(times):
             where = f"{name}: the series {names[k]!r}" if names else name
             if self.unit != MICROSECONDS:
@@ -109,9 +122,16 @@ class Step:
                 if wrong.mean() > 0.5 or (wrong.any() and self.unit == BUSINESS_DAYS):
                     on = "a Saturday or Sunday" if self.unit == BUSINESS_DAYS else "another day of the month"
                     raise UserError(f"{where}: {str(own[wrong][0])[:10]} is on {on}, but {whose} rows are not")
-            apart = self.between(own)
-            if len(apart) and abs(np.median(apart) - 1) > JITTER:
+            few = gaps and len(apart[k]) < FEW and self._is_of(every, gaps)
+            if len(apart[k]) and not few and not self._is_of(apart[k], gaps):
                 raise UserError(f"{where}: rows are {find([own])} apart, but {whose} are {self} apart")
+
+    def _is_of(self, apart: np.ndarray, gaps: bool) -> bool:
+        """Whether dates so many steps apart [N] are those of this one; gaps: see `check`."""
+        if not gaps:
+            return bool(abs(np.median(apart) - 1) <= JITTER)
+        one, whole = np.abs(apart - 1) <= JITTER, np.abs(apart - np.rint(apart)) <= JITTER
+        return bool(one.mean() >= SOME and whole.mean() > 0.5)
 
     def facts(self) -> float | list[int | str]:
         """For JSON, as `of_facts` reads it: seconds, or a list."""
@@ -190,6 +210,24 @@ def _fixed(apart: np.ndarray) -> Step:
     tolerance = max(0.01 * median, 3 * float(np.std(near)) / max(len(near), 1) ** 0.5)
     rounded = (unit * round(median / unit) for unit in ROUND)
     return Step(next(int(step) for step in rounded if step > 0 and abs(step - median) <= max(tolerance, 0.5)))
+
+
+def finest(step: Step, times: Sequence[np.ndarray]) -> Step:
+    """The step of which those of series that leave out most rows are whole numbers; else the `step` found for them.
+
+    Args:
+      step: as `find` has it, by the median.
+      times: [N] datetime64[us] of each series, ascending.
+    """
+    if step.unit != MICROSECONDS:
+        return step
+    apart = np.concatenate([np.diff(own) for own in times]).astype(np.int64)
+    sizes, counts = np.unique(apart[apart > 0], return_counts=True)
+    for size in sizes[(counts >= SOME * len(apart)) & (sizes < step.count)]:
+        shares = apart / size
+        if (np.abs(shares - np.rint(shares)) <= JITTER).mean() >= 1 - SOME:
+            return Step(int(size))
+    return step
 
 
 def season_lengths(step: Step) -> list[int]:
