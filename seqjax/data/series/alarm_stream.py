@@ -75,6 +75,7 @@ def _kind(facts: Mapping[str, Any], name: str, lines: table_watch.Lines) -> row_
         doubled=facts["form"].get("doubled", ""),
         several=bool(facts["names"]),
         least=1,
+        before=lambda series: lines.series(series).mean,
     )
 
 

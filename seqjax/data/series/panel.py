@@ -157,10 +157,7 @@ def _dates(times: np.ndarray, at: np.ndarray, step: steps.Step) -> np.ndarray:
     missing = np.flatnonzero(at < 0)
     if len(missing):
         before = windows.last_valid(at >= 0)  # the first row of a series is never missing
-        ahead = missing - before[missing]
-        for count in np.unique(ahead):
-            rows = missing[ahead == count]
-            found[rows] = step.ahead(found[before[rows]], int(count))
+        found[missing] = step.ahead(found[before[missing]], missing - before[missing])
     return found
 
 

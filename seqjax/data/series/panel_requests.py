@@ -108,8 +108,7 @@ def extended(panel: Panel, origins: np.ndarray, horizon: int) -> tuple[Panel, np
     times = panel.times
     if times is not None and panel.step is not None:
         times = times[rows]
-        for count in np.unique(steps_on[new]):
-            times[steps_on == count] = panel.step.ahead(times[steps_on == count], int(count))
+        times[new] = panel.step.ahead(times[new], steps_on[new])
     longer = dataclasses.replace(
         panel, bounds=bounds, values=blank(panel.values), known=blank(panel.known), times=times
     )

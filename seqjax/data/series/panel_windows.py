@@ -105,7 +105,7 @@ class Windows:
         targets = len(panel.roles.targets)
         identity = 1 + np.arange(len(panel.bounds) * targets).reshape(-1, targets)
         arrays, filled = panel_arrays.arrays_of(panel, scale, known, static, identity, name)
-        season = panel_truth.season(filled, found.ids["train"], self, panel)
+        season = panel_truth.season(filled, arrays["first"], found.ids["train"], self, panel)
         facts = self._facts(panel, scale, known, static, own)
         dataset = Dataset(
             arrays=arrays,
@@ -115,7 +115,8 @@ class Windows:
             fingerprint=_fingerprint(panel, facts, edges, dataclasses.replace(self, season=season)),
             assets={ASSET: json.dumps(facts) + "\n"},
             knobs={"series_count": identity.size, "season": season, "examples": len(found.ids["train"])},
-            kept=panel_truth.kept(panel, filled, scale, edges, season, self) | {"baselines": baselines},
+            kept=panel_truth.kept(panel, filled, arrays["first"], scale, edges, season, self)
+            | {"baselines": baselines},
         )
         return dataclasses.replace(dataset, baselines=baselines(dataset))
 

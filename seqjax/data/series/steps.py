@@ -55,10 +55,10 @@ class Step:
         unit = "min" if minutes else next(u for u, size in UNITS.items() if size <= UNITS["s"] and self.count >= size)
         return f"{self.count / UNITS[unit]:g} {unit}"
 
-    def ahead(self, times: np.ndarray, steps: int) -> np.ndarray:
-        """The dates [N] so many steps after `times` [N] datetime64[us]."""
+    def ahead(self, times: np.ndarray, steps: int | np.ndarray) -> np.ndarray:
+        """The dates [N] so many steps (or [N] of them) after `times` [N] datetime64[us]."""
         if self.unit == MICROSECONDS:
-            return times + np.timedelta64(self.count * steps, "us")
+            return times + np.asarray(self.count * steps).astype("timedelta64[us]")
         days = _days(times, self.shift)
         clock = times - days
         if self.unit == BUSINESS_DAYS:

@@ -35,6 +35,7 @@ def test_steps_are_told_from_dates_and_go_ahead_as_pandas_does(frequency, first,
     step = find([whole[:28]])
     assert str(step) == said
     np.testing.assert_array_equal(step.ahead(whole[:28], 12), whole[12:])
+    np.testing.assert_array_equal(step.ahead(whole[:20], np.arange(20)), whole[::2])
     assert steps.of_facts(step.facts()) == step
     assert step.missing(whole) == 0
     assert step.missing(np.delete(whole, [5, 6, 20])) == 3
