@@ -5,7 +5,8 @@ python -m seqjax.main --mode=predict --workdir=runs/csv_forecast --input=NEW.csv
 
 `context`, `horizon`, `season`, `validation` and `test` are in rows. `known` names columns that are known ahead: predict
 wants them in rows behind the last target. `features` are known up to now, `static` (numbers or words) are of a whole
-series. `wide`: a series a row, no dates, as M4's files. `calibrate`: intervals are split conformal.
+series. `wide`: a series a row, no dates, as M4's files. `normalize` is by default by a window's mean and deviation; for
+counts by its mean. `calibrate`: intervals are split conformal.
 """
 
 from typing import Literal
@@ -48,7 +49,7 @@ def experiment(
     season: int | None = None,
     levels: str = "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9",
     scaling: Literal["standard", "mean", "none"] = "standard",
-    normalize: Literal["series", "last", "window", "mean"] = "window",
+    normalize: Literal["", "series", "last", "window", "mean"] = "",
     likelihood: Literal["quantiles", "student_t", "negative_binomial", "mean"] = "quantiles",
     decoder: Literal["direct", "paths", "median"] = "direct",
     calibrate: bool = False,
@@ -70,7 +71,11 @@ def experiment(
     head, back = distributions.head(likelihood, q), (season,) if season and season <= context else ()
     windows = Windows(context, horizon, q, scaling, stride, season=season)
     options = {"cell": cell, "units": units, "layers": layers, "linear": linear, "dropout": dropout, "seasons": back}
-    options |= {"embedding_size": embedding_size, "series_count": series_count or 1, "normalize": normalize}
+    options |= {
+        "embedding_size": embedding_size,
+        "series_count": series_count or 1,
+        "normalize": normalize or ("mean" if counts else "window"),
+    }
     return Experiment(
         source=CsvPanel(file, columns, windows, form, validation, test, counts, wide),
         model=forecaster(decoder, head, context, horizon, **options),

@@ -6,6 +6,7 @@ import flax.linen as nn
 
 from seqjax.errors import UserError
 from seqjax.models.autoregressive import AutoregressiveForecaster
+from seqjax.models.distributions import NegativeBinomial
 from seqjax.models.horizon import DirectForecaster, recurrent
 
 DECODERS = ("direct", "paths", "median")
@@ -43,6 +44,10 @@ def forecaster(
     """
     if decoder not in DECODERS:
         raise UserError(f"decoder={decoder}: choose {', '.join(DECODERS)}")
+    if isinstance(head, NegativeBinomial) and shared.get("normalize", "mean") != "mean":
+        raise UserError(
+            f"normalize={shared['normalize']}: a negative binomial is told in units of a window's mean: mean"
+        )
     layer = recurrent(cell, units, layers, dropout=recurrent_dropout, every=decoder != "direct")
     if decoder == "direct":
         own = {"patch": patch, "linear": linear, "around_season": around_season, "dense_units": units}

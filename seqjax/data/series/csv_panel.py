@@ -80,7 +80,7 @@ class CsvPanel:
             edges = panel_parts.by_share(made.panel.bounds, self.windows.horizon)
             dataset = self.windows.dataset(made.panel, edges, "generated series", {"form": {}, "time": ""})
             best = sample_panel.optimum(made, dataset.parts["test"], self.windows.horizon, self.windows.levels)
-            return dataclasses.replace(dataset, optimum=best)
+            return self._counted(dataclasses.replace(dataset, optimum=best))
         if data != "real":
             raise UserError(f"data={data}: choose real or sample")
         if not self.file:
@@ -90,7 +90,10 @@ class CsvPanel:
         _check_values(found, str(path))
         if self.counts:
             _check_counts(found, str(path))
-        return self.windows.dataset(found, self._edges(found), str(path), own)
+        return self._counted(self.windows.dataset(found, self._edges(found), str(path), own))
+
+    def _counted(self, dataset: Dataset) -> Dataset:
+        return dataclasses.replace(dataset, kept={**dataset.kept, "counts": self.counts})
 
     def _read(self, path: Path) -> tuple[Panel, dict[str, Any]]:
         """The panel, and what predict has to know of it."""
@@ -126,7 +129,7 @@ class CsvPanel:
         roles, data = panel.roles_of(facts["roles"]), csv_table.content(text)
         form = csv_table.Form(**facts["own"]["form"])
         if facts["own"].get("wide"):
-            return panel_requests.of_panel(panel.of_rows(*m4.parse(data, name, form)), assets, name)
+            return panel_requests.of_panel(panel.of_rows(*m4.parse(data, name, form)), assets, name, self.counts)
         table = csv_table.parse(data, name, form, roles.columns, facts["own"]["time"])
         words = static_words.read(data, name, form, [column for column, _ in roles.classes], every=True)
         for word in static_words.new(words, roles.classes):
@@ -134,7 +137,7 @@ class CsvPanel:
         marks = static_words.marks(words, roles.classes, table.names or ("",))
         step = steps.of_facts(facts["step"])
         step.check([table.times[start:stop] for start, stop in windows.pieces(table)], name, table.names, gaps=True)
-        return panel_requests.of_panel(panel.of_table(table, roles, step, name, marks), assets, name)
+        return panel_requests.of_panel(panel.of_table(table, roles, step, name, marks), assets, name, self.counts)
 
 
 def read(path: Path, columns: Columns, form: csv_table.Form) -> tuple[Table, Roles, static_words.Words]:

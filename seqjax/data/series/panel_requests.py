@@ -15,7 +15,7 @@ import numpy as np
 from absl import logging
 
 from seqjax.data.dataset import Requests
-from seqjax.data.series import panel_arrays, sources, steps
+from seqjax.data.series import panel_arrays, panel_truth, sources, steps
 from seqjax.data.series.panel import Panel
 from seqjax.data.series.panel_arrays import Gather, Known, Scale
 from seqjax.data.series.panel_windows import ASSET, FACTS
@@ -28,8 +28,14 @@ def facts_of(assets: Path) -> dict[str, Any]:
     return sources.read_facts(assets / ASSET, FACTS)
 
 
-def of_panel(panel: Panel, assets: Path, name: str) -> Requests:
+def of_panel(panel: Panel, assets: Path, name: str, counts: bool = False) -> Requests:
     """The request of each series and target.
+
+    Args:
+      panel: the series.
+      assets: the folder of what training has kept.
+      name: of the data, for messages.
+      counts: forecasts are numbers of things.
 
     Raises:
       UserError: covariates that are not known ahead, or nothing to go on.
@@ -55,7 +61,7 @@ def of_panel(panel: Panel, assets: Path, name: str) -> Requests:
         arrays=arrays,
         gather=gather.history,
         ids=ids,
-        line=_lines(longer, rows, np.array(panel.bounds)[which, 0] + moved[which], names, level, unit, horizon),
+        line=_lines(longer, rows, np.array(panel.bounds)[which, 0] + moved[which], names, level, unit, horizon, counts),
         header=f"series,origin,step,date,{quantiles}",
     )
 
@@ -139,6 +145,7 @@ def _lines(
     level: np.ndarray,
     unit: np.ndarray,
     horizon: int,
+    counts: bool,
 ) -> Callable[[int, Any], str]:
     """(position, quantiles [H, Q] of changes on the scale) -> H lines.
 
@@ -150,6 +157,7 @@ def _lines(
       level: values at the origins.
       unit: of their scales.
       horizon: H.
+      counts: what is a whole number is told as one.
     """
     ahead = rows[:, None] + np.arange(horizon + 1)
     dates = None
@@ -158,7 +166,9 @@ def _lines(
 
     def line(position: int, output: Any) -> str:
         values = level[position] + unit[position] * np.asarray(output, float)
-        number = lambda value: sources.number(float(value), float(unit[position]))
+        values = panel_truth.counted(values, level[position]) if counts else values
+        whole = lambda value: counts and float(value).is_integer()
+        number = lambda value: str(int(value)) if whole(value) else sources.number(float(value), float(unit[position]))
         origin = str(rows[position] - starts[position] + 1) if dates is None else dates[position][0]
         said = []
         for k, row in enumerate(values, 1):

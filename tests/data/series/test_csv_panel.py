@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 
+from seqjax.data.dataset import Answers
 from seqjax.data.series import panel_truth
 from seqjax.data.series.csv_panel import Columns, CsvPanel
 from seqjax.data.series.csv_table import Form
@@ -325,3 +326,22 @@ def test_a_date_that_is_far_off_is_named(tmp_path):
     path.write_text(text([*own[:-1], own[-1].replace("2024-02-29", "2204-02-29")]))
     with pytest.raises(UserError, match=r"65,\d+ missing steps filled in as missing values: are its dates right\?"):
         source(path).load("real", tmp_path)
+
+
+def test_counts_stay_counts_in_float32(tmp_path):
+    """A quantile of 3 that has become 2.9999998 is to cover a 3; and is told as 3."""
+    path = tmp_path / "counts.csv"
+    path.write_text("date,y\n" + "\n".join(f"{DAY + k},{1234567 * (k % 7)}" for k in range(60)) + "\n")
+    made = CsvPanel(str(path), Columns(), Windows(7, 3, LEVELS), counts=True)
+    dataset = made.load("real", tmp_path)
+    ids = dataset.parts["test"]
+    _, ahead = dataset.gather(dataset.arrays, ids)
+    exact = np.repeat(np.asarray(ahead.change)[:, :, None], 3, axis=2)
+    answers = Answers(exact, None, ids, dataset)
+    np.testing.assert_array_equal(panel_truth.quantiles(answers)[..., 1], panel_truth.truth(dataset, ids).actual)
+    for name, content in dataset.assets.items():
+        (tmp_path / name).write_text(content)
+    found = made.requests(tmp_path, io.StringIO(path.read_text()), "new.csv")
+    unit = dataset.kept["unit"][0, 0]
+    asked = np.float32((np.arange(9).reshape(3, 3) - 3 * 1234567) / unit)
+    assert lines(found, [asked])[2].split(",")[4:] == ["6", "7", "8"]
