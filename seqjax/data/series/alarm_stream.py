@@ -28,7 +28,7 @@ class AlarmStream(row_stream.RowStream):
     def line(self, step: Step, output: Any) -> str:
         """See `dataset.Stream`."""
         note: row_stream.Note = step.note
-        (date,) = steps.texts(np.array([note.time]))
+        (date,) = steps.texts(np.array([note.time]), self.lines.zone)
         return self.lines.line(date, note.series, note.values, note.missing, output)
 
     def state(self) -> dict[str, Any]:
@@ -52,6 +52,7 @@ def _kind(facts: Mapping[str, Any], name: str, lines: table_watch.Lines) -> row_
 
     def parse(data: bytes) -> row_stream.Read:
         table = csv_table.parse(data, name, form, columns, facts["time"])
+        lines.zone = table.zone
         for series in table.names:
             lines.series(series)
         found = [] if table.series is None else [table.names[k] for k in table.series]

@@ -75,6 +75,8 @@ class Panel:
     step: steps.Step | None = None
     notes: tuple[str, ...] = ()
     """What the user must know, each a short phrase."""
+    zone: str = ""
+    """What belongs behind a date in text."""
 
     def name(self, series: int, target: int) -> str:
         """What a forecast series is called: `shop 3`, `HUFL`, `shop 3/HUFL`."""
@@ -126,6 +128,7 @@ def of_table(table: Table, roles: Roles, step: steps.Step, name: str, marks: np.
         times=_dates(table.times, at, step),
         step=step,
         notes=tuple(notes),
+        zone=table.zone,
     )
 
 

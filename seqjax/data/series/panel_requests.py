@@ -162,7 +162,7 @@ def _lines(
     ahead = rows[:, None] + np.arange(horizon + 1)
     dates = None
     if panel.times is not None:
-        dates = np.array(steps.texts(panel.times[ahead].reshape(-1))).reshape(ahead.shape)
+        dates = np.array(steps.texts(panel.times[ahead].reshape(-1), panel.zone)).reshape(ahead.shape)
 
     def line(position: int, output: Any) -> str:
         values = level[position] + unit[position] * np.asarray(output, float)

@@ -242,7 +242,10 @@ def season_lengths(step: Step) -> list[int]:
     return [period // step.count for period in periods if period % step.count == 0 and period > step.count]
 
 
-def texts(times: np.ndarray) -> list[str]:
-    """Dates as people write them, with the digits of a second that any of them needs: `2009-12-31 23:10:00`."""
+def texts(times: np.ndarray, zone: str = "") -> list[str]:
+    """Dates as people write them, with the digits of a second that any of them needs: `2009-12-31 23:10:00`.
+
+    zone: what is written behind each.
+    """
     unit: Any = next(unit for unit in ("s", "ms", "us") if (times == times.astype(f"datetime64[{unit}]")).all())
-    return [text.replace("T", " ") for text in np.datetime_as_string(times, unit=unit)]
+    return [text.replace("T", " ") + zone for text in np.datetime_as_string(times, unit=unit)]

@@ -202,6 +202,7 @@ class Lines:
         self.facts, self.name, self.recipe = facts, name, Recipe(**facts["recipe"])
         self.seen: dict[str, Surprise] = {}
         self.of: dict[str, watch.Watched] = {}
+        self.zone = ""
 
     def series(self, called: str) -> watch.Watched:
         """As it was trained on."""
@@ -232,7 +233,7 @@ class Lines:
 
 def _lines(facts: Mapping[str, Any], table: Table, values: np.ndarray) -> Callable[[int, Any], str]:
     """(row, output) -> a line; called for every row, in order; values: [N, F] filled."""
-    lines, dates, missing = Lines(facts, "the table"), steps.texts(table.times), np.isnan(table.values)
+    lines, dates, missing = Lines(facts, "the table"), steps.texts(table.times, table.zone), np.isnan(table.values)
 
     def line(row: int, output: Any) -> str:
         called = "" if table.series is None else table.names[table.series[row]]

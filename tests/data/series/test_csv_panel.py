@@ -10,6 +10,7 @@ from seqjax.data.dataset import Answers
 from seqjax.data.series import panel_truth
 from seqjax.data.series.csv_panel import Columns, CsvPanel
 from seqjax.data.series.csv_table import Form
+from seqjax.data.series.panel_parts import Folds
 from seqjax.data.series.panel_windows import Windows
 from seqjax.errors import UserError
 
@@ -183,6 +184,16 @@ def test_rows_that_are_known_ahead_belong_to_no_part(tmp_path):
         source(path, test=2)
 
 
+def test_a_backtest_ends_with_the_last_target(tmp_path):
+    """And not with the rows behind it, of which something is known ahead."""
+    path = tmp_path / "shops.csv"
+    path.write_text(text(rows("b", 60, known=20)))
+    made = source(path)
+    for folds, origins in ((Folds(2), [53, 56]), (Folds(1, after=3), [53])):
+        rolled = dataclasses.replace(made, windows=dataclasses.replace(made.windows, folds=folds))
+        assert rolled.load("real", tmp_path).parts["test"].tolist() == origins
+
+
 def test_a_column_without_values_is_refused(tmp_path):
     path = tmp_path / "shops.csv"
     lines_of = [line.split(",") for line in rows("b", 60)]
@@ -212,6 +223,13 @@ def test_summer_time_does_not_shift_what_follows(tmp_path, zoned, hours):
     assert values[~np.isnan(values)].tolist() == [k % hours for k in range(24 * 14)], "every row is there"
     assert len(values) == 24 * 14
     assert ("times in UTC" in made.description) == zoned
+    for name, content in made.assets.items():
+        (tmp_path / name).write_text(content)
+    found = CsvPanel(str(path), Columns(), Windows(24, 3, LEVELS)).requests(
+        tmp_path, io.StringIO(path.read_text()), "hours.csv"
+    )
+    expected = [str(utc[-1] if zoned else local[-1]).replace("T", " ") + ":00" + "+00:00" * zoned]
+    assert lines(found)[0].split(",")[1:2] == expected, "with a zone if the file has one"
 
 
 def kinds(*words, first="region,size"):

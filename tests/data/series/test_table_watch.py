@@ -224,6 +224,14 @@ def test_rows_before_the_first_value_of_a_column_are_judged_by_the_others_and_no
         source(tmp_path, late).load("real", tmp_path)
 
 
+def test_dates_have_a_zone_if_the_table_has_one(tmp_path):
+    text = "\n".join(line.replace(":00,", ":00+02:00,", 1) for line in table().splitlines()) + "\n"
+    made, _ = trained(tmp_path, text)
+    lines = predicted(made, tmp_path, text)
+    assert lines[1].startswith("2019-12-31 22:00:00+00:00,")
+    assert streamed(made, tmp_path, text) == lines
+
+
 def test_what_a_few_rows_cannot_tell_is_said(tmp_path, caplog):
     text = table()
     made, _ = trained(tmp_path, text)
