@@ -95,17 +95,18 @@ def of_table(table: Table, roles: Roles, step: steps.Step, name: str, marks: np.
       marks: [S, ...] of the columns of words, if there are any (`static_words.marks`).
 
     Raises:
-      UserError: dates so far apart that the missing steps between them are more than the rows; a static column that is
-        not constant.
+      UserError: dates so far apart that the missing steps between them are more than the rows; two rows of a day; a
+        static column that is not constant.
     """
     bounds, added = [], 0
     rows: list[np.ndarray] = []
     for k, (start, stop) in enumerate(windows.pieces(table)):
+        which = f"{name}: the series {table.names[k]!r}" if table.names else name
+        _check_doubled(step, table.times[start:stop], which)
         places = _places(step, table.times[start:stop])
         length = int(places[-1]) + 1 if len(places) else 0
         added += length - len(places)
         if added > GROWTH * len(table.times) + 1_000_000:
-            which = f"the series {table.names[k]!r}" if table.names else name
             raise UserError(f"{which}: {added:,} steps of {step} are missing between its dates: are these right?")
         grid = np.full(length, -1)
         grid[places] = np.arange(start, stop)
@@ -139,6 +140,14 @@ def of_rows(series: Sequence[np.ndarray], names: Sequence[str], notes: Sequence[
     none = np.zeros((len(values), 0)), np.zeros((len(series), 0))
     bounds = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
     return Panel(Roles(("value",)), tuple(names), bounds, values, *none, notes=tuple(notes))
+
+
+def _check_doubled(step: steps.Step, times: np.ndarray, name: str) -> None:
+    """Raises UserError: a date that comes twice, and not as an hour does at the end of summer time."""
+    twice = np.flatnonzero(times[1:] == times[:-1])
+    if len(twice) and step.seconds * 1e6 >= steps.UNITS["day"]:
+        date = steps.texts(times[twice[:1]])[0]
+        raise UserError(f"{name}: {date} is there twice with other values: --set=doubled=first, last or mean")
 
 
 def _places(step: steps.Step, times: np.ndarray) -> np.ndarray:

@@ -249,4 +249,4 @@ def place(known: list[str], wanted: str, name: str) -> int:
 
 def quoted(text: str) -> str:
     """A cell of a CSV."""
-    return '"' + text.replace('"', '""') + '"' if {",", '"', "\n"} & set(text) else text
+    return '"' + text.replace('"', '""') + '"' if {",", '"', "\n", "\r"} & set(text) else text

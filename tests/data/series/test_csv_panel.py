@@ -363,3 +363,9 @@ def test_counts_stay_counts_in_float32(tmp_path):
     unit = dataset.kept["unit"][0, 0]
     asked = np.float32((np.arange(9).reshape(3, 3) - 3 * 1234567) / unit)
     assert lines(found, [asked])[2].split(",")[4:] == ["6", "7", "8"]
+
+
+def test_two_rows_of_a_day_are_not_two_days(shops):
+    own = rows("b", 20, known=3)
+    with pytest.raises(UserError, match="the series 'b': 2024-01-06 00:00:00 is there twice with other values"):
+        requests(shops, [*own[:6], own[5].replace(",1", ",2", 1), *own[6:]])
