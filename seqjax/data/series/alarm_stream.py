@@ -60,7 +60,7 @@ def _kind(facts: Mapping[str, Any], name: str, lines: table_watch.Lines) -> row_
 
     def inputs(times: np.ndarray, values: np.ndarray, series: str) -> watch.Seen:
         if len(times) >= min(SURE, gather.reach + 1 + back):
-            step.check([times], name, [series] if series else ())
+            step.check([times], name, [series] if series else (), slack=watch.SLACK)
         return watch.last_row(gather, dataclasses.replace(lines.series(series), times=times, values=values))
 
     one = watch.Watched("", np.zeros(1, "datetime64[us]"), np.zeros((1, len(columns))), *_unit(len(columns)), 0, 0, 0)

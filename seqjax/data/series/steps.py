@@ -99,6 +99,7 @@ class Step:
         whose: str = "the model's",
         *,
         gaps: bool = False,
+        slack: float = JITTER,
     ) -> None:
         """Whether rows are such a step apart.
 
@@ -108,6 +109,7 @@ class Step:
           names: of the series, if there are several.
           whose: this step is.
           gaps: most steps may be left out, if some are there: of a product that is not sold every day.
+          slack: by which share the median may be another one.
 
         Raises:
           UserError: most rows of a series are not, or are on another day of the month or on a weekend.
@@ -122,14 +124,14 @@ class Step:
                 if wrong.mean() > 0.5 or (wrong.any() and self.unit == BUSINESS_DAYS):
                     on = "a Saturday or Sunday" if self.unit == BUSINESS_DAYS else "another day of the month"
                     raise UserError(f"{where}: {str(own[wrong][0])[:10]} is on {on}, but {whose} rows are not")
-            few = gaps and len(apart[k]) < FEW and self._is_of(every, gaps)
-            if len(apart[k]) and not few and not self._is_of(apart[k], gaps):
+            few = gaps and len(apart[k]) < FEW and self._is_of(every, gaps, slack)
+            if len(apart[k]) and not few and not self._is_of(apart[k], gaps, slack):
                 raise UserError(f"{where}: rows are {find([own])} apart, but {whose} are {self} apart")
 
-    def _is_of(self, apart: np.ndarray, gaps: bool) -> bool:
-        """Whether dates so many steps apart [N] are those of this one; gaps: see `check`."""
+    def _is_of(self, apart: np.ndarray, gaps: bool, slack: float) -> bool:
+        """Whether dates so many steps apart [N] are those of this one; gaps, slack: see `check`."""
         if not gaps:
-            return bool(abs(np.median(apart) - 1) <= JITTER)
+            return bool(abs(np.median(apart) - 1) <= slack)
         one, whole = np.abs(apart - 1) <= JITTER, np.abs(apart - np.rint(apart)) <= JITTER
         return bool(one.mean() >= SOME and whole.mean() > 0.5)
 

@@ -144,7 +144,7 @@ class TableWatch:
         table = csv_table.parse(csv_table.content(text), name, form, facts["columns"], facts["time"])
         bounds, step = windows.pieces(table), steps.of_facts(facts["step"])
         times = [table.times[start:stop] for start, stop in bounds]
-        step.check(times, name, table.names)
+        step.check(times, name, table.names, slack=watch.SLACK)
         called = table.names or ("",)
         found = [
             _rows(_known(facts, own, name), times[k], table.values[slice(*bounds[k])]) for k, own in enumerate(called)

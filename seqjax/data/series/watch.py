@@ -21,6 +21,8 @@ DAY, WEEK = 86_400.0, 7 * 86_400.0
 """Seconds."""
 FARTHEST = 2_100
 """Rows: a day or a week of more is not looked back for. A stream has to keep so many."""
+SLACK = 0.5
+"""By which share the step of rows to be judged may be another one than training's: events come when they come."""
 CLOCK = 4
 """Sine and cosine of the time of day, and of the time in the week."""
 

@@ -232,6 +232,17 @@ def test_dates_have_a_zone_if_the_table_has_one(tmp_path):
     assert streamed(made, tmp_path, text) == lines
 
 
+def test_events_come_when_they_come(tmp_path):
+    """A stream of them does not end where the last few are a little farther apart than training's."""
+    rng = np.random.default_rng(0)
+    dates = np.datetime64("2024-01-01T00:00:00") + np.cumsum(rng.integers(1, 7200, 600)).astype("timedelta64[s]")
+    text = "date,a\n" + "".join(
+        f"{date},{value:.3f}\n" for date, value in zip(dates, rng.normal(size=600), strict=True)
+    )
+    made, _ = trained(tmp_path, text)
+    assert streamed(made, tmp_path, text) == predicted(made, tmp_path, text)
+
+
 def test_what_a_few_rows_cannot_tell_is_said(tmp_path, caplog):
     text = table()
     made, _ = trained(tmp_path, text)
