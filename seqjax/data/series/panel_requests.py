@@ -22,6 +22,9 @@ from seqjax.data.series.panel_windows import ASSET, FACTS
 from seqjax.data.series.table_windows import quoted
 from seqjax.errors import UserError
 
+WORTH = ("missing step", "no whole number", "doubled")
+"""Of a panel's notes, those of which a warning is made."""
+
 
 def facts_of(assets: Path) -> dict[str, Any]:
     """What training has kept. Raises UserError: nothing."""
@@ -44,6 +47,7 @@ def of_panel(panel: Panel, assets: Path, name: str, counts: bool = False) -> Req
     horizon, targets = facts["horizon"], len(panel.roles.targets)
     origins = _origins(panel, name)
     _check_known(panel, origins, horizon, name)
+    _warn(panel, origins, name)
     longer, moved = extended(panel, origins, horizon)
     scale, identity = _known_series(panel, facts, origins)
     known, static = (Known(np.array(facts[key][0]), np.array(facts[key][1])) for key in ("known", "static"))
@@ -96,6 +100,17 @@ def _check_known(panel: Panel, origins: np.ndarray, horizon: int, name: str) -> 
                     f"{name}: {which} has {there} of the {horizon} values of {column!r} after its last target: add "
                     f"rows without a target that hold what is known ahead"
                 )
+
+
+def _warn(panel: Panel, origins: np.ndarray, name: str) -> None:
+    """Say what is not there, or not where it is expected."""
+    pairs = zip(panel.bounds, origins.max(axis=1), strict=True)
+    lacking = sum(int(np.isnan(panel.known[start : last + 1]).sum()) for (start, _), last in pairs)
+    for note in [
+        *(note for note in panel.notes if any(word in note for word in WORTH)),
+        *sources.counted(lacking, "missing value", "of known covariates taken as their mean"),
+    ]:
+        logging.warning("%s: %s", name, note)
 
 
 def extended(panel: Panel, origins: np.ndarray, horizon: int) -> tuple[Panel, np.ndarray]:

@@ -130,11 +130,13 @@ def test_other_tables_are_refused(shops):
     assert len(lines(short)) == 3
 
 
-def test_dates_that_are_left_out_are_missing_steps(shops):
+def test_dates_that_are_left_out_are_missing_steps(shops, caplog):
     whole, cut = rows("b", 20, known=3), rows("b", 20, known=3)
     del cut[10:12]
     histories = [found.gather(found.arrays, found.ids) for found in (requests(shops, whole), requests(shops, cut))]
     assert lines(requests(shops, cut))[0].startswith("b,2024-01-20 00:00:00,1,2024-01-21")
+    assert "new.csv: 2 missing steps filled in as missing values" in caplog.text
+    assert "new.csv: 2 missing values of known covariates taken as their mean" in caplog.text
     np.testing.assert_array_equal(histories[0].seen[0], True)
     assert histories[1].seen[0].tolist() == [True] * 7  # rows 14 to 20
     np.testing.assert_array_equal(histories[0].changes, histories[1].changes)
