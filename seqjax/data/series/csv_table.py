@@ -62,6 +62,8 @@ def parse(data: bytes, name: str, form: Form, columns: Sequence[str] = (), time:
     data = packed.unpacked(data, name)
     if parquet_table.is_parquet(data):
         rows = parquet_table.read(data, name, form, columns, time)
+    elif data.lstrip()[:200].replace(b" ", b"").startswith((b'{"', b'[{"')):
+        raise UserError(f"{name}: this is JSON, not a table of text: save it as CSV or Parquet")
     else:
         rows = _csv(text_of(data, name, form, time), columns)
     if form.missing is not None:

@@ -24,6 +24,8 @@ JITTER = 0.1
 """Of a step: how far from it a clock may tick."""
 SOME = 0.05
 """Of the steps of a series that leaves steps out: so many are single ones at least, or it has another step."""
+MOSTLY = 0.9
+"""Of the dates of a calendar's steps: so many are on their day."""
 FEW = 3
 """Steps of a series that tell nothing by themselves."""
 
@@ -183,14 +185,22 @@ def find(times: Sequence[np.ndarray]) -> Step | None:
 
 
 def _months(days: Sequence[np.ndarray], shift: int) -> Step | None:
-    """A step of months, if all dates are on one day of their months, or on the last where there is none."""
+    """A step of months, if dates are on one day of their months, or on the last where there is none.
+
+    Of a year and more a tenth may be elsewhere: a wrong one does not make steps of 31 days of them.
+    """
     every = np.concatenate(days)
     of_month, length = _of_month(every), _length(every.astype("datetime64[M]"))
     day = 31 if (of_month == length).all() else int(of_month.max())
     apart = np.concatenate([np.diff(own.astype("datetime64[M]")) for own in days]).astype(np.int64)
     count = int(np.median(apart))
-    fits = (of_month == np.minimum(day, length)).all() and count >= 1 and (apart >= 1).all()
-    return Step(count, MONTHS, day, shift) if fits else None
+    if count < 1 or not (apart >= 1).all():
+        return None
+    share = MOSTLY if len(every) >= 12 else 1.0
+    for own, least in ((day, 1.0), (31, share), (int(np.bincount(of_month).argmax()), share)):
+        if (of_month == np.minimum(own, length)).mean() >= least:
+            return Step(count, MONTHS, own, shift)
+    return None
 
 
 def _business_days(days: Sequence[np.ndarray], shift: int) -> Step | None:

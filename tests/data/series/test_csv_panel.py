@@ -371,3 +371,10 @@ def test_two_rows_of_a_day_are_not_two_days(shops):
     own = rows("b", 20, known=3)
     with pytest.raises(UserError, match="the series 'b': 2024-01-06 00:00:00 is there twice with other values"):
         requests(shops, [*own[:6], own[5].replace(",1", ",2", 1), *own[6:]])
+
+
+@pytest.mark.parametrize("content", ['{"date": "2024-01-01", "y": 1}\n', ' [ {"date": "2024-01-01", "y": 1}]'])
+def test_json_is_said_to_be_json(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(UserError, match=r"a\.json: this is JSON, not a table of text: save it as CSV or Parquet"):
+        CsvPanel(str(tmp_path / "a.json"), Columns(), Windows(7, 3, LEVELS)).load("real", tmp_path)

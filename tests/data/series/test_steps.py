@@ -52,6 +52,20 @@ def test_months_that_are_cut_short():
     assert str(month_end.ahead(np.array(["2020-02-29"], "datetime64[us]"), 1)[0])[:10] == "2020-03-31"
 
 
+@pytest.mark.parametrize("frequency", ["MS", "ME"])
+def test_a_date_that_is_off_leaves_months_months(frequency):
+    whole = dates("2015-01-31", periods=40, freq=frequency)
+    off = whole.copy()
+    off[7] += np.timedelta64(5 if frequency == "MS" else -5, "D")
+    step = find([off])
+    assert step == find([whole])
+    np.testing.assert_array_equal(step.ahead(off[-1:], 3), dates(whole[-1], periods=4, freq=frequency)[-1:])
+    assert step.missing(off) == 0
+    assert str(find([off[:10]])) != "1 month"
+    assert find([dates("2015-01-01", periods=60, freq="28D")]) == Step(28 * steps.UNITS["day"])
+    assert find([dates("2015-01-01", periods=60, freq="30D")]) == Step(30 * steps.UNITS["day"])
+
+
 def test_a_clock_that_jitters_ticks_one_step():
     rng = np.random.default_rng(0)
     even = dates("2021-01-01", periods=400, freq="5min")
