@@ -24,6 +24,7 @@ from absl import flags
 from seqjax.command_line import run_tool
 from seqjax.errors import UserError, check_least
 from seqjax.files import to_json, write_atomically
+from seqjax.runs.programs import settle
 
 if TYPE_CHECKING:
     from seqjax.runs.origins import Forecasts
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError("--file=FILE is missing; --data=sample tries it without one")
     for flag, least in ((HORIZON, 1), (SEASON, 1), (SEEDS, 1), (ORIGINS, 1), (LEAST, 0)):
         check_least(f"--{flag.name}", least if flag.value is None else flag.value, least)
-    _settle()
+    settle()
     from seqjax import folders
     from seqjax.runs import origins
     from seqjax.scoring.judgement import judge
@@ -81,16 +82,6 @@ def main(arguments: Sequence[str]) -> None:
     judgement = judge(forecasts.errors(HORIZON.value), LEAST.value)
     print("\n".join(lines(forecasts, judgement, name, table.columns[0])))
     write(output, forecasts, judgement, table.columns[0])
-
-
-def _settle() -> None:
-    """Before JAX is imported: quick starts, threads."""
-    from seqjax import runtime
-    from seqjax.runs.programs import keep_programs
-
-    keep_programs()
-    runtime.limit_threads(None)
-    runtime.tune()
 
 
 def _options() -> list[str]:

@@ -11,7 +11,7 @@ from tool_calls import called
 
 @pytest.fixture(autouse=True)
 def _settings_of_this_process_stay(monkeypatch):
-    monkeypatch.setattr(verdict, "_settle", lambda: None)
+    monkeypatch.setattr(verdict, "settle", lambda: None)
 
 
 QUICK = ["--set=units=4", "--set=epochs=2", "--set=sequence_length=6", "--seeds=2", "--origins=1"]

@@ -337,7 +337,7 @@ def test_a_series_that_begins_late_has_the_scale_of_the_others(tmp_path):
     truth = panel_truth.truth(dataset, dataset.parts["test"][-1:])
     assert truth.seasonal[0, 0] == truth.actual[0, 0] - 70, "a week before"
     early = panel_truth.truth(dataset, np.array([60 + 52], np.int32))
-    np.testing.assert_array_equal(early.seasonal, early.naive), "no season yet: not the mean of others"
+    np.testing.assert_array_equal(early.seasonal, early.naive, "no season yet: not the mean of others")
 
 
 def test_a_date_that_is_far_off_is_named(tmp_path):
