@@ -13,7 +13,6 @@ knobs.json   all of it
 """
 
 import functools
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from absl import flags
 
 from seqjax.command_line import run_tool
 from seqjax.errors import UserError, check_least
-from seqjax.files import write_atomically
+from seqjax.files import to_json, write_atomically
 from seqjax.runs.programs import settle
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
@@ -100,7 +99,7 @@ def write(moved: Any, output: Path) -> None:
     found = moved.effects()
     budget = ", ".join([f"{SEEDS.value} seeds", *SET.value, *(["generated data"] if DATA.value == "sample" else [])])
     print(effects.table(found))
-    write_atomically(output / "knobs.json", json.dumps(found.facts(), indent=1) + "\n")
+    write_atomically(output / "knobs.json", to_json(found.facts(), indent=1) + "\n")
     write_atomically(output / "knobs.md", effects.markdown(found, f"Knobs of {EXPERIMENT.value} ({budget})"))
     write_atomically(output / "knobs.svg", effects.svg(found))
     print(f"{output / 'knobs.md'}, {output / 'knobs.svg'}")

@@ -14,7 +14,6 @@ the verdict     yes; yes, but no model is needed; nothing beyond the last value;
 verdict.json and verdict.svg are written to --output. The same command resumes. Exit code 0, whatever the verdict.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from absl import flags
 
 from seqjax.command_line import run_tool
 from seqjax.errors import UserError, check_least
-from seqjax.files import write_atomically
+from seqjax.files import to_json, write_atomically
 from seqjax.runs.programs import settle
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def write(output: Path, forecasts: "Forecasts", judgement: "Judgement", column: 
     facts["shift"] = {name: {"mean": mean, "half_interval_95": half} for name, (mean, half) in bars.items()}
     chart = {"last": forecasts.last, "forecast": forecasts.model[0], "came": forecasts.came}
     output.mkdir(parents=True, exist_ok=True)
-    write_atomically(output / "verdict.json", json.dumps(facts, indent=1) + "\n")
+    write_atomically(output / "verdict.json", to_json(facts, indent=1) + "\n")
     shown = {name: values[-CHART:].tolist() for name, values in chart.items()}
     write_atomically(output / "verdict.svg", shift.svg(shown, bars, column))
     print(f"{output / 'verdict.json'}, {output / 'verdict.svg'}")

@@ -175,3 +175,5 @@ def test_options_that_make_no_sense_are_refused():
         run(forecaster("direct", head, 8, 5, normalize="best"))
     with pytest.raises(UserError, match="cell=rnn"):
         forecaster("direct", head, 8, 5, cell="rnn")
+    with pytest.raises(UserError, match="normalize=window: a negative binomial is told in units of a window's mean"):
+        forecaster("direct", distributions.head("negative_binomial", LEVELS), 8, 5, normalize="window")
