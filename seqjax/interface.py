@@ -240,7 +240,7 @@ def _said(value: Any) -> str:
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
-def _text(examples: Examples) -> tuple[io.TextIOWrapper, str]:
+def _text(examples: Any) -> tuple[io.TextIOWrapper, str]:
     """-> (the examples as a file that has been read, its name in messages)."""
     if isinstance(examples, str | os.PathLike):
         try:

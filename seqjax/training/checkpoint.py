@@ -134,7 +134,8 @@ class Checkpoints:
     def saved(self, step: int) -> Any:
         """The structure, shapes and types of the checkpoint of a step, in dicts; None where it is damaged."""
         try:
-            found = ocp.StandardCheckpointHandler().metadata(self.folder / str(step) / "state")
+            folder: Any = self.folder / str(step) / "state"
+            found = ocp.StandardCheckpointHandler().metadata(folder)
             device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
             told = lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device)
             return jax.tree.map(told, found.tree["tree"], is_leaf=lambda leaf: hasattr(leaf, "shape"))
