@@ -11,20 +11,22 @@ from seqjax.lecture.listing import listing, name_of
 from seqjax.lecture.prose import inline, plain, to_html
 from seqjax.lecture.section import KINDS, Exercise, Judged, Picture, Section
 from seqjax.lecture.style import STYLE
+from seqjax.report.verdicts import Verdict
 
 Book = Mapping[str, tuple[ModuleType, Sequence[Section]]]
 """Of each chapter, by its name: its module and its sections."""
 TITLE = "Deep sequence modelling: the lecture, executed"
+CLAIMS = "The claims, judged"
 INDEX = "Index: every line of the lecture"
 
 
-def whole(book: Book, said: str, claims: str = "") -> str:
+def whole(book: Book, said: str, claims: Sequence[Verdict] = ()) -> str:
     """The page.
 
     Args:
       book: chapters in order.
       said: what it was made of, in the marks of `prose`.
-      claims: the chapter on the report's claims, HTML; "" where there is none.
+      claims: the report's verdicts; none: no chapter on them.
     """
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -33,7 +35,7 @@ def whole(book: Book, said: str, claims: str = "") -> str:
         _contents(book, bool(claims)),
         f"<main>\n<h1>{TITLE}</h1>\n{to_html(said)}",
         *(_chapter(name, module, sections) for name, (module, sections) in book.items()),
-        claims,
+        _claims(claims) if claims else "",
         f'<section id="index">\n<h2>{INDEX}</h2>\n{_index(book)}</section>',
         "</main>\n</body>\n</html>\n",
     ]
@@ -42,7 +44,7 @@ def whole(book: Book, said: str, claims: str = "") -> str:
 
 def _contents(book: Book, claims: bool) -> str:
     lines = [f'<li><a href="#{name}">{html.escape(module.TITLE)}</a></li>' for name, (module, _) in book.items()]
-    lines += ['<li><a href="#claims">The claims, judged</a></li>'] if claims else []
+    lines += [f'<li><a href="#claims">{CLAIMS}</a></li>'] if claims else []
     lines += [f'<li><a href="#index">{INDEX}</a></li>']
     return f"<nav><details open><summary>Contents</summary>\n<ol>{''.join(lines)}</ol></details></nav>"
 
@@ -67,6 +69,22 @@ def quote(key: str) -> str:
     """The lecture's words, as they are shown."""
     words = statements.words(key)
     return "the formula below, as the lecture has it" if "\\frac" in words else words
+
+
+def _claims(claims: Sequence[Verdict]) -> str:
+    """All that the report judges."""
+    kinds = sorted({v.verdict for v in claims})
+    counts = ", ".join(f"{sum(v.verdict == kind for v in claims)} {kind}" for kind in kinds)
+    lines = [
+        "".join(f"<td>{cell}</td>" for cell in (html.escape(v.claim.quote), badge(v.verdict), html.escape(v.evidence)))
+        for v in claims
+    ]
+    head = "<thead><tr><th>The lecture says</th><th>Verdict</th><th>Evidence</th></tr></thead>"
+    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
+    return (
+        f'<section id="claims">\n<h2>{CLAIMS}</h2>\n<p>All claims of the lecture that compare two rows, as the report '
+        f'judges them: {counts}.</p><div class="wide"><table>{head}\n<tbody>{body}</tbody></table></div></section>'
+    )
 
 
 def badge(kind: str) -> str:
