@@ -102,7 +102,8 @@ def figure(own: Picture, name: str) -> str:
     kind = ' class="scrolled wide"' if own.wide else ""
     label = html.escape(plain(own.title))
     svg = own.svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
-    return f'<figure id="{name}"{kind}><b>{inline(own.title)}</b>{svg}<figcaption>{inline(own.caption)}</figcaption></figure>'
+    words = f"<figcaption>{inline(own.caption)}</figcaption>"
+    return f'<figure id="{name}"{kind}><b>{inline(own.title)}</b>{svg}{words}</figure>'
 
 
 def table(lines: Sequence[Sequence[str]], kind: str = "") -> str:
@@ -141,7 +142,8 @@ def _index(book: Book) -> str:
         _, chapter, number, own, pictured = next(group)
         lines.append(_line(key, chapter, number, own, pictured, book))
     head = "<th>The lecture</th><th>Function</th><th>Test</th><th>Picture</th><th>Verdict</th>"
-    return f'<div class="wide"><table class="index"><thead><tr>{head}</tr></thead>\n<tbody>{"".join(lines)}</tbody></table></div>'
+    body = f"<thead><tr>{head}</tr></thead>\n<tbody>{''.join(lines)}</tbody>"
+    return f'<div class="wide"><table class="index">{body}</table></div>'
 
 
 def _line(key: str, chapter: str, number: int, own: Section, pictured: Section, book: Book) -> str:

@@ -23,7 +23,8 @@ nav a { text-decoration: none; }
   main { width: 48rem; } }
 a { color: var(--link); }
 h1 { font-size: clamp(1.7rem, 5vw, 2.4rem); line-height: 1.15; margin: .5rem 0 1rem; }
-h2 { font-size: 1.65rem; line-height: 1.2; margin: 4.5rem 0 .5rem; padding-top: 1rem; border-top: 3px solid var(--ink); }
+h2 { font-size: 1.65rem; line-height: 1.2; margin: 4.5rem 0 .5rem; padding-top: 1rem; border-top: 3px solid
+  var(--ink); }
 h3 { font-size: 1.2rem; line-height: 1.3; margin: 2.8rem 0 .6rem; }
 p, ul { margin: .8rem 0; }
 blockquote { margin: .3rem 0; padding: .1rem 0 .1rem .9rem; border-left: 4px solid var(--c0); color: var(--faint);
@@ -32,7 +33,8 @@ code { font: .88em ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 p code, li code, td code, figcaption code { background: var(--soft); padding: .08em .3em; border-radius: .25em; }
 pre { background: var(--soft); border-radius: .4rem; padding: .8rem; overflow-x: auto; font-size: .87rem;
   line-height: 1.45; margin: .4rem 0; }
-pre i { font-style: normal; } pre .word { color: var(--c3); } pre .text { color: var(--c2); } pre .note { color: var(--faint); }
+pre i { font-style: normal; } pre .word { color: var(--c3); } pre .text { color: var(--c2); } pre .note { color:
+  var(--faint); }
 details { margin: 1rem 0; } summary { cursor: pointer; }
 .faint, figcaption { color: var(--faint); font-size: .88rem; }
 .formula, .wide { overflow-x: auto; overflow-y: hidden; } .formula { margin: 1.2rem 0; padding: .3rem 0; }
@@ -50,8 +52,10 @@ td:first-child { font-weight: 500; }
   background: var(--soft); font-size: .95rem; }
 .badge { display: inline-block; font-weight: 700; font-size: .85rem; padding: .05rem .55rem; border-radius: .3rem;
   white-space: nowrap; border: 1.5px solid; }
-.held { color: var(--c2); } .not-held { color: var(--c1); } .undecided { color: var(--c5); } .not-run { color: var(--faint); }
+.held { color: var(--c2); } .not-held { color: var(--c1); } .undecided { color: var(--c5); } .not-run { color:
+  var(--faint); }
 .exercise { border: 2px solid var(--c4); border-radius: .5rem; padding: .3rem 1rem; margin: 2.2rem 0; }
-.index td { font-size: .82rem; } .index code { font-size: .8em; overflow-wrap: anywhere; background: none !important; padding: 0 !important; }
+.index td { font-size: .82rem; } .index code { font-size: .8em; overflow-wrap: anywhere; background: none
+  !important; padding: 0 !important; }
 .index td:nth-child(2), .index td:nth-child(3) { min-width: 11rem; } .index td:first-child { min-width: 12rem; }
 """

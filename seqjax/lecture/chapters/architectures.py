@@ -40,7 +40,8 @@ EXERCISES = (
     Exercise(
         "many_to_many",
         "X, W, U, b",
-        "All states of the simple cell (tanh) along `X` $[T, D]$, from a state of zeros: $[T, U]$. With it, many to one "
+        "All states of the simple cell (tanh) along `X` $[T, D]$, from a state of zeros: $[T, U]$. With it, many "
+        "to one "
         "is `many_to_many(X, W, U, b)[-1]`.",
         lambda rng: {
             "X": rng.normal(size=(int(rng.integers(3, 8)), 2)),

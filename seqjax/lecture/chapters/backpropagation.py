@@ -57,7 +57,8 @@ def measured() -> dict[str, Any]:
             if name == "SimpleRNN":
                 found["sizes"] = {place: size(term) for place, term in terms.items()}
                 found["ways"] = [size(way) for way in bptt.two_ways(cell, params, inputs)]
-                cut = lambda h: jax.tree.map(lambda *own: sum(own), *(v for (t, k), v in terms.items() if t - k < h))
+                kept = lambda h, terms=terms: [term for (t, k), term in terms.items() if t - k < h]
+                cut = lambda h, kept=kept: jax.tree.map(lambda *own: sum(own), *kept(h))
                 found["cut"] = [size(away(cut(h), whole)) / size(whole) for h in range(1, STEPS + 1)]
     return found
 
@@ -78,7 +79,8 @@ def sections(known: Known) -> list[Section]:
             bptt.terms,
             "tests/lecture/test_backpropagation.py::test_the_sum_is_the_gradient",
             r"\frac{\partial J}{\partial W} = \sum_t \sum_{k \le t} \frac{\partial J_t}{\partial y_t}"
-            r" \frac{\partial y_t}{\partial S_t} \frac{\partial S_t}{\partial S_k} \frac{\partial^\plus S_k}{\partial W}",
+            r" \frac{\partial y_t}{\partial S_t} \frac{\partial S_t}{\partial S_k} \frac{\partial^\plus "
+            r"S_k}{\partial W}",
             pictures.terms(found["sizes"], STEPS),
         ),
         Section(
@@ -86,7 +88,8 @@ def sections(known: Known) -> list[Section]:
             ("bptt-second",),
             "The lecture writes $\\frac{\\partial S_1}{\\partial W} = \\frac{\\partial S_1}{\\partial S_0}"
             "\\frac{\\partial S_0}{\\partial W}$. But $W$ enters the second step itself, too: the line has the way "
-            "through $S_0$ alone. Only its last line, the sum over $k$, has both: there $\\partial S_k / \\partial W$ must "
+            "through $S_0$ alone. Only its last line, the sum over $k$, has both: there $\\partial S_k / \\partial "
+            "W$ must "
             f"be read as the direct derivative. Here the direct way has size {direct:.2f}, the indirect one "
             f"{indirect:.2f}: {share:.0%} of the two would be left out.",
             Judged(NOT_HELD, f"As it is written the line lacks the direct term: {direct:.2f} beside {indirect:.2f}."),
@@ -113,7 +116,8 @@ EXERCISES = (
     Exercise(
         "step_jacobian",
         "s, U",
-        "The derivative of a tanh cell's new state towards its old one, $\\partial s_t / \\partial s_{t-1}$: $[U, U]$, a "
+        "The derivative of a tanh cell's new state towards its old one, $\\partial s_t / \\partial s_{t-1}$: $[U, "
+        "U]$, a "
         "row for each *new* unit. Given are the new state `s` itself (after tanh) and `U`, with "
         "`s = tanh(x @ W + s_before @ U + b)`.",
         lambda rng: {"s": np.tanh(rng.normal(size=3)), "U": rng.normal(size=(3, 3))},

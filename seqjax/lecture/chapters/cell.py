@@ -40,7 +40,7 @@ def one_step_apart(units: int = 5, features: int = 3) -> float:
     inputs = jax.random.normal(jax.random.key(1), (7, 1, features))
     layer = SimpleRNN(units, backend="scan")
     params = layer.init(jax.random.key(0), inputs)["params"]
-    cell = params["cell"] if "cell" in params else params
+    cell = params.get("cell", params)
     cell["recurrent_kernel"] = jnp.zeros((units, units))
     dense = {"kernel": cell["kernel"], "bias": cell["bias"]}
     recurrent = layer.apply({"params": params}, inputs)
@@ -67,7 +67,8 @@ def sections(known: Known) -> list[Section]:
         Section(
             "What a sequence asks of a network",
             ("criteria", "order", "input-length", "share"),
-            "One set of parameters is used at every step, so there are as many for a day as for a month, and any length "
+            "One set of parameters is used at every step, so there are as many for a day as for a month, and any "
+            "length "
             "can be read. A dense network on the flattened window has one for every hour.",
             Judged(SO, "Counted by tracing both models."),
             counts,
@@ -77,7 +78,8 @@ def sections(known: Known) -> list[Section]:
         Section(
             "A perceptron with a state",
             ("rnn", "remember", "state", "loop", "perceptron", "inside-cell"),
-            "A perceptron answers to its input alone; a cell also to its own last answer, which is its state. Give both "
+            "A perceptron answers to its input alone; a cell also to its own last answer, which is its state. Give "
+            "both "
             f"a single knock and then nothing: the perceptron has forgotten it at once, the cell rings on. {scores}",
             Judged(SO, "One step equals plain NumPy, and Keras."),
             SimpleRNNCell,
@@ -98,7 +100,8 @@ def sections(known: Known) -> list[Section]:
         Section(
             "Unrolled",
             ("unrolled",),
-            "The loop over time is a network as deep as the sequence is long, with the same weights at every level. The "
+            "The loop over time is a network as deep as the sequence is long, with the same weights at every "
+            "level. The "
             f"compiled scan that trains and the loop below differ by {loop_apart():.1g} at most.",
             Judged(SO, "The scan equals the loop."),
             unrolled,
@@ -118,7 +121,8 @@ EXERCISES = (
     Exercise(
         "cell",
         "x, s, W, U, b",
-        "One step of the cell: from an input `x` $[D]$ and a state `s` $[U]$ to the next state, with tanh. Kernels stand "
+        "One step of the cell: from an input `x` $[D]$ and a state `s` $[U]$ to the next state, with tanh. Kernels "
+        "stand "
         "on the right: `W` is $[D, U]$.",
         _draw,
         lambda x, s, W, U, b: np.tanh(W.T @ x + U.T @ s + b),

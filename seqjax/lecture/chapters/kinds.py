@@ -68,7 +68,8 @@ EXERCISES = (
     Exercise(
         "is_bag",
         "f, x",
-        "Is the function `f` of a sequence `x` blind to order? Return `True` if `f` of `x` reversed, and `f` of `x` with "
+        "Is the function `f` of a sequence `x` blind to order? Return `True` if `f` of `x` reversed, and `f` of "
+        "`x` with "
         "its first two steps exchanged, are the same as `f(x)` to rounding; else `False`.",
         lambda rng: {
             "f": (bag, chain, lambda x: x[[0, -1]].sum(0) + x[len(x) // 2], lambda x: x[:-1].max(0))[rng.integers(4)],

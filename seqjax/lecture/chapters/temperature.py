@@ -43,7 +43,8 @@ def sections(known: Known) -> list[Section]:
         Section(
             "A convolution",
             ("convolution", "convolution-score", "convolution-order"),
-            "A filter sees an afternoon wherever it lies in the window, and the mean over time at the end forgets where "
+            "A filter sees an afternoon wherever it lies in the window, and the mean over time at the end forgets "
+            "where "
             "it lay. But yesterday's weather says more of tomorrow than that of five days ago.",
             known.judged(("jena_dense", "jena_conv1d")),
             ConvForecaster,
@@ -64,8 +65,10 @@ def _overview(table: weather.Weather, said: str, seconds: float) -> Section:
     return Section(
         "Eight years of weather",
         ("temperature", "temperature-task", "temperature-data", "overview", "ten-days"),
-        f"{hidden}, from {str(table.times[0])[:10]} to {str(table.times[-1])[:10]}. One day in summer the station's wind "
-        f"gauge wrote {weather.MISSING:g} for missing; left in, that ruins whoever does not saturate, so the last valid "
+        f"{hidden}, from {str(table.times[0])[:10]} to {str(table.times[-1])[:10]}. One day in summer the "
+        f"station's wind "
+        f"gauge wrote {weather.MISSING:g} for missing; left in, that ruins whoever does not saturate, so the last "
+        f"valid "
         "value is carried forward, which the lecture does not say.",
         Judged(SO, "The file's own rows; every count is told from them."),
         weather.repair,
@@ -79,9 +82,11 @@ def _windows(span: windows.Span) -> Section:
     return Section(
         "Windows",
         ("windows", "batches", "shapes"),
-        f"A window is {span.sequence_length} rows, an hour apart; its target lies a day behind its end. The first one is "
+        f"A window is {span.sequence_length} rows, an hour apart; its target lies a day behind its end. The first "
+        f"one is "
         f"[{first[0]}, {first[1]}, ..., {first[-1]}] and its target row {span.delay + 1}. A batch is {BATCH} windows, "
-        f"drawn in any order: [{BATCH}, {span.sequence_length}, {len(weather.COLUMNS)}] numbers, and [{BATCH}] targets.",
+        f"drawn in any order: [{BATCH}, {span.sequence_length}, {len(weather.COLUMNS)}] numbers, and [{BATCH}] "
+        f"targets.",
         Judged(SO, "As the lecture counts them."),
         windows.Span,
         "tests/data/series/test_jena_windows.py",
@@ -91,7 +96,9 @@ def _windows(span: windows.Span) -> Section:
 
 
 def _naive(known: Known, table: weather.Weather, span: windows.Span, said: str, ahead: int) -> Section:
-    found = {part: (known.mean("jena_naive", part), known.lecture("jena_naive", part)) for part in ("validation", "test")}
+    found = {
+        part: (known.mean("jena_naive", part), known.lecture("jena_naive", part)) for part in ("validation", "test")
+    }
     texts = [f"{part} {MISSING if own is None else f'{own:.2f}'} (lecture {its})" for part, (own, its) in found.items()]
     same = [f"{own:.2f}" == its for own, its in found.values() if own is not None and its != MISSING]
     kind = NOT_RUN if not same else HELD if all(same) else NOT_HELD
@@ -112,7 +119,8 @@ EXERCISES = (
     Exercise(
         "windows",
         "series, length, ahead",
-        "All windows of `length` steps over the numbers `series` (a NumPy array) that have a target `ahead` steps behind "
+        "All windows of `length` steps over the numbers `series` (a NumPy array) that have a target `ahead` steps "
+        "behind "
         "their last one, and these targets: return `[N, length]` and below it, as one more column, the target: "
         "`[N, length + 1]`.",
         lambda rng: {

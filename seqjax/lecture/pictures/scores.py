@@ -32,5 +32,7 @@ def rows(known: Known, names: Sequence[str], unit: str, title: str) -> Picture |
         handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
         canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
 
-    caption = "Ticks are seeds, diamonds their means with the interval of the mean; a cross is the lecture's own figure."
+    caption = (
+        "Ticks are seeds, diamonds their means with the interval of the mean; a cross is the lecture's own figure."
+    )
     return Picture(title, caption, drawn(1.3 + 0.42 * len(found), draw))

@@ -27,7 +27,8 @@ def overview(table: Weather, column: int, said: str) -> Picture:
         part.set(ylabel=name, title="the first ten days")
 
     caption = (
-        f"{said}. The year is the large swing; within ten days ({int(first.sum()):,} rows) days can be seen, and weather "
+        f"{said}. The year is the large swing; within ten days ({int(first.sum()):,} rows) days can be seen, and "
+        f"weather "
         "that is as large as they are."
     )
     return Picture("The temperature: all years, and ten days", caption, drawn(4.6, draw))
@@ -45,7 +46,9 @@ def windows(span: Span) -> Picture:
         axes.set_ylim(2.6, -0.6)
         axes.annotate("a day", (span.reach + (span.delay - span.reach) / 2 + 1, -0.3), ha="center", fontsize=9)
 
-    caption = "Blue is what a model sees, orange what it is asked: a day lies between. The next window begins a row later."
+    caption = (
+        "Blue is what a model sees, orange what it is asked: a day lies between. The next window begins a row later."
+    )
     return Picture("Windows over the rows", caption, drawn(2.2, draw))
 
 
