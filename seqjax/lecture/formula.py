@@ -16,9 +16,9 @@ SIGNS = {
     "partial": "∂", "sum": "∑", "prod": "∏", "le": "≤", "ge": "≥", "ne": "≠", "approx": "≈", "in": "∈", "to": "→",
     "odot": "⊙", "cdot": "·", "times": "×", "dots": "…", "infty": "∞", "norm": "‖", "quad": "\u2003", "pm": "±",
     "lambda": "λ", "rho": "ρ", "sigma": "σ", "theta": "θ", "nu": "ν", "gamma": "γ", "phi": "φ", "mu": "μ",
-    "epsilon": "ε", "alpha": "α", "beta": "β", "prime": "′", "mid": "∣", "sim": "∼", "plus": "+",
+    "epsilon": "ε", "alpha": "α", "beta": "β", "eta": "η", "prime": "′", "mid": "∣", "sim": "∼", "plus": "+",
 }  # fmt: skip
-GREEK = ("lambda", "rho", "sigma", "theta", "nu", "gamma", "phi", "mu", "epsilon", "alpha", "beta")
+GREEK = ("lambda", "rho", "sigma", "theta", "nu", "gamma", "phi", "mu", "epsilon", "alpha", "beta", "eta")
 BIG = ("sum", "prod")
 NAMES = ("tanh", "relu", "log", "ln", "exp", "max", "min", "diag", "Re")
 ACCENTS = {"hat": "^", "bar": "¯"}

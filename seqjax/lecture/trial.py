@@ -72,14 +72,14 @@ def differs(answer: Any, expected: Any, tolerance: float) -> str:
     """How an answer differs from what is expected, without saying what that is; "" if it does not."""
     if answer is None:
         return "it returns nothing"
-    if isinstance(expected, (str, list, tuple)) and not isinstance(expected, np.ndarray):
-        if type(answer) is not type(expected):
-            return f"it returns {type(answer).__name__}, not {type(expected).__name__}"
+    if isinstance(expected, str):
+        return "" if answer == expected else "it is another word"
+    if isinstance(expected, list):
+        if not isinstance(answer, list):
+            return f"it returns {type(answer).__name__}, not list"
         if len(answer) != len(expected):
             return f"it returns {len(answer)} things, not {len(expected)}"
         places = [k for k, (a, b) in enumerate(zip(answer, expected, strict=True)) if differs(a, b, tolerance)]
-        if isinstance(expected, str):
-            return "it is another word" if answer != expected else ""
         return f"{len(places)} of {len(expected)} things are wrong, first that at place {places[0]}" if places else ""
     try:
         found, wanted = np.asarray(answer, np.float64), np.asarray(expected, np.float64)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from seqjax.lecture.known import MISSING, Known
-from seqjax.lecture.pictures import scores
+from seqjax.lecture.known import MISSING, Known, not_measured
+from seqjax.lecture.pictures import measured, scores
 from seqjax.lecture.section import TASTE, Exercise, Judged, Section
 from seqjax.report.verdicts import HELD, NOT_RUN, UNDECIDED
 from seqjax.runs import statistics
@@ -52,11 +52,11 @@ def sections(known: Known) -> list[Section]:
 
 def _memory(known: Known) -> list[Section]:
     found = known.own("memory")
-    if not found or "table" not in found:
-        return []
-    text = "Cut or shuffle the past beyond some steps, and see when the error begins to rise."
-    judged = Judged(TASTE, str(found.get("sentence", "As the table has it.")))
-    return [Section("How far back does a model look?", (), text, judged, table=found["table"])]
+    text = "Cut or mix the past beyond some steps, and see when the score begins to suffer."
+    if found is None:
+        return [Section("How far back does a model look?", (), text, not_measured("python -m seqjax.lecture.memory"))]
+    judged = Judged(TASTE, "A measurement, not a claim of the lecture.")
+    return [Section("How far back does a model look?", (), text, judged, picture=measured.memory(found["rows"]))]
 
 
 def _half(values: np.ndarray) -> float:

@@ -20,7 +20,7 @@ CELLS = {"SimpleRNN": SimpleRNNCell, "GRU": GRUCell, "LSTM": LSTMCell}
 
 
 def problem(name: str) -> tuple[Any, Any, jax.Array, bptt.Loss]:
-    """A cell in float64, its parameters, random inputs [T, D], and J_t: the squared distance from random targets."""
+    """A cell in `float64`, its parameters, random inputs [T, D], and J_t: the squared distance from random targets."""
     rng = np.random.default_rng(1)
     inputs, wanted = jnp.asarray(rng.normal(size=(STEPS, FEATURES))), jnp.asarray(rng.normal(size=(STEPS, UNITS)))
     cell = CELLS[name](UNITS, param_dtype=jnp.float64)
@@ -74,7 +74,7 @@ def sections(known: Known) -> list[Section]:
             "The gradient as a sum over t and k",
             ("bptt", "bptt-sum", "bptt-first", "bptt-general"),
             "Every loss hears of a weight through every step before it. Written as the lecture's double sum, term by "
-            f"term, and compared with automatic differentiation in float64, the relative difference is: {apart}.",
+            f"term, and compared with automatic differentiation in `float64`, the relative difference is: {apart}.",
             Judged(SO, "The sum is the gradient, for all three cells, for W, U and b."),
             bptt.terms,
             "tests/lecture/test_backpropagation.py::test_the_sum_is_the_gradient",

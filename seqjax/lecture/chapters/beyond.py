@@ -35,16 +35,12 @@ def sections(known: Known) -> list[Section]:
     """See `seqjax.lecture.section`."""
     rings = {ring: eigenvalues(*ring) for ring in ((0.4, 0.9), (0.95, 0.999))}
     left = [f"{np.abs(values).max() ** STEPS:.1e} in a ring to {most:g}" for (_, most), values in rings.items()]
-    found = known.own("cells")
     rows = (
         Section(
             "Beside the lecture's cells",
             (),
             "At equal parameters, on Jena, the reviews and Tiny Shakespeare.",
-            not_measured("python -m seqjax.lecture.remedies --table=cells")
-            if found is None
-            else Judged(SO, str(found.get("sentence", "As the table has it."))),
-            table=() if found is None else found.get("table", ()),
+            not_measured("launch/remedies.sh"),
         ),
     )
     return [

@@ -3,9 +3,11 @@
 import numpy as np
 
 from seqjax.layers import GRUCell
-from seqjax.lecture.known import Known
+from seqjax.lecture.known import Known, not_measured
 from seqjax.lecture.pictures import gates as pictures
+from seqjax.lecture.pictures import measured
 from seqjax.lecture.section import SO, Exercise, Judged, Section
+from seqjax.report.verdicts import HELD
 
 TITLE = "Gates"
 STEPS = 1000
@@ -37,8 +39,6 @@ def sections(known: Known) -> list[Section]:
     biases = (0.0, 1.0, 3.0, 5.0)
     table = [["forget bias", "gate", "half-life (steps)"]]
     table += [[f"{b:g}", f"{forget_gate(b):.3f}", f"{half_life(forget_gate(b)):.1f}"] for b in biases]
-    own = known.own("gates")
-    more = "" if own is None else " " + str(own.get("sentence", ""))
     return [
         Section(
             "The conveyor belt",
@@ -46,7 +46,7 @@ def sections(known: Known) -> list[Section]:
             f"With the forget gate open ($f = 1$) and the input gate shut ($i = 0$) what lies on the belt is "
             f"carried on: "
             f"after {STEPS} steps of noise it has moved by {moved:g}. The gates are the cell's own decision, at each "
-            f"step and for each unit.{more}",
+            f"step and for each unit.",
             Judged(SO, "Carried unchanged, exactly; a skip connection with a switch."),
             belt,
             "tests/lecture/test_book.py::test_the_belt_carries_and_halves",
@@ -77,7 +77,20 @@ def sections(known: Known) -> list[Section]:
             "tests/layers/test_cells.py::test_one_step_equals_numpy",
             r"h_t = z_t \odot h_{t-1} + (1 - z_t) \odot g_t",
         ),
+        _meaningful(known),
     ]
+
+
+def _meaningful(known: Known) -> Section:
+    """Units of a trained model that stand for something, where that has been measured."""
+    found = known.own("cells")
+    text = "In a character model trained on Tiny Shakespeare some units follow what a reader sees, on text held out."
+    if found is None:
+        judged = not_measured("python -m seqjax.lecture.mechanisms")
+        return Section("Cells with a meaning", (), text, judged)
+    table = measured.meaningful(found)
+    said = f"{len(table) - 1} features are followed beyond what {found['permutations']} permutations give by chance."
+    return Section("Cells with a meaning", (), text, Judged(HELD, said), table=table)
 
 
 EXERCISES = (

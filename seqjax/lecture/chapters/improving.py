@@ -55,7 +55,7 @@ def sections(known: Known) -> list[Section]:
             Judged(HELD, f"{share[True]:.0%} against {share[False]:.1%} come through twenty steps."),
             masks,
             "tests/layers/test_recurrent.py::test_recurrent_dropout_is_one_mask_for_all_steps_and_fresh_at_every_call",
-            r"\tilde{h}_t = m \odot h_t, \quad m \sim \text{Bernoulli}(1 - p) / (1 - p)".replace(r"\tilde", r"\hat"),
+            r"\hat{h}_t = m \odot h_t, \quad m \sim \text{Bernoulli}(1 - p) / (1 - p)",
             pictures.patterns(masks),
         ),
         Section(

@@ -13,7 +13,7 @@ from seqjax.models.forecasters import InputBatchNorm
 from seqjax.report.verdicts import HELD, NOT_HELD, UNDECIDED
 
 TITLE = "Six remedies"
-COMMAND = "python -m seqjax.lecture.remedies"
+COMMAND = "launch/remedies.sh"
 SCALES = (0.5, 0.9, 1.0, 1.1, 1.5)
 
 

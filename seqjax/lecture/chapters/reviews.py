@@ -107,7 +107,7 @@ def sections(known: Known) -> list[Section]:
             known.judged(("imdb_bilstm_masked", "imdb_bilstm"), ("imdb_bigram", "imdb_bilstm_masked")),
             RecurrentClassifier,
             "tests/layers/test_recurrent.py::test_extra_padding_changes_nothing",
-            r"h_t = m_t h_t + (1 - m_t) h_{t-1}",
+            r"h_t = m_t \cdot f(x_t, h_{t-1}) + (1 - m_t) \cdot h_{t-1}",
             table=known.compared(comparisons.COMPARISONS[0].title),
         ),
         Section(

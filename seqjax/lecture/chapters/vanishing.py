@@ -12,6 +12,7 @@ from flax import linen as nn
 from seqjax.layers import GRUCell, LSTMCell, SimpleRNNCell
 from seqjax.lecture import backpropagation as bptt
 from seqjax.lecture.known import Known
+from seqjax.lecture.pictures import measured as kept
 from seqjax.lecture.pictures import vanishing as pictures
 from seqjax.lecture.section import SO, Exercise, Judged, Section
 from seqjax.report.verdicts import HELD, NOT_HELD
@@ -67,8 +68,8 @@ def cells() -> dict[str, nn.Module]:
         "SimpleRNN, tanh, small U": SimpleRNNCell(UNITS, recurrent_init=small, **wide),
         "SimpleRNN, tanh, orthogonal U": SimpleRNNCell(UNITS, **wide),
         "SimpleRNN, ReLU, U = identity": SimpleRNNCell(UNITS, "relu", recurrent_init=_eye, **wide),
-        "LSTM, forget bias 0": LSTMCell(UNITS, bias_init=_forget(0.0), **wide),
-        "LSTM, forget bias 1": LSTMCell(UNITS, **wide),
+        "LSTM, forget bias zero": LSTMCell(UNITS, bias_init=_forget(0.0), **wide),
+        "LSTM, forget bias one": LSTMCell(UNITS, **wide),
         "LSTM, chrono": LSTMCell(UNITS, bias_init=_chrono, **wide),
         "GRU": GRUCell(UNITS, **wide),
     }
@@ -76,10 +77,10 @@ def cells() -> dict[str, nn.Module]:
 
 @functools.cache
 def measured() -> dict[str, np.ndarray]:
-    """Of each cell the norms, geometric means over three draws."""
+    """Of each cell the norms, medians of three draws."""
     with jax.enable_x64(True):
-        logs = {name: [np.log(norms(cell, seed=seed)) for seed in range(3)] for name, cell in cells().items()}
-    return {name: np.exp(np.mean(values, axis=0)) for name, values in logs.items()}
+        drawn = {name: [norms(cell, seed=seed) for seed in range(3)] for name, cell in cells().items()}
+    return {name: np.median(values, axis=0) for name, values in drawn.items()}
 
 
 @functools.cache
@@ -124,6 +125,7 @@ def sections(known: Known) -> list[Section]:
             pictures.fading(found),
             table,
         ),
+        *_longer(known),
         Section(
             "The law behind it",
             (),
@@ -148,6 +150,15 @@ def sections(known: Known) -> list[Section]:
             "tests/lecture/test_book.py::test_the_norms_of_a_linear_cell_are_powers",
         ),
     ]
+
+
+def _longer(known: Known) -> list[Section]:
+    """The same over many more steps, where that has been measured."""
+    found = known.own("vanishing")
+    if found is None:
+        return []
+    text = "The same over the inputs of the adding problem, with more units, and for longer."
+    return [Section("Much longer", (), text, Judged(SO, "Measured before training."), picture=kept.fading(found))]
 
 
 EXERCISES = (

@@ -14,7 +14,7 @@ def knock(steps: int = 24, units: int = 6) -> Picture:
     """The states of a perceptron and of a cell after one input."""
     rng = np.random.default_rng(3)
     kernel, rotation = rng.normal(size=units), np.linalg.qr(rng.normal(size=(units, units)))[0]
-    states = {"perceptron (U = 0)": 0.0 * rotation, "recurrent cell": 0.92 * rotation}
+    states = {"perceptron (without U)": 0.0 * rotation, "recurrent cell": 0.92 * rotation}
 
     def draw(canvas: Any) -> None:
         for axes, (title, U) in zip(canvas.subplots(1, 2, sharey=True), states.items(), strict=True):
