@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-WIDTH = 6.4
+WIDTH = 5.6
 """Inches: at a phone's width its letters can still be read."""
 COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f")
 """C0 to C7 as Matplotlib writes them; the page calls them --c0 to --c7."""

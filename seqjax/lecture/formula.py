@@ -18,7 +18,7 @@ SIGNS = {
     "lambda": "λ", "rho": "ρ", "sigma": "σ", "theta": "θ", "nu": "ν", "gamma": "γ", "phi": "φ", "mu": "μ",
     "epsilon": "ε", "alpha": "α", "beta": "β", "eta": "η", "prime": "′", "mid": "∣", "sim": "∼", "plus": "+",
 }  # fmt: skip
-GREEK = ("lambda", "rho", "sigma", "theta", "nu", "gamma", "phi", "mu", "epsilon", "alpha", "beta", "eta")
+GREEK = ("lambda", "rho", "sigma", "theta", "nu", "gamma", "phi", "mu", "epsilon", "alpha", "beta", "eta", "partial")
 BIG = ("sum", "prod")
 NAMES = ("tanh", "relu", "log", "ln", "exp", "max", "min", "diag", "Re")
 ACCENTS = {"hat": "^", "bar": "¯"}

@@ -56,7 +56,7 @@ def _chapter(name: str, module: ModuleType, sections: Sequence[Section]) -> str:
 
 
 def _section(chapter: str, number: int, own: Section) -> str:
-    quotes = "".join(f"<blockquote>{html.escape(plain(quote(key)))}</blockquote>" for key in own.lines)
+    quotes = "".join(f"<blockquote>{quote(key)}</blockquote>" for key in own.lines)
     parts = [f'<h3 id="{chapter}-{number}">{inline(own.title)}</h3>', quotes, to_html(own.prose)]
     parts += [f'<div class="formula">{mathml(own.formula, block=True)}</div>'] if own.formula else []
     parts += [table(own.table)] if own.table else []
@@ -66,9 +66,9 @@ def _section(chapter: str, number: int, own: Section) -> str:
 
 
 def quote(key: str) -> str:
-    """The lecture's words, as they are shown."""
+    """The beginning of the lecture's words, HTML."""
     words = statements.words(key)
-    return "the formula below, as the lecture has it" if "\\frac" in words else words
+    return f"{mathml(words)} ..." if "\\" in words else html.escape(words)
 
 
 def _claims(claims: Sequence[Verdict]) -> str:
@@ -150,7 +150,5 @@ def _line(key: str, chapter: str, number: int, own: Section, pictured: Section, 
     code = f"<code>{name_of(own.function)}</code>" if own.function else "-"
     place = list(book[chapter][1]).index(pictured) + 1
     seen = f'<a href="#{chapter}-{place}-picture">{inline(pictured.picture.title)}</a>' if pictured.picture else "-"
-    words = statements.words(key)
-    said = mathml(words) if "\\frac" in words else html.escape(words)
-    cells = [f'<a href="#{chapter}-{number}">{said}</a>', code, f"<code>{own.test or '-'}</code>", seen]
+    cells = [f'<a href="#{chapter}-{number}">{quote(key)}</a>', code, f"<code>{own.test or '-'}</code>", seen]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in [*cells, badge(own.verdict.kind)]) + "</tr>\n"

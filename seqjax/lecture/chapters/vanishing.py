@@ -102,7 +102,7 @@ def sections(known: Known) -> list[Section]:
     """See `seqjax.lecture.section`."""
     found = measured()
     places = (1, 10, STEPS // 2, STEPS)
-    table = [["cell, untrained", *(f"{n} steps" for n in places)]]
+    table = [["cell, untrained", *(f"n = {n}" for n in places)]]
     table += [[name, *(f"{values[n - 1]:.1e}" for n in places)] for name, values in found.items()]
     plain, orthogonal = found["SimpleRNN, tanh, small U"], found["SimpleRNN, tanh, orthogonal U"]
     best = max(found, key=lambda name: found[name][-1])
