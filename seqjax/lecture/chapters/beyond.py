@@ -8,7 +8,9 @@ from seqjax.layers import LRU, MinGRU, MinLSTM
 from seqjax.layers.linear_recurrence import linear_recurrence
 from seqjax.lecture.known import Known, not_measured
 from seqjax.lecture.pictures import beyond as pictures
+from seqjax.lecture.pictures import measured
 from seqjax.lecture.section import SO, Exercise, Judged, Section
+from seqjax.report.verdicts import UNDECIDED
 
 TITLE = "A step beyond"
 STEPS = 200
@@ -35,14 +37,6 @@ def sections(known: Known) -> list[Section]:
     """See `seqjax.lecture.section`."""
     rings = {ring: eigenvalues(*ring) for ring in ((0.4, 0.9), (0.95, 0.999))}
     left = [f"{np.abs(values).max() ** STEPS:.1e} in a ring to {most:g}" for (_, most), values in rings.items()]
-    rows = (
-        Section(
-            "Beside the lecture's cells",
-            (),
-            "At equal parameters, on Jena, the reviews and Tiny Shakespeare.",
-            not_measured("launch/remedies.sh"),
-        ),
-    )
     return [
         Section(
             "Gates that see the input alone",
@@ -77,8 +71,18 @@ def sections(known: Known) -> list[Section]:
             r"h_t = \lambda \odot h_{t-1} + B x_t, \quad \frac{\partial h_T}{\partial h_{T-n}} = \lambda^n",
             pictures.rings(rings, STEPS),
         ),
-        *rows,
+        _beside(known),
     ]
+
+
+def _beside(known: Known) -> Section:
+    """The lecture's cells and these, where they have been run."""
+    found = known.own("cells")
+    title, text = "Beside the lecture's cells", "Cells of about as many parameters, on the temperature."
+    if found is None or "effects" not in found:
+        return Section(title, (), text, not_measured("launch/remedies.sh"))
+    said = "A change smaller than that of the seed says nothing."
+    return Section(title, (), text, Judged(UNDECIDED, said), table=measured.effects(found))
 
 
 def _states(a: np.ndarray, b: np.ndarray, h: float) -> np.ndarray:

@@ -83,7 +83,8 @@ def sections(known: Known) -> list[Section]:
 
 def _meaningful(known: Known) -> Section:
     """Units of a trained model that stand for something, where that has been measured."""
-    found = known.own("cells")
+    kept = [known.own(name) for name in ("meaningful_cells", "cells")]
+    found = next((own for own in kept if own and "found" in own), None)
     text = "In a character model trained on Tiny Shakespeare some units follow what a reader sees, on text held out."
     if found is None:
         judged = not_measured("python -m seqjax.lecture.mechanisms")

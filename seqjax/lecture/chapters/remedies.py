@@ -7,8 +7,9 @@ import numpy as np
 from seqjax.layers import SimpleRNNCell
 from seqjax.lecture.chapters import vanishing
 from seqjax.lecture.known import Known, not_measured
+from seqjax.lecture.pictures import measured as kept
 from seqjax.lecture.pictures import remedies as pictures
-from seqjax.lecture.section import SO, Exercise, Judged, Section
+from seqjax.lecture.section import Exercise, Judged, Section
 from seqjax.models.forecasters import InputBatchNorm
 from seqjax.report.verdicts import HELD, NOT_HELD, UNDECIDED
 
@@ -137,17 +138,14 @@ def sections(known: Known) -> list[Section]:
 
 
 def measured(known: Known) -> Section:
-    """All remedies on problems that need memory, where that has been run."""
-    found = known.own("remedies")
-    text = (
-        "Each remedy by itself, on numbers that are to be added and on letters that are to be copied after hundreds of "
-        "steps."
-    )
-    if found is None:
-        return Section("All of them, trained", (), text, not_measured(COMMAND))
-    table = found.get("table") or []
-    said = str(found.get("sentence", "As the table has it."))
-    return Section("All of them, trained", (), text, Judged(SO, said), table=table)
+    """Each remedy around the temperature's networks, where that has been run."""
+    found = known.own("jena_remedies")
+    text = "Each remedy by itself, around the temperature's simple cell and LSTM."
+    title = "One by one, on the temperature"
+    if found is None or "effects" not in found:
+        return Section(title, (), text, not_measured(COMMAND))
+    said = "A change smaller than that of the seed says nothing."
+    return Section(title, (), text, Judged(UNDECIDED, said), table=kept.effects(found))
 
 
 EXERCISES = (

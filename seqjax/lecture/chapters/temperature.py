@@ -69,7 +69,8 @@ def _overview(known: Known, table: weather.Weather, said: str, seconds: float) -
         f"station's wind "
         f"gauge wrote {weather.MISSING:g} for missing; left in, that ruins whoever does not saturate, so the last "
         f"valid "
-        f"value is carried forward (a convolution that sees it has {known.score('jena_conv1d', repair=False)} on test).",
+        f"value is carried forward (a convolution that sees it has "
+        f"{known.score('jena_conv1d', repair=False)} on test).",
         Judged(SO, "The file's own rows; every count is told from them."),
         weather.repair,
         "tests/data/series/test_weather.py::test_the_last_valid_value_is_carried_forward",
