@@ -108,7 +108,7 @@ def _words(tokens: list[str], line: str) -> Iterator[str]:
         token = tokens.pop()
         if token == "}":
             return
-        yield token.replace("~", " ")
+        yield token.replace("~", "\u00a0")
     raise UserError(f"formula {line!r}: a brace is not closed")
 
 

@@ -47,7 +47,7 @@ table { border-collapse: collapse; font-size: .88rem; width: 100%; margin: .6rem
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line);
   overflow-wrap: normal; }
 th { border-bottom: 2px solid var(--grid); vertical-align: bottom; }
-td:first-child { font-weight: 500; }
+td:first-child { font-weight: 500; min-width: 7rem; } td:not(:first-child) { min-width: 5.5rem; }
 .verdict { border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .9rem; margin: 1.2rem 0;
   background: var(--soft); font-size: .95rem; }
 .badge { display: inline-block; font-weight: 700; font-size: .85rem; padding: .05rem .55rem; border-radius: .3rem;
@@ -55,7 +55,8 @@ td:first-child { font-weight: 500; }
 .held { color: var(--c2); } .not-held { color: var(--c1); } .undecided { color: var(--c5); } .not-run { color:
   var(--faint); }
 .exercise { border: 2px solid var(--c4); border-radius: .5rem; padding: .3rem 1rem; margin: 2.2rem 0; }
-.index td { font-size: .82rem; } .index code { font-size: .8em; overflow-wrap: anywhere; background: none
+.exercise h3 { margin-top: .8rem; }
+.index td { font-size: .82rem; } .index .badge { white-space: normal; font-size: .75rem; } .index code { font-size: .8em; overflow-wrap: anywhere; background: none
   !important; padding: 0 !important; }
-.index td:nth-child(2), .index td:nth-child(3) { min-width: 11rem; } .index td:first-child { min-width: 12rem; }
+.index td { min-width: 6rem !important; }
 """

@@ -58,7 +58,7 @@ def test_right_wrong_and_raising(learner):
         ("import nothing_of_that_name", "line 1: ModuleNotFoundError"),
         ("raise SystemExit(0)", "SystemExit"),
         ("import os\nos._exit(3)", "it ended its process"),
-        ("x = 1", "holds none of the exercises' functions: is_bag, windows, cell"),
+        pytest.param("x = 1", "holds none of the exercises' functions: is_bag, windows, cell", marks=pytest.mark.slow),
     ],
 )
 def test_a_broken_file_is_one_line(learner, text, message):

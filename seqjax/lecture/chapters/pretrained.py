@@ -13,6 +13,7 @@ from seqjax.models.glove import GloVe
 from seqjax.models.word2vec import Word2Vec
 from seqjax.report import plots
 from seqjax.report.gallery import WORDS
+from seqjax.report.verdicts import UNDECIDED
 
 TITLE = "Pretrained word vectors"
 SHARES = (0.01, 0.05, 0.2, 1.0)
@@ -29,14 +30,16 @@ def few(known: Known) -> list[list[str]]:
 def sections(known: Known) -> list[Section]:
     """See `seqjax.lecture.section`."""
     fraction = known.claims(("imdb_word2vec", "imdb_bilstm_masked"), ("imdb_glove", "imdb_bilstm_masked"))
-    few_said = " ".join(f"{v.claim.meaning}: {v.verdict} ({v.evidence})." for v in fraction if v.claim.better_options)
-    kind = next((v.verdict for v in fraction if v.claim.better_options), TASTE)
+    fraction = [v for v in fraction if v.claim.better_options]
+    few_said = " ".join(f"{v.claim.meaning}: {v.verdict}." for v in fraction)
+    kinds = {v.verdict for v in fraction}
+    kind = kinds.pop() if len(kinds) == 1 else UNDECIDED
     return [
         Section(
             "Little training data",
             ("few-labels", "convnets", "generic"),
             "Vectors learned on other texts, or on the same ones without labels, should help where labels are few.",
-            Judged(kind, few_said),
+            Judged(kind, f"By share of the labels it differs. {few_said}"),
             few,
             "tests/report/test_verdicts.py",
             picture=pictures.few(known, START, SHARES),

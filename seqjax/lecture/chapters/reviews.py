@@ -54,7 +54,7 @@ def sections(known: Known) -> list[Section]:
             Judged(SO, "A bag does not change when words are mixed."),
             BagOfWordsClassifier,
             "tests/lecture/test_book.py::test_a_bag_of_words_is_blind_to_order",
-            r"x \in \text{0 or 1 for each word}, \quad p = \sigma(w \cdot \relu(W x + b) + c)",
+            r"x \in \text{0~or~1~for~each~word}, \quad p = \sigma(w \cdot \relu(W x + b) + c)",
             picture,
         ),
         Section(
