@@ -47,7 +47,7 @@ class Known:
     def mean(self, name: str, part: str = "test", **options: Any) -> float | None:
         """A row's mean score over its seeds."""
         row = self.row(name, **options)
-        return row and row["ours"][part]["mean"]
+        return row["ours"][part]["mean"] if row else None
 
     def score(self, name: str, part: str = "test", **options: Any) -> str:
         """`2.615 ± 0.129 (5)`, or that it is missing."""
@@ -57,7 +57,7 @@ class Known:
     def lecture(self, name: str, part: str = "test") -> str:
         """The lecture's own figure for a row."""
         row = self.row(name)
-        value = row and row["lecture"].get(part, {}).get(row["metric"])
+        value = row["lecture"].get(part, {}).get(row["metric"]) if row else None
         return table.number(value, row["metric"]) if row and value is not None else MISSING
 
     def table(self, names: Sequence[str]) -> list[list[str]]:

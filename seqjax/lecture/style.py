@@ -56,7 +56,8 @@ td:first-child { font-weight: 500; min-width: 7rem; } td:not(:first-child) { min
   var(--faint); }
 .exercise { border: 2px solid var(--c4); border-radius: .5rem; padding: .3rem 1rem; margin: 2.2rem 0; }
 .exercise h3 { margin-top: .8rem; }
-.index td { font-size: .82rem; } .index .badge { white-space: normal; font-size: .75rem; } .index code { font-size: .8em; overflow-wrap: anywhere; background: none
+.index td { font-size: .82rem; } .index .badge { white-space: normal; font-size: .75rem; } .index code {
+  font-size: .8em; overflow-wrap: anywhere; background: none
   !important; padding: 0 !important; }
 .index td { min-width: 6rem !important; }
 """

@@ -1,5 +1,7 @@
 """A step beyond: layers that are linear in their state."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,14 +24,14 @@ def ways_apart() -> float:
     with jax.enable_x64(True):
         decay, update = (jnp.asarray(rng.uniform(-1, 1, size=(2, STEPS, 8))) for _ in range(2))
         start = jnp.asarray(rng.normal(size=(2, 8)))
-        found = [linear_recurrence(decay, update, start, False, way) for way in ("scan", "associative")]
+        found: list[Any] = [linear_recurrence(decay, update, start, False, way) for way in ("scan", "associative")]
         return float(jnp.abs(found[0] - found[1]).max())
 
 
 def eigenvalues(least: float, most: float, units: int = 64) -> np.ndarray:
     """Of an LRU as it starts."""
     layer = LRU(units, least=least, most=most)
-    params = layer.init(jax.random.key(0), jnp.zeros((1, 2, 3)))["params"]
+    params: Any = layer.init(jax.random.key(0), jnp.zeros((1, 2, 3)))["params"]
     return np.asarray(jnp.exp(jax.lax.complex(-jnp.exp(params["nu"]), jnp.exp(params["theta"]))))
 
 

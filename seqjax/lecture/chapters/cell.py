@@ -1,5 +1,7 @@
 """A recurrent cell: beside a perceptron, beside a dense layer, and unrolled."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,12 +41,13 @@ def one_step_apart(units: int = 5, features: int = 3) -> float:
     """How far a recurrent layer of one step with U = 0 is from a dense layer with its kernel, at most."""
     inputs = jax.random.normal(jax.random.key(1), (7, 1, features))
     layer = SimpleRNN(units, backend="scan")
-    params = layer.init(jax.random.key(0), inputs)["params"]
+    params: Any = layer.init(jax.random.key(0), inputs)["params"]
     cell = params.get("cell", params)
     cell["recurrent_kernel"] = jnp.zeros((units, units))
     dense = {"kernel": cell["kernel"], "bias": cell["bias"]}
-    recurrent = layer.apply({"params": params}, inputs)
-    return float(jnp.abs(recurrent - jnp.tanh(Dense(units).apply({"params": dense}, inputs[:, 0]))).max())
+    straight: Any = Dense(units).apply({"params": dense}, inputs[:, 0])
+    recurrent: Any = layer.apply({"params": params}, inputs)
+    return float(jnp.abs(recurrent - jnp.tanh(straight)).max())
 
 
 def loop_apart() -> float:

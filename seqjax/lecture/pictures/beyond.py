@@ -16,10 +16,10 @@ def rings(found: Mapping[tuple[float, float], np.ndarray], steps: int) -> Pictur
     def draw(canvas: Any) -> None:
         plane, powers = canvas.subplots(1, 2)
         turn = np.exp(2j * np.pi * np.linspace(0, 1, 200))
-        plane.plot(turn.real, turn.imag, color="C7", linewidth=0.8)
+        plane.plot(np.real(turn), np.imag(turn), color="C7", linewidth=0.8)
         for k, ((least, most), values) in enumerate(found.items()):
             label = f"from {least:g} to {most:g}"
-            plane.plot(values.real, values.imag, ".", color=f"C{k}", label=label)
+            plane.plot(np.real(values), np.imag(values), ".", color=f"C{k}", label=label)
             sizes = np.sort(np.abs(values))[[0, len(values) // 2, -1]]
             powers.plot(n, np.power.outer(sizes, n).T, color=f"C{k}")
         plane.set(xlabel="real part", ylabel="imaginary part", aspect="equal")
