@@ -18,6 +18,7 @@ from seqjax.lecture import book, chapters, formula, page, prose, statements
 from seqjax.lecture.chapters import gates, kinds, remedies, vanishing
 from seqjax.lecture.known import Known
 from seqjax.lecture.section import TASTE
+from seqjax.report.verdicts import NOT_RUN
 
 LECTURE = ROOT.parent / "shared/lecture/deep_sequence_modeling.txt"
 FOLDER = ROOT / "seqjax/lecture"
@@ -35,13 +36,13 @@ class Checker(html.parser.HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
-        self.addresses += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
-        self.names += [value for name, value in attrs if name == "id"]
+        self.handle_startendtag(tag, attrs)
         if tag not in self.VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
         self.addresses += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
+        self.names += [value for name, value in attrs if name == "id"]
 
     def handle_endtag(self, tag):
         if tag not in self.VOID:
@@ -70,6 +71,19 @@ def test_a_chapter_by_itself(tmp_path):
     assert "So by construction".lower() in text
     with pytest.raises(UserError, match="--chapter=grates is unknown; choose one of kinds, temperature"):
         book.write(tmp_path, "grates", None, None, False)
+
+
+def test_without_results_nothing_is_made_up(tmp_path):
+    known = Known(None, tmp_path)
+    made = {
+        name: (module := chapters.load(name), module.sections(known)) for name in ("art", "improving", "pretrained")
+    }
+    text = page.whole(made, book.said(known), known.verdicts)
+    check(text)
+    assert "0 finished runs" in text
+    assert "not run" in text
+    assert "(not measured here)" in text
+    assert {own.verdict.kind for own in made["improving"][1][1:]} == {NOT_RUN}
 
 
 @pytest.mark.skipif(not LECTURE.exists(), reason="the lecture's text is not at hand")
