@@ -30,10 +30,13 @@ class Verdict:
 
 
 def judge(
-    groups: Sequence[Group], claims: Sequence[Claim] = CLAIMS, speeds: Sequence[Mapping[str, Any]] = ()
+    groups: Sequence[Group],
+    claims: Sequence[Claim] = CLAIMS,
+    speeds: Sequence[Mapping[str, Any]] = (),
+    data: str = "real",
 ) -> list[Verdict]:
-    """One verdict for each claim. Only runs on the lecture's data count; speeds: of `runs.find`."""
-    real = [row for row in groups if row.data == "real"]
+    """One verdict for each claim. Only runs on one kind of data count, the lecture's; speeds: of `runs.find`."""
+    real = [row for row in groups if row.data == data]
     return [
         _speed(claim, speeds) if claim.metric == "examples_per_second" else _verdict(claim, real) for claim in claims
     ]

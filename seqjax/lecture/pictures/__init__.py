@@ -1,0 +1,1 @@
+"""The book's drawings, a file for each chapter that has some."""
