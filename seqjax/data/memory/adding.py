@@ -19,6 +19,12 @@ from seqjax.errors import UserError
 CONSTANT = 1 / 6
 
 
+def moments(length: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Means and variances of numbers and of marks, over T steps."""
+    marked = 2 / length
+    return (0.5, marked), (1 / 12, marked * (1 - marked))
+
+
 @dataclasses.dataclass(frozen=True)
 class Adding:
     """A `Source` of rows of numbers and marks [T, 2], and of their sums. Generated in both data modes."""

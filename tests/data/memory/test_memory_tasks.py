@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqjax.data.memory.adding import Adding
+from seqjax.data.memory.adding import Adding, moments
 from seqjax.data.memory.copying import BLANK, SPEAK, Copying, guess
 from seqjax.errors import UserError
 
@@ -20,6 +20,9 @@ def test_sums_are_of_the_two_that_are_marked_one_in_each_half(length):
     dataset = Adding(length, 300, 4000).load("real", NOWHERE)
     inputs, sums = dataset.gather(dataset.arrays, dataset.parts["test"])
     assert inputs.shape == (4000, length, 2)
+    means, variances = moments(length)
+    np.testing.assert_allclose(inputs.mean((0, 1)), means, atol=0.02)
+    np.testing.assert_allclose(inputs.var((0, 1)), variances, atol=0.02)
     for row, total in itertools.islice(zip(inputs, sums, strict=True), 50):
         first, second = np.flatnonzero(row[:, 1])
         assert first < length // 2 <= second < length
