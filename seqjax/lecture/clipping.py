@@ -6,11 +6,11 @@ A linear recurrence without inputs, R = rho Q with Q orthogonal, from S_0 and wi
     dJ/dR = sum over t of S_(t-1)^T (dJ/dS_t),    |S_(t-1)| = rho^(t-1),    |dJ/dS_t| = rho^(T-t)
 
 so that every step's term has the norm rho^(T-1), and with Q = 1 the whole gradient T rho^(T-1). Above rho = 1 it
-explodes, and one step of the optimizer may undo all before; clipped to norm c it is min(1, c / |dJ/dR|) of itself, of the
-same direction. Below rho = 1 it is below c anyhow, and clipping leaves it as it is, bit for bit.
+explodes, and one step of the optimizer may undo all before; clipped to norm c it is min(1, c / |dJ/dR|) of itself, of
+the same direction. Well below rho = 1 it is below c anyhow, and clipping leaves it as it is, bit for bit.
 
-Where a loss at every step counts, J = sum over t of v . S_t say, the term of what lies k steps back has rho^k of the
-weight of the last one. Clipping multiplies them all by the same number: what is forgotten stays forgotten.
+Clipping multiplies all of a gradient by one number. So what reaches the state k steps back is rho^k of what reaches the
+last one, before and after: what is forgotten stays forgotten.
 
 Legend: T steps, U units.
 """
@@ -70,35 +70,36 @@ def gradient(recurrent: Any, start: Any, wanted: Any, steps: int, clip_norm: flo
     return Gradient(raw, used, reached, reached * share)
 
 
-def norms(rho: float, lengths: Sequence[int], clip_norm: float) -> tuple[np.ndarray, np.ndarray]:
-    """|dJ/dR| for Q = 1 and one unit over each of the lengths, before and after clipping: T rho^(T-1), and at most c."""
+def norms(rhos: Sequence[float], lengths: Sequence[int], clip_norm: float) -> tuple[np.ndarray, np.ndarray]:
+    """|dJ/dR| before and after clipping, [radii, lengths], for Q = 1 of one unit: T rho^(T-1), and that or c."""
     one = jnp.ones(1)
-    found = [gradient(jnp.full((1, 1), rho), one, one, steps, clip_norm) for steps in lengths]
-    size = lambda name: np.array([float(jnp.linalg.norm(getattr(each, name))) for each in found])
-    return size("raw"), size("used")
+    kernels = jnp.asarray(rhos)[:, None, None]
+    found = [jax.vmap(lambda r, t=t: gradient(r, one, one, t, clip_norm)[:2])(kernels) for t in lengths]
+    raw, used = (np.stack([np.abs(pair[k][:, 0, 0]) for pair in found], axis=1) for k in range(2))
+    return raw, used
 
 
 def figure(clip_norm: float = 1.0, steps: int = 100) -> Figure:
     """The norm by length, and what reaches back how far, before and after clipping."""
-    lengths = np.unique(np.geomspace(1, steps, 12).astype(int)).tolist()
+    lengths = np.unique(np.geomspace(1, steps, 8).astype(int)).tolist()
 
     def draw(canvas: Any) -> None:
         by_length, by_distance = canvas.subplots(1, 2)
-        for rho, colour in zip(RHOS, COLOURS, strict=True):
-            raw, used = norms(rho, lengths, clip_norm)
-            by_length.plot(lengths, raw, color=colour, label=f"radius {rho}")
-            by_length.plot(lengths, used, "o", color=colour, markersize=4, label=f"radius {rho}, clipped")
-            one = jnp.ones(1)
-            found = gradient(jnp.full((1, 1), rho), one, one, steps, clip_norm)
-            by_distance.plot(np.arange(steps), found.by_distance, color=colour)
-            by_distance.plot(np.arange(steps), found.by_distance_used, "--", color=colour)
+        raw, used = norms(RHOS, lengths, clip_norm)
+        one = jnp.ones(1)
+        reached = jax.vmap(lambda r: gradient(r, one, one, steps, clip_norm)[2:])(jnp.asarray(RHOS)[:, None, None])
+        for k, (rho, colour) in enumerate(zip(RHOS, COLOURS, strict=True)):
+            by_length.plot(lengths, raw[k], color=colour, label=f"radius {rho}")
+            by_length.plot(lengths, used[k], "o", color=colour, markersize=4, label=f"radius {rho}, clipped")
+            by_distance.plot(np.arange(steps), reached[0][k], color=colour)
+            by_distance.plot(np.arange(steps), reached[1][k], "--", color=colour)
         by_length.set(yscale="log", xscale="log", xlabel="steps T", ylabel="norm of dJ/dR")
-        by_distance.set(yscale="log", xlabel="steps back", ylabel="norm of dJ/dS (dashed: times what clipping leaves)")
+        by_distance.set(yscale="log", xlabel="steps back", ylabel="norm of dJ/dS (dashed: after clipping)")
         canvas.legend(*by_length.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
     caption = (
-        f"A linear recurrence. Left: above radius 1 the gradient explodes, and clipping holds it at {clip_norm:g} (dots); at "
-        "0.9 the dots lie on the line: what vanishes stays. Right: clipping moves a line down as a whole and does not turn "
-        "it; how much of the far past is in the gradient is as before."
+        f"A linear recurrence. Left: above radius 1 the gradient explodes, and clipping holds it at {clip_norm:g} "
+        "(dots); at 0.9 the dots of long sequences lie on the line: what vanishes stays. Right: clipping moves a line "
+        "down as a whole and does not turn it: how much of the far past is in the gradient is as before."
     )
     return Figure("What clipping cures, and what it does not", caption, drawn(3.8, draw))

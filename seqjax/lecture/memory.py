@@ -181,8 +181,8 @@ def figure(found: Sequence[Mapping[str, Any]]) -> Any:
             axes.legend()
 
     caption = (
-        "The score of a trained model when its past beyond so many steps is cut or shuffled; bars: 95 % intervals of the "
-        "change. Where a line reaches the dotted one, the model looks no further back; where shuffled words change "
+        "The score of a trained model when its past beyond so many steps is cut or shuffled; bars: 95 % intervals of "
+        "the change. Where a line reaches the dotted one, the model looks no further back; where shuffled words change "
         "nothing, it knows no order."
     )
     return Figure("How far back does it look?", caption, drawn(3.8, draw))

@@ -4,8 +4,8 @@ python -m seqjax.lecture.remedies --tasks=adding_100 --rows=tanh,gru --seeds=2 -
 python -m seqjax.lecture.remedies --tasks=adding_100,adding_200,copying_100 --seeds=3
 python -m seqjax.lecture.remedies                                                          # all of it: hours
 
-Every run is an ordinary one in OUTPUT/TASK/ROW/seed_N: the same command resumes, and with more seeds, rows or tasks what
-is there is not trained again. A run ends once it has solved its task, which is to lose less than a tenth of what
+Every run is an ordinary one in OUTPUT/TASK/ROW/seed_N: the same command resumes, and with more seeds, rows or tasks
+what is there is not trained again. A run ends once it has solved its task, which is to lose less than a tenth of what
 without a memory is lost: 1/6 for the sum of two numbers, 10 ln 8 / (T + 20) nats a step for ten symbols. Rows differ
 from `tanh` in one thing each: see `ROWS`. Written are
 
@@ -26,7 +26,7 @@ from seqjax.errors import RunStoppedError, UserError, check_least
 from seqjax.files import write_atomically
 
 PLAIN = {"learning_rate": 0.001}
-"""Without gates a higher rate does harm: IRNN has solved adding at 100 after 3,200 steps with 0.0005, not with 0.002."""
+"""Without gates a higher rate does harm: IRNN had solved adding at 100 after 3,200 steps at 0.0005, not at 0.002."""
 ROWS: Mapping[str, Mapping[str, Any]] = {
     "tanh": {"remedy": "none", **PLAIN},
     "relu": {"remedy": "relu", **PLAIN},

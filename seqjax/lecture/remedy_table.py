@@ -85,7 +85,7 @@ def figure(facts: Mapping[str, Any]) -> Figure:
     counts = [len(runs) for cells in facts["cells"].values() for runs in cells.values()]
     caption = (
         "A mark a run: a dot has solved its task (left of the line), a cross has not; the dotted line is what is lost "
-        f"without a memory. Seeds of a cell: {min(counts)} to {max(counts)}; a run ends once it has solved, so that how "
-        "far left a dot lies says little."
+        f"without a memory. Seeds of a cell: {min(counts)} to {max(counts)}; a run ends once it has solved: how far "
+        "left a dot lies says little."
     )
     return Figure("Remedies, one by one", caption, drawn(1.6 + 0.26 * len(rows), draw))

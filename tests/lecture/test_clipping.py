@@ -1,5 +1,7 @@
 """Clipping: against the powers of a linear recurrence, and a NumPy loop."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,10 +51,10 @@ def test_clipping_shortens_what_explodes_and_leaves_what_vanishes(rho):
 def test_the_norm_is_steps_times_a_power():
     lengths = [1, 5, 40]
     with jax.enable_x64(True):
-        raw, used = clipping.norms(1.1, lengths, 2.0)
+        raw, used = clipping.norms([1.1], lengths, 2.0)
     law = np.array([steps * 1.1 ** (steps - 1) for steps in lengths])
-    np.testing.assert_allclose(raw, law, rtol=1e-12)
-    np.testing.assert_allclose(used, np.minimum(law, 2.0), rtol=1e-12)
+    np.testing.assert_allclose(raw[0], law, rtol=1e-12)
+    np.testing.assert_allclose(used[0], np.minimum(law, 2.0), rtol=1e-12)
 
 
 def test_a_gradient_of_nothing_stays():
@@ -64,6 +66,5 @@ def test_a_gradient_of_nothing_stays():
 
 
 def test_the_picture_has_its_axes_named():
-    found = clipping.figure(steps=5)
-    assert "steps T" in found.svg or "<path" in found.svg
-    assert "vanishes" in found.caption
+    found = clipping.figure(steps=3)
+    assert {"steps T", "steps back", "norm of dJ/dR"} <= set(re.findall("<!-- (.*?) -->", found.svg))
