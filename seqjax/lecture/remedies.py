@@ -44,15 +44,17 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     "mingru": {"remedy": "mingru"},
     "minlstm": {"remedy": "minlstm"},
     "lru": {"remedy": "lru", "learning_rate": 0.002},
+    "lru_relu": {"remedy": "lru_relu"},
 }
 """Row -> its knobs. `tanh` has Adam and clipping as all others do, or nothing but the gated layers would learn at all;
 so clipping and the optimizer are measured by their absence."""
 COMMON: Mapping[str, Mapping[str, Any]] = {
     "adding": {"units": 64, "optimizer": "adam", "learning_rate": 0.005, "clip_norm": 1.0, "batch_size": 50},
-    "copying": {"units": 128, "optimizer": "adam", "learning_rate": 0.005, "clip_norm": 1.0, "batch_size": 50},
+    "copying": {"units": 64, "optimizer": "adam", "learning_rate": 0.01, "clip_norm": 1.0, "batch_size": 20},
 }
-EPOCHS = {"adding": 12, "copying": 12}
-"""At most, of 400 steps each."""
+"""Found by the GRU, and the LSTM with chrono start, of seed 100, which is not one of the table's."""
+EPOCHS = {"adding": 12, "copying": 10}
+"""At most, of 400 and of 1,000 steps: 20,000 examples."""
 LENGTHS = {"adding": (100, 200, 400, 750), "copying": (100, 200, 500)}
 TASKS = tuple(f"{name}_{length}" for name, lengths in LENGTHS.items() for length in lengths)
 SOLVED = 0.1
