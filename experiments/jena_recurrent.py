@@ -11,7 +11,7 @@ from typing import Literal
 from seqjax.data.series.jena import Windows
 from seqjax.experiment import Experiment
 from seqjax.layers.composite import Bidirectional, Stacked
-from seqjax.layers.named import named
+from seqjax.layers.named import named, width
 from seqjax.models.forecasters import RecurrentForecaster
 from seqjax.training import metrics
 from seqjax.training.optimizers import optimizer as optimizer_named
@@ -21,6 +21,7 @@ def experiment(
     *,
     cell: Literal["simple_rnn", "lstm", "gru", "mingru", "minlstm", "lru"] = "lstm",
     units: int = 16,
+    parameters: int | None = None,
     layers: int = 1,
     bidirectional: bool = False,
     dense_layers: int = 0,
@@ -46,6 +47,7 @@ def experiment(
 ) -> Experiment:
     given = {"activation": activation, "recurrent_dropout": recurrent_dropout, "fresh": fresh}
     given |= {"initializer": initializer, "layer_norm": layer_norm}
+    units = units if parameters is None else width(cell, 14, parameters)  # of one layer, over 14 measurements
     stack = [named(cell, units, **given) for _ in range(layers)]
     if bidirectional:
         stack = [Bidirectional(layer) for layer in stack]

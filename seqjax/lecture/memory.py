@@ -59,6 +59,7 @@ def main(arguments: Sequence[str]) -> None:
     for how, rows in facts["looks"].items():
         for row in rows:
             half = "" if row["half"] is None else f" +- {row['half']:.4f}"
+            half = " (all answers to the last bit)" if row["same"] else half
             print(f"{how}, {row['kept']} steps left: {facts['metric']} {row['score']:.4f}, {row['change']:+.4f}{half}")
 
 

@@ -5,7 +5,7 @@ import pytest
 from seqjax.errors import UserError
 from seqjax.layers.lru import LRU
 from seqjax.layers.minimal import MinGRU
-from seqjax.layers.named import LAYERS, named
+from seqjax.layers.named import LAYERS, named, width
 from seqjax.layers.recurrent import GRU
 
 
@@ -27,3 +27,12 @@ def test_a_name_gives_the_layer_with_its_options():
 def test_what_a_layer_does_not_have_is_refused(name, options, said):
     with pytest.raises(UserError, match=said):
         named(name, 2, **options)
+
+
+def test_a_width_is_that_of_the_nearest_number_of_parameters():
+    assert width("lstm", 14, 1984) == 16
+    assert width("lstm", 14, 1984 + 50) == 16  # 17 units have 2,176
+    assert width("lstm", 14, 1984 + 100) == 17
+    assert width("mingru", 14, 2000) == 67  # 30 a unit
+    with pytest.raises(UserError, match="cell=gru of one unit has 51 over 14"):
+        width("gru", 14, 50)
