@@ -7,8 +7,8 @@ Of examples spread evenly over the test part the past beyond the last k steps is
 replaced by its mean over the training part, of a review the words are left out) or shuffled, and the run's first
 metric is compared with that of the whole past. Written are
 
-memory.json   the scores by k, their changes and intervals
-memory.svg    the scores over k
+memory.json   a list, of each run the scores by k, their changes and intervals
+memory.svg    the scores over k, a picture a run
 
 A bag of words does not change when all words are shuffled (k = 0), and its `same` says true; a model of the sequence
 does. Windows that overlap are not independent: of a series the intervals are narrower than they should be unless
@@ -17,7 +17,7 @@ does. Windows that overlap are not independent: of a series the intervals are na
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ from seqjax.errors import UserError, check_least
 from seqjax.files import write_atomically
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
-WORKDIR = flags.DEFINE_string("workdir", None, "Of a run with a best checkpoint.", flag_values=FLAGS)
+WORKDIR = flags.DEFINE_multi_string(
+    "workdir", [], "Of a run with a best checkpoint; may be repeated.", flag_values=FLAGS
+)
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data are.", flag_values=FLAGS)
 EXAMPLES = flags.DEFINE_integer("examples", 1000, "Of the test part.", flag_values=FLAGS)
 KEPT = flags.DEFINE_list(
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str]) -> None:
     Raises:
       UserError: a wrong flag, no run there, or one whose inputs are neither series nor texts.
     """
-    if arguments or WORKDIR.value is None:
+    if arguments or not WORKDIR.value:
         raise UserError("give --workdir=RUN and no other arguments")
     check_least("--examples", EXAMPLES.value, 1)
     if not all(text.isdecimal() for text in KEPT.value):
@@ -51,16 +53,23 @@ def main(arguments: Sequence[str]) -> None:
     from seqjax import folders
 
     kept = sorted({int(text) for text in KEPT.value})
-    facts = ask(Path(WORKDIR.value), folders.data_dir(DATA_DIR.value), kept, EXAMPLES.value)
+    data_dir = folders.data_dir(DATA_DIR.value)
+    found = [ask(Path(path), data_dir, kept, EXAMPLES.value) for path in WORKDIR.value]
     output = Path(OUTPUT.value)
     output.mkdir(parents=True, exist_ok=True)
-    write_atomically(output / "memory.json", json.dumps(facts, indent=1) + "\n")
-    write_atomically(output / "memory.svg", figure([facts]).svg)
+    write_atomically(output / "memory.json", json.dumps(found) + "\n")
+    write_atomically(output / "memory.svg", figure(found).svg)
+    print("\n".join(line for facts in found for line in lines(facts)))
+
+
+def lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What `ask` has found, for a terminal."""
     for how, rows in facts["looks"].items():
         for row in rows:
             half = "" if row["half"] is None else f" +- {row['half']:.4f}"
-            half = " (all answers to the last bit)" if row["same"] else half
-            print(f"{how}, {row['kept']} steps left: {facts['metric']} {row['score']:.4f}, {row['change']:+.4f}{half}")
+            half = "; every answer the same to the last bit" if row["same"] else half
+            score = f"{facts['metric']} {row['score']:.4f}, {row['change']:+.4f}{half}"
+            yield f"{_label(facts)}, {how}, last {row['kept']} {facts['steps']} left: {score}"
 
 
 def ask(path: Path, data_dir: Path, kept: Sequence[int], examples: int) -> dict[str, Any]:
@@ -105,11 +114,19 @@ def ask(path: Path, data_dir: Path, kept: Sequence[int], examples: int) -> dict[
     config = workdir.run()
     return {
         "experiment": config["experiment"],
+        "set": {k: v for k, v in config["options"].items() if v != config["defaults"].get(k, v)},
         "metric": metric,
         "examples": len(targets),
-        "steps": "hours" if read is _windows else "words",
+        "steps": "words" if read is _reviews else _unit(experiment.source),
         "looks": {how: [dataclasses.asdict(look) for look in looks] for how, looks in found.items()},
     }
+
+
+def _unit(source: Any) -> str:
+    """Of the steps of a series."""
+    from seqjax.data.series.jena import Windows
+
+    return "hours" if isinstance(source, Windows) and source.sampling_rate is None else "steps"
 
 
 def _windows(workdir: Any, program: Any, data_dir: Path, examples: int) -> tuple[Any, Any, Mapping[str, Any]]:
@@ -159,6 +176,11 @@ def _reviews(workdir: Any, program: Any, data_dir: Path, examples: int) -> tuple
     return encoded(str), np.float32([labels[k] for k in chosen]), ways
 
 
+def _label(facts: Mapping[str, Any]) -> str:
+    """The experiment, and a cell that is not its own."""
+    return facts["experiment"] + (f" ({facts['set']['cell']})" if "cell" in facts["set"] else "")
+
+
 LONGEST = 500
 """Words of a review that is taken: they are fewer than 600 tokens, at which reviews are cut."""
 
@@ -176,9 +198,7 @@ def figure(found: Sequence[Mapping[str, Any]]) -> Any:
             row = next(iter(facts["looks"].values()))[-1]
             axes.axhline(row["score"] - row["change"], color="0.35", linestyle=":", label="the whole past")
             axes.set_xscale("symlog", linthresh=1)
-            axes.set(
-                xlabel=f"last {facts['steps']} left as they were", ylabel=facts["metric"], title=facts["experiment"]
-            )
+            axes.set(xlabel=f"last {facts['steps']} left as they were", ylabel=facts["metric"], title=_label(facts))
             axes.legend()
 
     caption = (

@@ -66,15 +66,15 @@ def test_three_steps_back(asked, tmp_path):
     run = asked("third_last")
     done = called(memory, f"--workdir={run}", "--output=said", "--kept=3,2,0,9", "--examples=50")
     assert done.returncode == 0
-    assert "cut, 2 steps left: mae 0." in done.stdout
-    facts = json.loads((tmp_path / "said" / "memory.json").read_text())
+    assert "third_last, cut, last 2 steps left: mae 0." in done.stdout
+    (facts,) = json.loads((tmp_path / "said" / "memory.json").read_text())
     assert (facts["experiment"], facts["metric"], facts["examples"]) == ("third_last", "mae", 50)
     for rows in facts["looks"].values():
         assert [row["kept"] for row in rows] == [0, 2, 3, 9]
         assert [row["same"] for row in rows] == [False, False, True, True]
         assert rows[1]["change"] - rows[1]["half"] > 0.3
         assert rows[2]["change"] == rows[2]["half"] == 0
-    assert "last hours left as they were" in (tmp_path / "said" / "memory.svg").read_text()
+    assert "last steps left as they were" in (tmp_path / "said" / "memory.svg").read_text()
 
 
 def test_what_makes_no_sense_is_refused(asked):
