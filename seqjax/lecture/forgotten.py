@@ -32,6 +32,8 @@ class Look:
     """To that of the whole past, ..."""
     half: float | None
     """... and half the interval around it; None of one example."""
+    moved: float
+    """The share of examples whose score is another: of decisions, those that are turned over."""
     same: bool
     """Whether every answer is the same to the last bit."""
 
@@ -98,5 +100,6 @@ def looks(
         after = np.asarray(answer(changed(k)))
         own = np.asarray(score(after), float)
         mean = statistics.mean(list(own - scores))
-        found.append(Look(k, float(own.mean()), mean.mean, mean.half, bool(np.array_equal(before, after))))
+        moved = float((own != scores).mean())
+        found.append(Look(k, float(own.mean()), mean.mean, mean.half, moved, bool(np.array_equal(before, after))))
     return found

@@ -67,7 +67,7 @@ def lines(facts: Mapping[str, Any]) -> Iterator[str]:
     for how, rows in facts["looks"].items():
         for row in rows:
             half = "" if row["half"] is None else f" +- {row['half']:.4f}"
-            half = "; every answer the same to the last bit" if row["same"] else half
+            half += "; every answer the same to the last bit" if row["same"] else f"; {row['moved']:.1%} are others"
             score = f"{facts['metric']} {row['score']:.4f}, {row['change']:+.4f}{half}"
             yield f"{_label(facts)}, {how}, last {row['kept']} {facts['steps']} left: {score}"
 
@@ -100,6 +100,8 @@ def ask(path: Path, data_dir: Path, kept: Sequence[int], examples: int) -> dict[
     metric, function = next(iter(experiment.metrics.items()))
     read = _reviews if hasattr(experiment.source, "texts") else _windows
     inputs, targets, ways = read(workdir, program, data_dir, examples)
+    if read is _windows:
+        kept = [k for k in kept if k <= inputs[0].shape[1]]
     compiled = jax.jit(lambda params, inputs: answer(experiment, params, inputs))
     found = {
         how: forgotten.looks(
@@ -189,15 +191,23 @@ def figure(found: Sequence[Mapping[str, Any]]) -> Any:
     """Scores over the steps that stay: a picture a run, of runs that `ask` was asked of."""
     from seqjax.report.plots import Figure, drawn
 
+    height = -(-len(found) // 2)
+
     def draw(canvas: Any) -> None:
-        for axes, facts in zip(canvas.subplots(1, len(found), squeeze=False)[0], found, strict=True):
+        panels = canvas.subplots(height, min(len(found), 2), squeeze=False).ravel()
+        for axes in panels[len(found) :]:
+            axes.set_axis_off()
+        for axes, facts in zip(panels, found, strict=False):
             for (how, rows), colour in zip(facts["looks"].items(), ("C0", "C1"), strict=False):
                 halves = [row["half"] or 0 for row in rows]
-                kept, scores = [row["kept"] for row in rows], [row["score"] for row in rows]
-                axes.errorbar(kept, scores, halves, fmt="o-", color=colour, markersize=4, capsize=3, label=how)
-            row = next(iter(facts["looks"].values()))[-1]
+                places, scores = [row["kept"] for row in rows], [row["score"] for row in rows]
+                axes.errorbar(places, scores, halves, fmt="o-", color=colour, markersize=4, capsize=3, label=how)
+            rows = next(iter(facts["looks"].values()))
+            kept, row = [row["kept"] for row in rows], rows[-1]
             axes.axhline(row["score"] - row["change"], color="0.35", linestyle=":", label="the whole past")
             axes.set_xscale("symlog", linthresh=1)
+            axes.set(xlim=(-0.2, None), xticks=kept, xticklabels=kept)
+            axes.minorticks_off()
             axes.set(xlabel=f"last {facts['steps']} left as they were", ylabel=facts["metric"], title=_label(facts))
             axes.legend()
 
@@ -206,7 +216,7 @@ def figure(found: Sequence[Mapping[str, Any]]) -> Any:
         "the change. Where a line reaches the dotted one, the model looks no further back; where shuffled words change "
         "nothing, it knows no order."
     )
-    return Figure("How far back does it look?", caption, drawn(3.8, draw))
+    return Figure("How far back does it look?", caption, drawn(0.6 + 3.2 * height, draw))
 
 
 def run() -> None:

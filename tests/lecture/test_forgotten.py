@@ -24,8 +24,16 @@ def test_who_looks_four_steps_back_is_wrong_when_fewer_are_left(how):
     for look in found:
         assert (look.score > 0.5) == (look.kept < 4)
         assert look.change == look.score, "of the whole past the error is 0"
+        assert look.moved == pytest.approx(float(look.kept < 4), abs=0.2)  # a shuffled step may come to where it was
         assert look.half is not None
         assert look.half == pytest.approx(0, abs=0.25 if look.kept < 4 else 0)
+
+
+def test_decisions_that_are_turned_over_are_counted():
+    says = lambda x: (x[:, -1, 0] > 0).astype(float)
+    cut = lambda k: forgotten.cut(INPUTS, k, 0.0)  # nobody says yes
+    (look,) = forgotten.looks(says, lambda said: said, INPUTS, cut, [0])
+    assert look.moved == -look.change == says(INPUTS).mean()
 
 
 def test_the_expected_error_of_a_replaced_step():

@@ -64,7 +64,7 @@ def asked(tmp_path, monkeypatch):
 
 def test_three_steps_back(asked, tmp_path):
     run = asked("third_last")
-    done = called(memory, f"--workdir={run}", "--output=said", "--kept=3,2,0,9", "--examples=50")
+    done = called(memory, f"--workdir={run}", "--output=said", "--kept=3,2,0,9,50", "--examples=50")
     assert done.returncode == 0
     assert "third_last, cut, last 2 steps left: mae 0." in done.stdout
     (facts,) = json.loads((tmp_path / "said" / "memory.json").read_text())
