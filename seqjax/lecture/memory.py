@@ -175,7 +175,7 @@ def _reviews(workdir: Any, program: Any, data_dir: Path, examples: int) -> tuple
         return encoded(lambda text: forgotten.shuffled_words(text, k, rng))
 
     ways = {"cut": lambda k: encoded(lambda text: forgotten.cut_words(text, k)), "shuffled": shuffled}
-    return encoded(str), np.float32([labels[k] for k in chosen]), ways
+    return encoded(str), np.asarray([labels[k] for k in chosen], np.float32), ways
 
 
 def _label(facts: Mapping[str, Any]) -> str:
