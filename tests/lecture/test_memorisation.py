@@ -39,6 +39,7 @@ def test_gaps_are_compared_seed_by_seed():
     assert {"epoch", "mae", "fresh=true", "gap: validation mae - train mae, dropout off"} <= labels
 
 
+@pytest.mark.slow
 def test_a_run_is_asked_with_its_dropout_off(tmp_path, monkeypatch):
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "tiny.py").write_text(TINY)

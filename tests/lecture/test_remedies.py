@@ -60,6 +60,7 @@ def test_every_row_differs_from_tanh_in_one_thing(tmp_path):
 SMALL = ("--tasks=adding_4", "--set=units=2", "--set=examples=60", "--set=epochs=1", "--set=batch_size=30")
 
 
+@pytest.mark.slow
 def test_runs_resume_and_what_diverges_is_kept_as_that(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(remedies.ROWS, "wild", {"remedy": "relu", "optimizer": "sgd", "learning_rate": 1e30})
