@@ -51,7 +51,7 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     form = Form(time, format or None, missing, encoding, decimal, thousands, comment, delimiter, sort, series, doubled)
-    recipe = Recipe(short, long, calibration, outside=outside, level=level, quiet=quiet)
+    recipe = Recipe(short, long, calibration, outside=outside, level=level, quiet=quiet, still=True)
     return Experiment(
         source=TableWatch(file, columns, labels, form, trained, sequence_length, horizon, recipe),
         model=RowForecaster(GRU(units), units),

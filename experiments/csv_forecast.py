@@ -3,8 +3,8 @@
 python -m seqjax.main --experiment=csv_forecast --set=file=PATH.csv --set=series=shop --set=target=sales
 python -m seqjax.main --mode=predict --workdir=runs/csv_forecast --input=NEW.csv
 
-`context`, `horizon`, `season`, `validation` and `test` are in rows. `known` names columns that are known ahead: predict
-wants them in rows behind the last target. `features` are known up to now. `calibrate`: intervals are split conformal.
+`context`, `horizon`, `season`, `validation`, `test` are in rows. Columns: `known` ahead (predict wants rows behind the
+last target), `features` up to now, `static` of a series (numbers or words). `wide`: a series a row, no dates, as in M4.
 """
 
 from typing import Literal
@@ -36,6 +36,7 @@ def experiment(
     thousands: str = "",
     comment: str = "",
     delimiter: str = "",
+    wide: bool = False,
     sort: bool = False,
     doubled: Literal["", "first", "last", "mean"] = "",
     context: int = 96,
@@ -46,7 +47,7 @@ def experiment(
     season: int | None = None,
     levels: str = "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9",
     scaling: Literal["standard", "mean", "none"] = "standard",
-    normalize: Literal["series", "last", "window", "mean"] = "window",
+    normalize: Literal["", "series", "last", "window", "mean"] = "",
     likelihood: Literal["quantiles", "student_t", "negative_binomial", "mean"] = "quantiles",
     decoder: Literal["direct", "paths", "median"] = "direct",
     calibrate: bool = False,
@@ -63,14 +64,13 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     form = Form(time, format or None, missing, encoding, decimal, thousands, comment, delimiter, sort, series, doubled)
-    columns, counts = Columns(target, features, known, static), likelihood == "negative_binomial"
-    q = levels_of(levels)
+    q, counts = levels_of(levels), likelihood == "negative_binomial"
     head, back = distributions.head(likelihood, q), (season,) if season and season <= context else ()
     windows = Windows(context, horizon, q, scaling, stride, season=season)
     options = {"cell": cell, "units": units, "layers": layers, "linear": linear, "dropout": dropout, "seasons": back}
     options |= {"embedding_size": embedding_size, "series_count": series_count or 1, "normalize": normalize}
     return Experiment(
-        source=CsvPanel(file, columns, windows, form, validation, test, counts),
+        source=CsvPanel(file, Columns(target, features, known, static), windows, form, validation, test, counts, wide),
         model=forecaster(decoder, head, context, horizon, **options),
         **(calibrated(decoded_by(decoder, head, q), q) if calibrate else decoded_by(decoder, head, q)),
         optimizer=optimizer("adam", learning_rate, clip_norm=1.0),

@@ -1,7 +1,8 @@
 """A GRU 8 on random walks, where no model beats the last value, and on AR(1), where it must. 273 parameters.
 
 python -m seqjax.main --experiment=random_walk --seeds=20
-python -m seqjax.main --experiment=random_walk --seeds=20 --set=phi=0.5    # the test of power: the skill is known
+python -m seqjax.main --experiment=random_walk --seeds=10 --set=phi=0.5 --set=rows=40000 --set=sequence_length=400 \
+  --set=epochs=30 --set=batch_size=256    # the test of power: the best skill is known
 python -m seqjax.main --experiment=random_walk --seeds=20 --set=steps=heavy
 
 Generated in both data modes, each run's series by its seed. `skill`: 1 - error / that of the last value. `of_changes`,

@@ -107,7 +107,10 @@ forecasts() {
   train random_walk random_walk --data=sample --seeds=20
   train random_walk random_walk_heavy --data=sample --seeds=20 --set=steps=heavy
   train random_walk random_walk_clusters --data=sample --seeds=20 --set=steps=clusters
-  train random_walk random_walk_ar --data=sample --seeds=20 --set=phi=0.5
+  for phi in 0.5 0.9; do
+    train random_walk "random_walk_phi_$phi" --data=sample --seeds=10 --set=phi="$phi" --set=rows=40000 \
+      --set=sequence_length=400 --set=epochs=30 --set=batch_size=256
+  done
 }
 
 keras() {

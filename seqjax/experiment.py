@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from seqjax import trust
 from seqjax.errors import UserError, check_least
 
 Knob = bool | int | float | str | None
@@ -138,6 +139,14 @@ def load(path: Path) -> Callable[..., Experiment]:
     if not callable(function):
         raise UserError(f"{path} defines no function experiment(*, ...) -> Experiment")
     return typing.cast(Callable[..., Experiment], function)
+
+
+def load_copy(path: Path) -> Callable[..., Experiment]:
+    """As `load`, of a file that may be a run folder's. Raises UserError: as that; or it is a stranger's."""
+    text, installed = source(path), folders()
+    if path.resolve().parent not in installed:
+        trust.check(path, text, (file for folder in installed for file in sorted(folder.glob("*.py"))))
+    return load(path)
 
 
 def source(path: Path) -> str:

@@ -16,8 +16,7 @@ knobs.json   all of it
 """
 
 import functools
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,8 @@ from absl import flags
 
 from seqjax.command_line import run_tool
 from seqjax.errors import UserError, check_least
-from seqjax.files import write_atomically
+from seqjax.files import to_json, write_atomically
+from seqjax.runs.programs import settle
 
 FLAGS = flags.FlagValues()  # our own: those of seqjax.main are others
 EXPERIMENT = flags.DEFINE_string("experiment", "jena_recurrent", "Whose knobs.", flag_values=FLAGS)
@@ -57,6 +57,7 @@ def main(arguments: Sequence[str]) -> None:
     if arguments:
         raise UserError(f"{arguments[0]!r} is not a flag; give --experiment=NAME --move=knob=value,value")
     check_least("--seeds", SEEDS.value, 1)
+    tuned = settle() if TRAIN.value else {}
     from seqjax.runs.moved_knobs import LISTS, MovedKnobs
 
     if not MOVE.value and EXPERIMENT.value != "jena_recurrent":
@@ -65,12 +66,12 @@ def main(arguments: Sequence[str]) -> None:
     moves = MOVE.value or [move for move in LISTS[LIST.value] if move.partition("=")[0] not in given]
     moved = MovedKnobs(EXPERIMENT.value, SET.value, moves, SEEDS.value, Path(OUTPUT.value), DATA.value)
     try:
-        _do(moved)
+        _do(moved, tuned)
     except UserError as error:  # of a run's folder
         raise UserError(str(error).replace("--workdir", "--output")) from error
 
 
-def _do(moved: Any) -> None:
+def _do(moved: Any, tuned: Mapping[str, str]) -> None:
     """Train unless it is not wanted, and write. Raises UserError, RunStoppedError: see `main`."""
     moved.plan()  # refuses what makes no sense
     if TRAIN.value:
@@ -80,24 +81,21 @@ def _do(moved: Any) -> None:
         data_dir = folders.data_dir(DATA_DIR.value)
         way, processes = members.choose(MEMBERS.value, PROCESSES.value)
         moved.check(data_dir)
-        moved.train(functools.partial(_trainer, way, processes, data_dir))
+        moved.train(functools.partial(_trainer, way, processes, data_dir, tuned))
     write(moved, Path(OUTPUT.value))
 
 
-def _trainer(way: str, processes: int, data_dir: Path, path: Path) -> Callable[..., Any]:
+def _trainer(way: str, processes: int, data_dir: Path, tuned: Mapping[str, str], path: Path) -> Callable[..., Any]:
     """What trains the members of a folder."""
     name, options, data = EXPERIMENT.value, SET.value, DATA.value
     if way == "processes":
         from seqjax.runs.members import Processes
 
         return Processes(name, path, options, data, [f"--data_dir={data_dir}"], processes)
-    from seqjax.runs.programs import keep_programs
-
-    keep_programs()
     from seqjax.runs.together import Together
     from seqjax.training.program import Settings
 
-    return Together(name, path, options, data, data_dir, Settings(devices=1), {})
+    return Together(name, path, options, data, data_dir, Settings(devices=1), tuned)
 
 
 def write(moved: Any, output: Path) -> None:
@@ -107,7 +105,7 @@ def write(moved: Any, output: Path) -> None:
     found = moved.effects()
     budget = ", ".join([f"{SEEDS.value} seeds", *SET.value, *(["generated data"] if DATA.value == "sample" else [])])
     print(effects.table(found))
-    write_atomically(output / "knobs.json", json.dumps(found.facts(), indent=1) + "\n")
+    write_atomically(output / "knobs.json", to_json(found.facts(), indent=1) + "\n")
     write_atomically(output / "knobs.md", effects.markdown(found, f"Knobs of {EXPERIMENT.value} ({budget})"))
     write_atomically(output / "knobs.svg", effects.svg(found))
     print(f"{output / 'knobs.md'}, {output / 'knobs.svg'}")

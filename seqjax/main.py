@@ -23,13 +23,13 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from seqjax import backtest, folders, generate, predict, stream
+from seqjax import backtest, folders, generate, predict, stream, trust
 from seqjax import experiment as experiments
 from seqjax.command_line import fail, failing
 from seqjax.errors import UserError, check_least
 from seqjax.runs import commands
 from seqjax.runs.lines import result_line, result_lines
-from seqjax.runs.programs import keep_programs
+from seqjax.runs.programs import settle
 from seqjax.training.workdir import Workdir
 
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one; see --list.")
@@ -79,6 +79,9 @@ THREADS = flags.DEFINE_integer(
     "threads", None, "On CPUs (default: the cores of this process and its cgroup, at most $OMP_NUM_THREADS)."
 )
 TUNE = flags.DEFINE_bool("tune", True, "Apply memory and vector settings that make CPU steps faster.")
+TRUST = flags.DEFINE_bool(
+    "trust", False, "Of a run folder from elsewhere: its experiment.py, a program, may be run here from now on."
+)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -160,7 +163,8 @@ def train() -> None:
         backtest.write(name, WORKDIR.value, SET.value, DATA.value, data_dir(), settings, runtime_settings())
         return
     workdir = Workdir(Path(WORKDIR.value or f"runs/{name}"))
-    workdir.config()  # before anything slow: is the folder usable at all?
+    if workdir.config() is not None:  # before anything slow: is the folder usable at all?
+        trust_copy(workdir)
     tuned = runtime_settings()
     from seqjax.training.program import Settings
 
@@ -216,6 +220,7 @@ def existing_run() -> Workdir:
         experiments.find(EXPERIMENT.value)
     workdir = Workdir(Path(WORKDIR.value or f"runs/{EXPERIMENT.value}"))
     workdir.run()
+    trust_copy(workdir)
     given: dict[str, Any] = {}
     if EXPERIMENT.value is not None:
         given["experiment"] = EXPERIMENT.value
@@ -223,6 +228,12 @@ def existing_run() -> Workdir:
         given["data"] = DATA.value
     workdir.check(given)
     return workdir
+
+
+def trust_copy(workdir: Workdir) -> None:
+    """What --trust says. Raises UserError: it cannot be kept."""
+    if TRUST.value and not trust.remember(experiments.source(workdir.path / "experiment.py")):
+        raise UserError("--trust: there is no cache folder that can be written to remember it; set XDG_CACHE_HOME")
 
 
 def read_input(name: str) -> io.TextIOWrapper:
@@ -250,13 +261,9 @@ def runtime_settings() -> dict[str, str]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not flags.FLAGS["verbosity"].present:  # orbax logs a hundred lines a run
         logging.set_verbosity(logging.WARNING)
-    keep_programs()
-    from seqjax.runtime import limit_threads, tune
-
     if THREADS.value is not None:
         check_least("threads", THREADS.value, 1)
-    limit_threads(THREADS.value)
-    return tune() if TUNE.value else {}
+    return settle(THREADS.value, TUNE.value)
 
 
 def run() -> None:

@@ -14,7 +14,6 @@ the verdict     yes; yes, but no model is needed; nothing beyond the last value;
 verdict.json and verdict.svg are written to --output. The same command resumes. Exit code 0, whatever the verdict.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,8 @@ from absl import flags
 
 from seqjax.command_line import run_tool
 from seqjax.errors import UserError, check_least
-from seqjax.files import write_atomically
+from seqjax.files import to_json, write_atomically
+from seqjax.runs.programs import settle
 
 if TYPE_CHECKING:
     from seqjax.runs.origins import Forecasts
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError("--file=FILE is missing; --data=sample tries it without one")
     for flag, least in ((HORIZON, 1), (SEASON, 1), (SEEDS, 1), (ORIGINS, 1), (LEAST, 0)):
         check_least(f"--{flag.name}", least if flag.value is None else flag.value, least)
-    _settle()
+    settle()
     from seqjax import folders
     from seqjax.runs import origins
     from seqjax.scoring.judgement import judge
@@ -82,16 +82,6 @@ def main(arguments: Sequence[str]) -> None:
     judgement = judge(forecasts.errors(HORIZON.value), LEAST.value)
     print("\n".join(lines(forecasts, judgement, name, table.columns[0])))
     write(output, forecasts, judgement, table.columns[0])
-
-
-def _settle() -> None:
-    """Before JAX is imported: quick starts, threads."""
-    from seqjax import runtime
-    from seqjax.runs.programs import keep_programs
-
-    keep_programs()
-    runtime.limit_threads(None)
-    runtime.tune()
 
 
 def _options() -> list[str]:
@@ -150,7 +140,7 @@ def write(output: Path, forecasts: "Forecasts", judgement: "Judgement", column: 
     facts["shift"] = {name: {"mean": mean, "half_interval_95": half} for name, (mean, half) in bars.items()}
     chart = {"last": forecasts.last, "forecast": forecasts.model[0], "came": forecasts.came}
     output.mkdir(parents=True, exist_ok=True)
-    write_atomically(output / "verdict.json", json.dumps(facts, indent=1) + "\n")
+    write_atomically(output / "verdict.json", to_json(facts, indent=1) + "\n")
     shown = {name: values[-CHART:].tolist() for name, values in chart.items()}
     write_atomically(output / "verdict.svg", shift.svg(shown, bars, column))
     print(f"{output / 'verdict.json'}, {output / 'verdict.svg'}")

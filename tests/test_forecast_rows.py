@@ -79,10 +79,10 @@ def test_samples_are_forecast_nearly_as_well_as_they_can_be(call, tmp_path, name
     assert 0.8 < results["test"][metric] / results["optimum"][metric] < share
 
 
-@pytest.mark.parametrize("decoder", ["direct", "median"])
+@pytest.mark.parametrize("decoder", ["direct", pytest.param("median", marks=pytest.mark.slow)])
 def test_counts_are_trained_and_forecast(call, tmp_path, decoder):
     write(tmp_path / "shops.csv", "ab", 60)
-    columns = ["--set=file=shops.csv", "--set=series=shop", "--set=target=sales", "--set=normalize=mean"]
+    columns = ["--set=file=shops.csv", "--set=series=shop", "--set=target=sales"]
     options = [*columns, *SMALL, "--set=likelihood=negative_binomial", f"--set=decoder={decoder}", "--set=epochs=1"]
     code, _, err = call("--experiment=csv_forecast", *options, "--workdir=run")
     assert code == 0, err

@@ -18,7 +18,7 @@ ORDER = (
     {"generate", "predict", "stream", "archive", "backtest", "knobs", "nab", "verdict"},
     {"lecture"},
     {"report", "compare", "benchmark", "interop", "export"},
-    {"analogies"},
+    {"analogies", "interface"},
     {"runs"},
     {"training"},
     {"models"},
@@ -27,6 +27,7 @@ ORDER = (
     {"data"},
     {"scoring"},
     {"experiment"},
+    {"trust"},
     {"errors", "files", "folders", "runtime", "command_line", "old_names", ""},
 )
 """From above to below: a room may use itself and what is below it; the last line everything may use, itself included.
@@ -40,6 +41,8 @@ STRANGERS = {("layers", "data")}
 ALLOWED = {
     # Keras's models are fed the weights that ours begin with, which the conversion of interop writes.
     ("compare", "interop"),
+    # What `seqjax.load` is, looked up when it is asked for.
+    ("", "interface"),
 }
 TENSORFLOW = {"tensorflow", "tensorflow_datasets"}
 OWN_TENSORFLOW = {"seqjax.benchmark.peer_keras"}

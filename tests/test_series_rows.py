@@ -50,6 +50,7 @@ def test_from_a_file_to_its_classes(call, tmp_path):
     assert code == 0, err
 
 
+@pytest.mark.slow
 def test_class_weights_and_the_decay_are_knobs():
     function = experiments.load(experiments.find("ts_gru"))
     assert function(class_weights="balanced").source.weighted

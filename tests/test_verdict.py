@@ -11,7 +11,7 @@ from tool_calls import called
 
 @pytest.fixture(autouse=True)
 def _settings_of_this_process_stay(monkeypatch):
-    monkeypatch.setattr(verdict, "_settle", lambda: None)
+    monkeypatch.setattr(verdict, "settle", lambda: None)
 
 
 QUICK = ["--set=units=4", "--set=epochs=2", "--set=sequence_length=6", "--seeds=2", "--origins=1"]
@@ -68,3 +68,6 @@ def test_of_a_constant_there_is_nothing(tmp_path):
     done = called(verdict, *written(tmp_path, np.full(150, 3.5)), *QUICK, "--seeds=1")
     assert done.returncode == 0, done.stderr
     assert "Nothing to forecast beyond the last value: it was right in all of the" in done.stdout
+    written_there = (tmp_path / "out" / "verdict.json").read_text()
+    assert "Infinity" not in written_there, "which is no JSON"
+    assert json.loads(written_there)["answer"] == "nothing"

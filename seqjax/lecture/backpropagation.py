@@ -55,10 +55,10 @@ def steps(cell: nn.Module, params: Any, inputs: jax.Array, initial: Any = None) 
     def step(params: Any, state: jax.Array, x: jax.Array) -> jax.Array:
         return ravel_pytree(cell.apply({"params": params}, as_carry(state), x[None])[0])[0]
 
+    derive = jax.jit(lambda *operands: (step(*operands), jax.jacobian(step, argnums=(0, 1))(*operands)))
     found = []
     for x in inputs:
-        of_params, of_state = jax.jacobian(step, argnums=(0, 1))(params, state, x)
-        state = step(params, state, x)
+        state, (of_params, of_state) = derive(params, state, x)
         found.append(Step(state, of_state, of_params))
     return found
 

@@ -6,6 +6,7 @@ import flax.linen as nn
 
 from seqjax.errors import UserError
 from seqjax.models.autoregressive import AutoregressiveForecaster
+from seqjax.models.distributions import NegativeBinomial
 from seqjax.models.horizon import DirectForecaster, recurrent
 
 DECODERS = ("direct", "paths", "median")
@@ -36,13 +37,20 @@ def forecaster(
       cell, units, layers: of the recurrent layer.
       recurrent_dropout: of it, between layers.
       patch, linear, around_season: of `direct`: see `DirectForecaster`.
-      shared: fields that both models have.
+      shared: fields that both models have; `normalize=""` is `mean` for counts, else `window`.
 
     Raises:
       UserError: an unknown name, or an option that the decoder does not have.
     """
     if decoder not in DECODERS:
         raise UserError(f"decoder={decoder}: choose {', '.join(DECODERS)}")
+    counts = isinstance(head, NegativeBinomial)
+    if shared.get("normalize") == "":
+        shared["normalize"] = "mean" if counts else "window"
+    if counts and shared.get("normalize", "mean") != "mean":
+        raise UserError(
+            f"normalize={shared['normalize']}: a negative binomial is told in units of a window's mean: mean"
+        )
     layer = recurrent(cell, units, layers, dropout=recurrent_dropout, every=decoder != "direct")
     if decoder == "direct":
         own = {"patch": patch, "linear": linear, "around_season": around_season, "dense_units": units}

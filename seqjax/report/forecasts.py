@@ -71,7 +71,7 @@ def of(row: Group, data_dir: Path) -> Forecasts:
         trained on.
     """
     run = row.runs[0]
-    experiment = experiments.load(file_of(run))(**experiments.knobs(run.config))
+    experiment = experiments.load_copy(file_of(run))(**experiments.knobs(run.config))
     source: Any = experiment.source
     table, name, optimum = source.table(row.data, data_dir)
     dataset = source.dataset(table, name, optimum)

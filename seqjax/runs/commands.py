@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from absl import logging
 
 from seqjax import experiment as experiments
+from seqjax import trust
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS, Experiment
 from seqjax.runs import rolled
 from seqjax.runs.lines import skill
-from seqjax.runs.machine import device, versions
+from seqjax.runs.machine import backends, device, versions
 from seqjax.runs.prediction import answering
 from seqjax.runs.prediction import predict as predict  # the third command
 from seqjax.runs.same_steps import same_steps
@@ -64,7 +65,7 @@ def train(
     current = experiments.find(name)
     workdir.check({"experiment": name, "data": data})
     source_file = own_copy(workdir, current)
-    function = experiments.load(source_file)
+    function = experiments.load_copy(source_file)
     config = asked(name, function, options, data, settings)
     config |= {"folds": list(folds)} if folds else {}
     workdir.check(config)
@@ -119,7 +120,7 @@ def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mappi
         "fingerprint": dataset.fingerprint,
         "told": dict(dataset.knobs),
         "description": dataset.description,
-        "backends": explain(experiment.model, mesh),
+        "backends": backends(experiment.model, mesh),
         "tuned": dict(tuned),
         "device": device(),
         "versions": versions(),
@@ -140,7 +141,7 @@ def claim(workdir: Workdir, config: Mapping[str, Any], dataset: "Dataset", sourc
     """
     before = (workdir.config() or {}).get("options", {})
     if identity.grows(before, config):
-        function = experiments.load(source_file)
+        function = experiments.load_copy(source_file)
         longer, shorter = (
             experiments.build(function, {**experiments.knobs(config), "epochs": epochs})
             for epochs in (config["options"]["epochs"], before["epochs"])
@@ -150,7 +151,9 @@ def claim(workdir: Workdir, config: Mapping[str, Any], dataset: "Dataset", sourc
                 f"workdir {workdir.path} holds a run with epochs={before['epochs']}, which it depends on: "
                 f"epochs={config['options']['epochs']} is another run; choose another --workdir"
             )
-    workdir.claim(config, {**dataset.assets, "experiment.py": experiments.source(source_file)})
+    text = experiments.source(source_file)
+    trust.remember(text)
+    workdir.claim(config, {**dataset.assets, "experiment.py": text})
 
 
 def finish(
@@ -223,16 +226,6 @@ def check_model(experiment: Experiment, dataset: "Dataset") -> None:
         raise UserError(f"the model cannot be built with these knobs: {type(error).__name__}: {reason}") from error
 
 
-def explain(model: Any, mesh: "Mesh") -> list[str]:
-    """One line for each recurrent layer of a model: which backend trains it on the devices of a mesh, and why."""
-    import jax
-
-    from seqjax.layers import composite
-
-    with jax.set_mesh(mesh):
-        return [composite.said(*pair) for pair in composite.choices(model)]
-
-
 def evaluate(
     workdir: Workdir, *, options: Sequence[str] = (), data_dir: Path, answer: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -277,7 +270,7 @@ def opened(
 ) -> tuple[int, Any, "Program"]:
     """(step, parameters, program) of the best checkpoint of a run; arguments and errors are those of `evaluate`."""
     config = workdir.run()
-    function = experiments.load(workdir.path / "experiment.py")
+    function = experiments.load_copy(workdir.path / "experiment.py")
     given = {knob: value for knob, value in experiments.options(function, options).items() if knob in names(options)}
     workdir.check({"options": {**config["options"], **given}})
     files = {knob: value for knob, value in given.items() if knob in FILE_KNOBS}

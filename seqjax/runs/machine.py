@@ -2,8 +2,12 @@
 
 import os
 import platform
+from typing import TYPE_CHECKING, Any
 
 import seqjax
+
+if TYPE_CHECKING:
+    from jax.sharding import Mesh
 
 
 def device() -> str:
@@ -22,3 +26,13 @@ def versions() -> dict[str, str]:
 
     packages = ["jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy"]
     return {"python": platform.python_version(), "seqjax": seqjax.__version__} | {p: version(p) for p in packages}
+
+
+def backends(model: Any, mesh: "Mesh") -> list[str]:
+    """One line for each recurrent layer of a model: which backend trains it on the devices of a mesh, and why."""
+    import jax
+
+    from seqjax.layers import composite
+
+    with jax.set_mesh(mesh):
+        return [composite.said(*pair) for pair in composite.choices(model)]

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from absl import logging
 
 from seqjax import experiment as experiments
+from seqjax.data.dataset import Requests
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
 from seqjax.files import check_writable
@@ -30,18 +31,13 @@ def predict(
     Raises:
       UserError: no run or no checkpoint there, malformed examples, or an option that the run's answer does not have.
     """
-    config = workdir.run()
-    experiment = experiments.build(experiments.load(workdir.path / "experiment.py"), experiments.knobs(config))
     if attention is not None:
         check_writable(attention, "--attention")
         options = {**(options or {}), "attention": True}
-    experiment = as_decided(answering(experiment, options or {}, config["experiment"]), workdir)
-    requests = experiment.source.requests(workdir.path, text, name)
-    from seqjax.training.best import predictions
-
+    requests, outputs = answers(workdir, text, name, options)
     if requests.header:
         yield requests.header
-    found = enumerate(predictions(experiment, requests, workdir))
+    found = enumerate(outputs)
     if attention is not None and requests.alignment is not None:
         from seqjax.runs import alignments
 
@@ -50,6 +46,19 @@ def predict(
         found = itertools.chain(first, found)
     for position, output in found:
         yield requests.line(position, output)
+
+
+def answers(
+    workdir: Workdir, text: TextIO, name: str, options: Mapping[str, Any] | None = None
+) -> tuple[Requests, Iterator[Any]]:
+    """-> (the examples, the answer to each in order: a tree of NumPy arrays); arguments and errors as of `predict`."""
+    config = workdir.run()
+    experiment = experiments.build(experiments.load_copy(workdir.path / "experiment.py"), experiments.knobs(config))
+    experiment = as_decided(answering(experiment, options or {}, config["experiment"]), workdir)
+    requests = experiment.source.requests(workdir.path, text, name)
+    from seqjax.training.best import predictions
+
+    return requests, predictions(experiment, requests, workdir)
 
 
 def answering(experiment: Experiment, options: Mapping[str, Any], name: str) -> Experiment:

@@ -46,6 +46,16 @@ def keep_programs() -> None:
             warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
 
 
+def settle(threads: int | None = None, tune: bool = True) -> dict[str, str]:
+    """What a command that trains does before JAX is imported: programs kept, threads limited, memory and vectors tuned.
+
+    Returns what `seqjax.runtime.tune` has applied.
+    """
+    keep_programs()
+    runtime.limit_threads(threads)
+    return runtime.tune() if tune else {}
+
+
 def prune(folder: Path, kept: int) -> None:
     """Remove the oldest files of a folder until those that are left have `kept` bytes at most.
 

@@ -27,7 +27,7 @@ class Skill(NamedTuple):
     value: float
     low: float
     high: float
-    """The 95 % interval."""
+    """The 95 % interval; its low end is -inf where the other one may be without any loss."""
 
 
 def diebold_mariano(first: np.ndarray, second: np.ndarray, horizon: int = 1) -> Comparison:
@@ -89,14 +89,12 @@ def skill(losses: np.ndarray, other: np.ndarray, block: int = 1, *, draws: int =
     starts = rng.integers(count, size=(draws, blocks))
     weights = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds  # [draws, S]
     sums = _block_sums(losses, block)[:, starts].sum(axis=-1)  # [S, draws]
-    drawn = 1 - (weights.T * sums).sum(axis=0) / np.maximum(
-        _block_sums(other[None], block)[0, starts].sum(axis=-1), TINY
-    )
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    own, others = (weights.T * sums).sum(axis=0), _block_sums(other[None], block)[0, starts].sum(axis=-1)
+    some = others > 0
+    drawn = np.where(some, 1 - own / np.where(some, others, 1), np.where(own > 0, -np.inf, 0.0))
+    method = "linear" if np.isfinite(drawn).all() else "inverted_cdf"
+    low, high = np.quantile(drawn, [0.025, 0.975], method=method)
     return Skill(float(1 - losses.mean(axis=0).sum() / other.sum()), float(low), float(high))
-
-
-TINY = 1e-300
 
 
 def _block_sums(losses: np.ndarray, block: int) -> np.ndarray:

@@ -51,6 +51,9 @@ class Recipe:
     warm: int = 100
     """... and before there were so many rows there is none: nothing is known yet."""
 
+    still: bool = False
+    """A column that has never changed in so many rows, and does, is an alarm by itself."""
+
     def __post_init__(self):
         if self.calibration not in CALIBRATIONS:
             raise UserError(f"calibration={self.calibration} is unknown; choices: {', '.join(CALIBRATIONS)}")
@@ -88,7 +91,10 @@ class Surprise:
         mean = sum(self.recent) / len(self.recent)
         found = self._conformal(mean) if self.recipe.calibration == "conformal" else self._likelihood(mean)
         self.count += 1
-        return min(found, self.recipe.most) + self.recipe.outside * self._is_outside(values)
+        found = min(found, self.recipe.most)
+        if self.recipe.still and self.count > self.recipe.warm and self._has_begun(values):
+            found += self.recipe.level
+        return found + self.recipe.outside * self._is_outside(values)
 
     def _likelihood(self, mean: float) -> float:
         change = mean - self.mean
@@ -107,6 +113,10 @@ class Surprise:
         if len(self.order) > self.recipe.long:
             self.sorted.pop(bisect.bisect_left(self.sorted, self.order.popleft()))
         return found
+
+    def _has_begun(self, values: Sequence[float]) -> bool:
+        """Whether a column has another value than in all rows before."""
+        return any(low == high != value for low, high, value in zip(self.low, self.high, values, strict=True))
 
     def _is_outside(self, values: Sequence[float]) -> bool:
         if not self.low:

@@ -26,12 +26,12 @@ def is_enough(experiment: Experiment, rows: Sequence[Row]) -> bool:
     return enough is not None and any(row["validation"]["loss"] <= enough for row in rows)
 
 
-def restore_best(workdir: Workdir, params: Any) -> tuple[int, Any]:
+def restore_best(workdir: Workdir, params: Any = None) -> tuple[int, Any]:
     """The best epoch's step and parameters, never those of another epoch in their place.
 
     Args:
       workdir: of a run that has finished at least one epoch.
-      params: a tree of the same structure, shapes and types, such as `shapes` makes.
+      params: a tree of the same structure, shapes and types, such as `shapes` makes; None: of those that were saved.
 
     Raises:
       UserError: there is none yet, or it is damaged or missing.
@@ -48,7 +48,9 @@ def restore_best(workdir: Workdir, params: Any) -> tuple[int, Any]:
             raise none
         # Of an unfinished run the last process may have been killed between the best epoch's row and its checkpoint.
         step = wanted if finished and wanted is not None else max(found, default=0)
-        restored = checkpoints.read(step, params) if step in found else None
+        restored = None
+        if step in found:
+            restored = checkpoints.read(step, checkpoints.saved(step) if params is None else params)
     finally:
         checkpoints.close()
     if restored is None:

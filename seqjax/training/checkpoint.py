@@ -131,6 +131,18 @@ class Checkpoints:
             raise UserError(f"every checkpoint in {self.folder} is damaged; choose another --workdir to start anew")
         return None
 
+    def saved(self, step: int) -> Any:
+        """The structure, shapes and types of the checkpoint of a step, in dicts; None where it is damaged."""
+        try:
+            folder: Any = self.folder / str(step) / "state"
+            found = ocp.StandardCheckpointHandler().metadata(folder)
+            device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+            told = lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device)
+            return jax.tree.map(told, found.tree["tree"], is_leaf=lambda leaf: hasattr(leaf, "shape"))
+        except Exception as error:  # as in `read`
+            logging.warning("checkpoint %s cannot be read: %s", self.folder / str(step), error)
+            return None
+
     def read(self, step: int, template: Any) -> Any | None:
         """The checkpoint of a step; None where it is damaged. template: as for `restore`."""
         sealed = {"tree": template, "checksum": jnp.uint32(0)}

@@ -162,6 +162,7 @@ def test_all_sizes_are_there_and_none_of_them_by_default(call):
     assert (code, err) == (2, "seqjax: S1 has no mode 'train'; choices: infer\n")
 
 
+@pytest.mark.slow
 def test_microseconds_are_told_too(call):
     code, out, err = call("--workloads=S1", "--peers=", "--blocks=1", "--block_seconds=0")
     assert code == 0, err

@@ -126,7 +126,10 @@ print(len([thread for thread in threading.enumerate() if thread.name.startswith(
 """
 
 
-@pytest.mark.parametrize(("end", "code", "said"), [("", 0, ""), ("raise SystemExit('stopped')", 1, "stopped\n")])
+@pytest.mark.parametrize(
+    ("end", "code", "said"),
+    [("", 0, ""), pytest.param("raise SystemExit('stopped')", 1, "stopped\n", marks=pytest.mark.slow)],
+)
 def test_a_process_that_ends_during_the_import_ends_as_it_would(end, code, said):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", ENDS.format(end=end)]

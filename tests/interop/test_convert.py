@@ -51,7 +51,13 @@ KERAS = {
 }
 
 
-@pytest.mark.parametrize("kind", KERAS)
+ONE_BY_ONE = ("from the end", "bidirectional", "stacked cells")
+"""Their parts stand among all kinds, or among the rows of the lecture."""
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind in ONE_BY_ONE else kind for kind in KERAS]
+)
 def test_keras_round_trip(kind):
     make, module, example = KERAS[kind]
     model = keras_model(make, example)

@@ -42,8 +42,9 @@ def bits(cores, layers, flags=""):
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
 
 
+@pytest.mark.slow
 @able
-@pytest.mark.parametrize("layers", [QUICK, pytest.param(WIDE, marks=pytest.mark.slow)], ids=["quick", "wide"])
+@pytest.mark.parametrize("layers", [QUICK, WIDE], ids=["quick", "wide"])
 def test_weights_do_not_depend_on_the_number_of_cores(layers):
     cores = sorted(os.sched_getaffinity(0))
     one = bits(cores[:1], layers)

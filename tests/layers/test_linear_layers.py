@@ -1,5 +1,6 @@
 """Layers that are linear in their state: equal to the plain loop by every way, with masks, states, both directions."""
 
+import functools
 from typing import Any
 
 import jax
@@ -25,7 +26,7 @@ def inputs(steps=T):
 def made(name, **options):
     """-> (layer, its parameters), float64."""
     layer = LAYERS[name](U, return_sequences=True, return_state=True, param_dtype=jnp.float64, **options)
-    params = layer.init(jax.random.key(0), inputs())["params"]
+    params = jax.jit(layer.init)(jax.random.key(0), inputs())["params"]
     rng = np.random.default_rng(2)
     return layer, jax.tree.map(lambda leaf: leaf + 0.3 * rng.normal(size=leaf.shape), params)
 
@@ -63,7 +64,7 @@ def test_equals_the_loop_by_every_way(name, way):
         return
     with jax.enable_x64(True):
         layer, params = made(name, backend=way)
-        outputs, state = layer.apply({"params": params}, inputs())
+        outputs, state = jax.jit(layer.apply)({"params": params}, inputs())
         for row in range(B):
             expected, last = loop(name, jax.tree.map(np.asarray, params), inputs()[row])
             np.testing.assert_allclose(outputs[row], expected, rtol=1e-10, atol=1e-12)
@@ -84,7 +85,7 @@ def gradients(way, kind, reverse):
     )[1].swapaxes(0, 1)
     run = plain if way is None else lambda *terms: linear_recurrence(*terms, reverse, way)
     loss = lambda *terms: jnp.real(jnp.sum(weights * jnp.sin(run(*terms))))
-    return jax.value_and_grad(loss, argnums=(0, 1, 2), holomorphic=False)(*map(jnp.asarray, operands))
+    return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)))(*operands)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -105,7 +106,7 @@ def test_masks_states_and_directions(name, reverse):
         x, lengths = inputs(), np.array([T, 5, 0])
         mask = np.arange(T)[None, :] < lengths[:, None]
         x = np.where(mask[:, :, None], x, np.nan)
-        run = lambda *arguments, **options: layer.apply({"params": params}, *arguments, **options)
+        run = functools.partial(jax.jit(layer.apply), {"params": params})
         outputs, state = run(x, mask)
         for row, length in enumerate(lengths[:2]):
             alone, last = run(x[row : row + 1, :length])
@@ -122,7 +123,7 @@ def test_masks_states_and_directions(name, reverse):
         joined = np.concatenate([second, first] if reverse else [first, second], axis=1)
         np.testing.assert_allclose(joined, whole, rtol=1e-12)
         np.testing.assert_allclose(carried, end, rtol=1e-12)
-        gradient = jax.grad(lambda p: jnp.sum(layer.apply({"params": p}, x, mask)[0] ** 2))(params)
+        gradient = jax.jit(jax.grad(lambda p: jnp.sum(layer.apply({"params": p}, x, mask)[0] ** 2)))(params)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
 
 
@@ -130,7 +131,7 @@ def test_they_stand_where_the_others_do():
     layer = Stacked(
         [Bidirectional(MinGRU(4, return_sequences=True)), LRU(6, return_sequences=True), MinLSTM(3, return_state=True)]
     )
-    (last, states), params = layer.init_with_output(jax.random.key(0), inputs().astype(np.float32))
+    (last, states), params = jax.jit(layer.init_with_output)(jax.random.key(0), inputs().astype(np.float32))
     assert last.shape == (B, 3)
     assert [part.dtype for part in jax.tree.leaves(states)] == ["float32", "float32", "complex64", "float32"]
     assert jax.tree.map(jnp.shape, params["params"]["layers_0"]["forward"]["gates"]["kernel"]) == (D, 8)
@@ -146,7 +147,7 @@ def test_they_stand_where_the_others_do():
 
 def test_an_eigenvalues_ring_holds_the_start():
     layer = LRU(400, least=0.9, most=0.99, phase=0.3)
-    p: Any = layer.init(jax.random.key(0), inputs().astype(np.float32))["params"]
+    p: Any = jax.jit(layer.init)(jax.random.key(0), inputs().astype(np.float32))["params"]
     eigenvalues = np.exp(-np.exp(np.asarray(p["nu"])) + 1j * np.exp(np.asarray(p["theta"])))
     assert 0.9 <= abs(eigenvalues).min() < 0.905
     assert 0.985 < abs(eigenvalues).max() <= 0.99
@@ -166,4 +167,4 @@ def test_an_eigenvalues_ring_holds_the_start():
 )
 def test_what_makes_no_sense_is_refused(layer, message):
     with pytest.raises(UserError, match=message):
-        layer.init(jax.random.key(0), inputs().astype(np.float32))
+        jax.eval_shape(layer.init, jax.random.key(0), inputs().astype(np.float32))

@@ -25,7 +25,7 @@ def made(name):
     inputs, wanted = jnp.asarray(rng.normal(size=(T, D))), jnp.asarray(rng.normal(size=(T, U)))
     cell = CELLS[name]()
     carry = backpropagation.initialised(cell, inputs)
-    params = cell.init(jax.random.key(0), carry, inputs[:1])["params"]
+    params = jax.jit(cell.init)(jax.random.key(0), carry, inputs[:1])["params"]
     params = jax.tree.map(lambda leaf: leaf + 0.2 * rng.normal(size=leaf.shape), params)
     return cell, params, inputs, lambda t, y: jnp.sum((y - wanted[t]) ** 3)
 
@@ -48,18 +48,18 @@ def unrolled(cell, inputs, loss, cut=None):
     return total
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "simple_rnn" else n for n in CELLS])
 def test_the_sum_is_the_gradient(name):
     with jax.enable_x64(True):
         cell, params, inputs, loss = made(name)
         close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
-        expected = jax.grad(unrolled(cell, inputs, loss))(params)
+        expected = jax.jit(jax.grad(unrolled(cell, inputs, loss)))(params)
         assert max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(expected)) > 0.1
         jax.tree.map(close, backpropagation.gradient(cell, params, inputs, loss), expected)
         jax.tree.map(close, backpropagation.gradient(cell, params, inputs, loss, horizon=T), expected)
         if name == "gru":
             cut = backpropagation.gradient(cell, params, inputs, loss, horizon=2)
-            jax.tree.map(close, cut, jax.grad(unrolled(cell, inputs, loss, cut=2))(params))
+            jax.tree.map(close, cut, jax.jit(jax.grad(unrolled(cell, inputs, loss, cut=2)))(params))
             apart = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), cut, expected)
             assert max(jax.tree.leaves(apart)) > 1e-3
 
@@ -75,7 +75,7 @@ def test_the_lectures_line_for_the_second_state_has_one_of_two_ways():
             return y[0]
 
         direct, through = backpropagation.two_ways(cell, params, inputs)
-        whole = jax.jacobian(second)(params)
+        whole = jax.jit(jax.jacobian(second))(params)
         close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
         jax.tree.map(lambda a, b, c: close(a + b, c), direct, through, whole)
         assert float(jnp.abs(direct["kernel"]).max()) > 0.1  # what the lecture's line leaves out

@@ -24,15 +24,15 @@ def frame(rows, steps, far=0.0):
 def test_quantiles_never_cross(name):
     """Whatever the network says, however large."""
     head = HEADS[name]
+    ways = (lambda found: head.quantiles(found, LEVELS), head.point)
+    answer = jax.jit(lambda raw: [way(head.distribution(raw, frame(50, 6))) for way in ways])
     for size in (0.0, 1.0, 30.0):
-        raw = jnp.asarray(RNG.normal(0, size, (50, 6, head.size)), jnp.float32)
-        found = head.quantiles(head.distribution(raw, frame(50, 6)), LEVELS)
+        found, point = map(np.asarray, answer(np.float32(RNG.normal(0, size, (50, 6, head.size)))))
         assert found.shape == (50, 6, len(LEVELS))
         assert np.isfinite(found).all()
         assert (np.diff(found, axis=-1) >= 0).all()
         if name in ("quantiles", "student_t") and size <= 1:
             assert (np.diff(found, axis=-1) > 0).all()
-        point = head.point(head.distribution(raw, frame(50, 6)))
         np.testing.assert_array_equal(point, found[..., LEVELS.index(0.5)])
 
 
@@ -103,15 +103,15 @@ def test_in_float32_a_likelihood_is_as_near_as_that_allows():
 
 def test_computed_quantiles_are_scipys():
     freedom, location, scale = student()
-    found = HEADS["student_t"].quantiles(
-        Student(*(jnp.asarray(leaf, jnp.float32) for leaf in (freedom, location, scale))), LEVELS
+    found = jax.jit(lambda of: HEADS["student_t"].quantiles(of, LEVELS))(
+        Student(*(jnp.asarray(leaf, jnp.float32) for leaf in (freedom, location, scale)))
     )
     for k, level in enumerate(LEVELS):
         right = stats.t.ppf(level, freedom, location, scale)
         np.testing.assert_allclose(found[:, k], right, rtol=2e-5, atol=2e-5)
     mean, spread, _ = counts()
-    found = HEADS["negative_binomial"].quantiles(
-        Counts(*(jnp.asarray(leaf, jnp.float32) for leaf in (mean, spread, np.zeros(300), np.ones(300)))), LEVELS
+    found = jax.jit(lambda of: HEADS["negative_binomial"].quantiles(of, LEVELS))(
+        Counts(*(jnp.asarray(leaf, jnp.float32) for leaf in (mean, spread, np.zeros(300), np.ones(300))))
     )
     for k, level in enumerate(LEVELS):
         right = stats.nbinom(1 / spread, 1 / (1 + spread * mean))
@@ -125,8 +125,8 @@ def test_draws_are_of_the_distribution(name):
     head = HEADS[name]
     found = head.distribution(jnp.asarray(RNG.normal(0, 0.5, (1, 2, head.size)), jnp.float32), frame(1, 2))
     keys = jax.random.split(jax.random.key(0), 4000)
-    draws = jax.vmap(lambda key: head.sample(key, found))(keys)  # [4000, 1, 2]
-    quantiles = np.asarray(head.quantiles(found, LEVELS))
+    draws = jax.jit(jax.vmap(lambda key: head.sample(key, found)))(keys)  # [4000, 1, 2]
+    quantiles = np.asarray(jax.jit(lambda: head.quantiles(found, LEVELS))())
     for k, level in enumerate(LEVELS):
         below = np.mean(draws <= quantiles[None, ..., k] + 1e-6, axis=0)
         least = np.mean(draws < quantiles[None, ..., k] - 1e-6, axis=0)

@@ -16,7 +16,7 @@ PARAMS = jax.jit(MODEL.init)(jax.random.key(0), (X, FRESH))["params"]
 WHOLE, STATE = apply(MODEL, {"params": PARAMS}, X, method="run")
 
 
-@pytest.mark.parametrize("piece", [1, 7, 22])
+@pytest.mark.parametrize("piece", [pytest.param(1, marks=pytest.mark.slow), 7, 22])
 def test_pieces_with_the_state_handed_on_are_the_whole(piece):
     state, found = None, []
     for k in range(0, X.shape[1], piece):

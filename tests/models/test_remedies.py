@@ -14,7 +14,7 @@ U = 6
 
 def start(remedy, steps=100) -> Any:
     layer = remedied(remedy, U, steps)
-    return layer.init(jax.random.key(0), np.ones((1, 2, 3), np.float32))["params"]
+    return jax.jit(layer.init)(jax.random.key(0), np.ones((1, 2, 3), np.float32))["params"]
 
 
 def test_each_starts_as_its_paper_says():

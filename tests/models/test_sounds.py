@@ -49,6 +49,7 @@ def test_padding_and_what_stands_in_it_change_nothing():
     np.testing.assert_allclose(alone[0], whole[1], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_training_hears_other_voices_and_testing_does_not():
     model = SoundClassifier(GRU(4, return_sequences=True), (4,), 0.0, 2, Augmentation())
     lengths = np.array([9, 5], np.int32)

@@ -144,11 +144,14 @@ def test_draws_change_in_training_only_and_frequent_words_are_dropped():
     assert not np.any(apply(model, none, params, True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "negatives"),
     [
         ("skip_gram", 4),
-        *(pytest.param(*v, marks=pytest.mark.slow) for v in (("cbow", 0), ("skip_gram", 0), ("cbow", 4))),
+        ("cbow", 0),
+        ("skip_gram", 0),
+        ("cbow", 4),
     ],
 )
 def test_every_variant_learns_which_words_stand_together(method, negatives, tmp_path):

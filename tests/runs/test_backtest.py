@@ -97,6 +97,7 @@ def by_hand(path, *options):
     )
 
 
+@pytest.mark.slow
 def test_with_refitting_it_is_the_loop_by_hand_on_data_that_end_there(folder):
     found = rolled(folder / "run", refit=True)
     tests = []
@@ -139,6 +140,7 @@ def test_without_it_is_one_model_at_every_origin(folder):
         assert fold["test"].keys() == trained["test"].keys() - {"loss"}
 
 
+@pytest.mark.slow
 def test_no_fold_knows_what_comes_after_its_origin(folder):
     before, after = (rolled(folder / f"run_{late}", False, f"late={late}") for late in (0, 1000))
     assert before["folds"][0] == after["folds"][0]

@@ -42,6 +42,7 @@ def test_what_is_simple_knows_the_rows_before_alone():
         np.testing.assert_array_equal(own, found[name])
 
 
+@pytest.mark.slow
 def test_the_forecasts_are_one_stretch_after_training_and_the_same_call_trains_nothing_anew(tmp_path):
     rng = np.random.default_rng(0)
     values = np.round(rng.normal(size=160).cumsum(), 3)

@@ -91,3 +91,12 @@ def test_neither_depends_on_the_unit(unit):
 def test_a_horizon_beyond_the_rows_tells_nothing():
     first, second = losses(8, 10)
     assert diebold_mariano(first, second, 10) == diebold_mariano(first, second, 12) == (0, 1)
+
+
+def test_of_what_is_nearly_always_right_the_skill_has_no_lower_end():
+    """A series that stands still but for one step: without that row no skill could be told."""
+    other = np.zeros(50)
+    other[20] = 1.0
+    found = skill(other[None] * 0.5 + 0.001, other, 3)
+    assert (found.value, found.low) == (pytest.approx(0.45), -np.inf)
+    assert 0.4 < found.high < 0.5

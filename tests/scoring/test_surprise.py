@@ -104,3 +104,14 @@ def test_rows_that_are_no_numbers_are_passed_over(wrong):
 def test_senseless_recipes_are_refused(options, said):
     with pytest.raises(UserError, match=said):
         Recipe(**options)
+
+
+def test_a_column_that_was_still_and_changes_is_an_alarm_by_itself():
+    residuals, values = made()
+    values[:, 1] = np.where(np.arange(400) < 250, 3.0, 7.0)
+    recipe = Recipe(short=4, level=5, quiet=10, warm=100, still=True)
+    scores, alarms = judged(recipe, residuals, values)
+    without, others = judged(Recipe(short=4, level=5, quiet=10, warm=100), residuals, values)
+    assert scores[250] == without[250] + 5
+    np.testing.assert_array_equal(np.delete(scores, 250), np.delete(without, 250))
+    assert (alarms[250], others[250]) == (True, False)

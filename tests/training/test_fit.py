@@ -108,7 +108,7 @@ def interrupt_in(dispatches, toy_experiment, toy_dataset, workdir):
     assert stopped.value.exit_code == 128 + signal.SIGTERM
 
 
-@pytest.mark.parametrize("dispatches", [1, pytest.param(4, marks=pytest.mark.slow), 11])
+@pytest.mark.parametrize("dispatches", [*(pytest.param(count, marks=pytest.mark.slow) for count in (1, 4)), 11])
 def test_an_interrupted_run_resumes_to_the_same_bits(toy_experiment, toy_dataset, reference, tmp_path, dispatches):
     """Dispatches are 4 an epoch (2 + 2 + 2 + 1 steps); 4 falls on the end of the first epoch."""
     workdir = new_workdir(tmp_path / "run")

@@ -28,7 +28,7 @@ class AlarmStream(row_stream.RowStream):
     def line(self, step: Step, output: Any) -> str:
         """See `dataset.Stream`."""
         note: row_stream.Note = step.note
-        (date,) = steps.texts(np.array([note.time]))
+        (date,) = steps.texts(np.array([note.time]), self.lines.zone)
         return self.lines.line(date, note.series, note.values, note.missing, output)
 
     def state(self) -> dict[str, Any]:
@@ -52,6 +52,7 @@ def _kind(facts: Mapping[str, Any], name: str, lines: table_watch.Lines) -> row_
 
     def parse(data: bytes) -> row_stream.Read:
         table = csv_table.parse(data, name, form, columns, facts["time"])
+        lines.zone = table.zone
         for series in table.names:
             lines.series(series)
         found = [] if table.series is None else [table.names[k] for k in table.series]
@@ -59,7 +60,7 @@ def _kind(facts: Mapping[str, Any], name: str, lines: table_watch.Lines) -> row_
 
     def inputs(times: np.ndarray, values: np.ndarray, series: str) -> watch.Seen:
         if len(times) >= min(SURE, gather.reach + 1 + back):
-            step.check([times], name, [series] if series else ())
+            step.check([times], name, [series] if series else (), slack=watch.SLACK)
         return watch.last_row(gather, dataclasses.replace(lines.series(series), times=times, values=values))
 
     one = watch.Watched("", np.zeros(1, "datetime64[us]"), np.zeros((1, len(columns))), *_unit(len(columns)), 0, 0, 0)
@@ -75,6 +76,7 @@ def _kind(facts: Mapping[str, Any], name: str, lines: table_watch.Lines) -> row_
         doubled=facts["form"].get("doubled", ""),
         several=bool(facts["names"]),
         least=1,
+        before=lambda series: lines.series(series).mean,
     )
 
 

@@ -21,7 +21,7 @@ from seqjax.data.series.rows import Rows, table
 from seqjax.data.series.table import Table
 from seqjax.errors import UserError
 
-__all__ = ["Form", "as_options", "content", "parse", "read", "split_names"]
+__all__ = ["Form", "as_options", "bytes_of", "content", "parse", "read", "split_names"]
 
 
 def read(path: Path, form: Form, columns: Sequence[str] = ()) -> Table:
@@ -30,11 +30,15 @@ def read(path: Path, form: Form, columns: Sequence[str] = ()) -> Table:
     Raises:
       UserError: as `parse`, or unreadable.
     """
+    return parse(bytes_of(path), str(path), form, columns)
+
+
+def bytes_of(path: Path) -> bytes:
+    """Of a file. Raises UserError: unreadable."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
-    return parse(data, str(path), form, columns)
 
 
 def parse(data: bytes, name: str, form: Form, columns: Sequence[str] = (), time: str = "") -> Table:
@@ -58,6 +62,8 @@ def parse(data: bytes, name: str, form: Form, columns: Sequence[str] = (), time:
     data = packed.unpacked(data, name)
     if parquet_table.is_parquet(data):
         rows = parquet_table.read(data, name, form, columns, time)
+    elif data.lstrip()[:200].replace(b" ", b"").startswith((b'{"', b'[{"')):
+        raise UserError(f"{name}: this is JSON, not a table of text: save it as CSV or Parquet")
     else:
         rows = _csv(text_of(data, name, form, time), columns)
     if form.missing is not None:

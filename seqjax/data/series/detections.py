@@ -66,7 +66,6 @@ def detect(series: Watched, expected: np.ndarray, recipe: Recipe, quiet: float |
         recipe = dataclasses.replace(recipe, quiet=int(quiet * series.trained))
     actual = (series.values - series.mean) / series.std
     missing = np.zeros(actual.shape, bool) if series.missing is None else series.missing
-    missing = missing | (np.arange(len(actual)) < series.known)[:, None]
     return Detection(series, expected, *judged(recipe, residuals(actual, expected, missing), actual), recipe.level)
 
 

@@ -16,8 +16,11 @@ import numpy as np
 
 from seqjax.data import packed
 from seqjax.data.dataset import Dataset, Requests
+from seqjax.data.decoding import utf8
 from seqjax.data.download import download
-from seqjax.data.series import panel, panel_parts, panel_requests, sample_panel
+from seqjax.data.series import csv_table, panel, panel_parts, panel_requests, sample_panel
+from seqjax.data.series.cells import Numbers, is_missing
+from seqjax.data.series.form import Form
 from seqjax.data.series.panel import Panel
 from seqjax.data.series.panel_windows import Windows
 from seqjax.errors import UserError
@@ -60,8 +63,7 @@ class M4Hourly:
         Raises:
           UserError: malformed.
         """
-        series, names = parse(text.read(), name)
-        return panel_requests.of_panel(panel.of_rows(series, names), assets, name)
+        return panel_requests.of_panel(panel.of_rows(*parse(csv_table.content(text), name)), assets, name)
 
 
 def path_of(part: str, data_dir: Path) -> Path:
@@ -74,31 +76,40 @@ def path_of(part: str, data_dir: Path) -> Path:
 
 def read(path: Path) -> tuple[list[np.ndarray], list[str]]:
     """As `parse`, from a file. Raises UserError: unreadable."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from error
-    return parse(packed.unpacked(data, str(path)).decode("utf-8-sig", "replace"), str(path))
+    return parse(csv_table.bytes_of(path), str(path))
 
 
-def parse(text: str, name: str) -> tuple[list[np.ndarray], list[str]]:
-    """A header, then a row for each series: its name and its values; what is empty behind the last is not there.
+def parse(data: bytes, name: str, form: Form | None = None) -> tuple[list[np.ndarray], list[str]]:
+    """A header, then a row for each series: its name and its values; what is empty or NA behind the last is not there.
+
+    Args:
+      data: of the file, packed or not.
+      name: what messages call it.
+      form: its encoding, delimiter, decimal and thousands.
 
     Returns:
       values [T] of each, NaN where a cell between others is empty; and the names.
 
     Raises:
-      UserError: a cell that is no number, a name that comes twice, or nothing at all.
+      UserError: a cell that is no number, a name that comes twice, no header, or nothing at all.
     """
-    rows = list(csv.reader(io.StringIO(text)))
+    form = form or Form()
+    text = utf8(packed.unpacked(data, name), name, form.encoding).decode()
+    first = text.partition("\n")[0]
+    delimiter = form.delimiter or max(",;\t" if form.decimal == "." else ";\t,", key=first.count)
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    numbers = Numbers(form.decimal, form.thousands)
+    if rows and _is_series(rows[0], numbers):
+        raise UserError(f"{name}: row 1 looks like a series, not like a header: put a row with names above it")
     series, names = [], []
     for line, row in enumerate(rows[1:], 2):
-        while row and not row[-1].strip():
+        while len(row) > 1 and is_missing(row[-1]):
             row.pop()
-        if not row:
+        if not "".join(row).strip():
             continue
-        series.append(np.array([_number(cell, f"{name}: row {line}, column {k}") for k, cell in enumerate(row[1:], 2)]))
-        names.append(row[0])
+        cells = enumerate(row[1:], 2)
+        series.append(np.array([_number(cell, numbers, f"{name}: row {line}, column {k}") for k, cell in cells]))
+        names.append(row[0].strip())
     double = next((own for own in names if names.count(own) > 1), None) if len(set(names)) < len(names) else None
     if double is not None or not names:
         said = (
@@ -118,11 +129,16 @@ def joined(train: tuple[list[np.ndarray], list[str]], test: tuple[list[np.ndarra
     return panel.of_rows([np.concatenate([own, after[name]]) for own, name in pairs], train[1])
 
 
-def _number(cell: str, where: str) -> float:
-    if not cell.strip():
-        return np.nan
+def _is_series(row: list[str], numbers: Numbers) -> bool:
+    """Whether a header holds values: numbers that do not count its columns."""
+    cells = [cell.strip() for cell in row[1:] if not is_missing(cell)]
+    counted = [[str(start + k) for k in range(len(cells))] for start in (0, 1)]
+    return bool(cells) and all(map(numbers.is_number, cells)) and cells not in counted
+
+
+def _number(cell: str, numbers: Numbers, where: str) -> float:
     try:
-        value = float(cell)
+        return numbers.read(cell)
     except ValueError as error:
-        raise UserError(f"{where}: {cell!r} is no number") from error
-    return value if np.isfinite(value) else np.nan
+        advice = numbers.advice(cell.strip())
+        raise UserError(f"{where}: {cell!r} is no number{f'; {advice} reads it' if advice else ''}") from error

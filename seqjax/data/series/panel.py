@@ -6,7 +6,7 @@ Legend: N rows, S series, C targets, P past features, K known covariates, R stat
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,11 +30,29 @@ class Roles:
     """Known of the future, too: a price that is planned, a holiday."""
     static: tuple[str, ...] = ()
     """One number a series."""
+    classes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """One word a series: columns, and which words training has seen there (`static_words`)."""
 
     @property
     def columns(self) -> list[str]:
-        """All, each once."""
+        """All of numbers, each once."""
         return list(dict.fromkeys([*self.targets, *self.past, *self.known, *self.static]))
+
+    @property
+    def statics(self) -> list[str]:
+        """What `Panel.static` is of: the numbers, and of each column of words a mark for each word."""
+        return [*self.static, *(f"{column}={word}" for column, words in self.classes for word in words)]
+
+    def facts(self) -> dict[str, Any]:
+        """For JSON, as `roles_of` reads it."""
+        found = dataclasses.asdict(self)
+        return found if self.classes else {key: value for key, value in found.items() if key != "classes"}
+
+
+def roles_of(facts: Mapping[str, Any]) -> Roles:
+    """The reverse of `Roles.facts`."""
+    classes = tuple((column, tuple(words)) for column, words in facts.get("classes", ()))
+    return Roles(**{role: tuple(names) for role, names in facts.items() if role != "classes"}, classes=classes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +69,14 @@ class Panel:
     known: np.ndarray
     """[N, K] float64, NaN where missing."""
     static: np.ndarray
-    """[S, R] float64."""
+    """[S, R] float64, NaN where missing: of `Roles.statics`."""
     times: np.ndarray | None = None
     """[N] datetime64[us]; None: rows have no dates."""
     step: steps.Step | None = None
     notes: tuple[str, ...] = ()
     """What the user must know, each a short phrase."""
+    zone: str = ""
+    """What belongs behind a date in text."""
 
     def name(self, series: int, target: int) -> str:
         """What a forecast series is called: `shop 3`, `HUFL`, `shop 3/HUFL`."""
@@ -64,21 +84,29 @@ class Panel:
         return "/".join([*filter(None, [self.names[series]]), *several])
 
 
-def of_table(table: Table, roles: Roles, step: steps.Step, name: str) -> Panel:
+def of_table(table: Table, roles: Roles, step: steps.Step, name: str, marks: np.ndarray | None = None) -> Panel:
     """The panel of a table that has all the columns of the roles.
 
+    Args:
+      table: the rows.
+      roles: of its columns.
+      step: from one row to the next.
+      name: of the data, for messages.
+      marks: [S, ...] of the columns of words, if there are any (`static_words.marks`).
+
     Raises:
-      UserError: dates so far apart that the missing steps between them are more than the rows; a static column that is
-        not constant.
+      UserError: dates so far apart that the missing steps between them are more than the rows; two rows of a day; a
+        static column that is not constant.
     """
     bounds, added = [], 0
     rows: list[np.ndarray] = []
     for k, (start, stop) in enumerate(windows.pieces(table)):
+        which = f"{name}: the series {table.names[k]!r}" if table.names else name
+        _check_doubled(step, table.times[start:stop], which)
         places = _places(step, table.times[start:stop])
         length = int(places[-1]) + 1 if len(places) else 0
         added += length - len(places)
         if added > GROWTH * len(table.times) + 1_000_000:
-            which = f"the series {table.names[k]!r}" if table.names else name
             raise UserError(f"{which}: {added:,} steps of {step} are missing between its dates: are these right?")
         grid = np.full(length, -1)
         grid[places] = np.arange(start, stop)
@@ -87,6 +115,7 @@ def of_table(table: Table, roles: Roles, step: steps.Step, name: str) -> Panel:
         rows.append(grid)
     at = np.concatenate(rows)
     pick = lambda names: _picked(table, names, at)
+    constant = _constant(pick(roles.static), roles.static, bounds, table.names, name)
     uneven = sum(step.uneven(table.times[start:stop]) for start, stop in windows.pieces(table))
     notes = [*table.notes, *sources.counted(added, "missing step", "filled in as missing values")]
     notes += sources.counted(uneven, "step", f"of no whole number of {step}")
@@ -96,10 +125,11 @@ def of_table(table: Table, roles: Roles, step: steps.Step, name: str) -> Panel:
         bounds=bounds,
         values=pick([*roles.targets, *roles.past]),
         known=pick(roles.known),
-        static=_constant(pick(roles.static), roles.static, bounds, table.names, name),
+        static=np.concatenate([constant, np.zeros((len(bounds), 0)) if marks is None else marks], axis=1),
         times=_dates(table.times, at, step),
         step=step,
         notes=tuple(notes),
+        zone=table.zone,
     )
 
 
@@ -110,6 +140,14 @@ def of_rows(series: Sequence[np.ndarray], names: Sequence[str], notes: Sequence[
     none = np.zeros((len(values), 0)), np.zeros((len(series), 0))
     bounds = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
     return Panel(Roles(("value",)), tuple(names), bounds, values, *none, notes=tuple(notes))
+
+
+def _check_doubled(step: steps.Step, times: np.ndarray, name: str) -> None:
+    """Raises UserError: a date that comes twice, and not as an hour does at the end of summer time."""
+    twice = np.flatnonzero(times[1:] == times[:-1])
+    if len(twice) and step.seconds * 1e6 >= steps.UNITS["day"]:
+        date = steps.texts(times[twice[:1]])[0]
+        raise UserError(f"{name}: {date} is there twice with other values: --set=doubled=first, last or mean")
 
 
 def _places(step: steps.Step, times: np.ndarray) -> np.ndarray:
@@ -131,10 +169,7 @@ def _dates(times: np.ndarray, at: np.ndarray, step: steps.Step) -> np.ndarray:
     missing = np.flatnonzero(at < 0)
     if len(missing):
         before = windows.last_valid(at >= 0)  # the first row of a series is never missing
-        ahead = missing - before[missing]
-        for count in np.unique(ahead):
-            rows = missing[ahead == count]
-            found[rows] = step.ahead(found[before[rows]], int(count))
+        found[missing] = step.ahead(found[before[missing]], missing - before[missing])
     return found
 
 

@@ -10,6 +10,7 @@ H horizon.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,7 +131,7 @@ def scale_of(values: np.ndarray, bounds: windows.Bounds, how: str) -> Scale:
 
     Args:
       values: [N, C + P], NaN where missing.
-      bounds: [S] of the rows of each series that may be looked at; of an empty one, the others' mean scale is taken.
+      bounds: [S] of the rows of each series that may be looked at; of one without a value the scale is 0 and 1.
       how: `standard`: mean and deviation. `mean`: no shift, the mean size (DeepAR). `none`.
 
     Raises:
@@ -183,22 +184,37 @@ class Known(NamedTuple):
 
     mean: np.ndarray
     deviation: np.ndarray
+    """0 of one that is constant where it is learned from: whatever it is later, nothing follows from it."""
     circles: tuple[str, ...] = ()
     """What dates tell besides: see `calendar.names`."""
 
-    def scaled(self, values: np.ndarray) -> np.ndarray:
-        """float32 [..., K]"""
-        return np.nan_to_num((values - self.mean) / self.deviation, nan=0.0).astype(np.float32)
+    def scaled(self, values: np.ndarray, columns: Sequence[str] = (), name: str = "") -> np.ndarray:
+        """float32 [..., K]. Raises UserError: numbers beyond float32; columns: their names; name: of the data."""
+        size = np.where(self.deviation > 0, self.deviation, np.inf)
+        with np.errstate(over="ignore"):
+            found = np.nan_to_num((values - self.mean) / size, nan=0.0, posinf=np.inf, neginf=-np.inf)
+        far = np.argwhere(np.abs(found) > 1 / changes.LEAST)
+        if len(far):
+            place = tuple(far[0])
+            raise UserError(
+                f"{name}: column {columns[place[-1]]!r}: {values[place]:g} is too far from the training rows to be "
+                "computed with"
+            )
+        return found.astype(np.float32)
 
 
-def known_of(values: np.ndarray) -> Known:
-    """Of values [N, K], NaN where missing."""
+def known_of(values: np.ndarray, columns: Sequence[str] = (), name: str = "") -> Known:
+    """Of values [N, K], NaN where missing. Raises UserError: as `Known.scaled`."""
     means, deviations = [], []
     for k in range(values.shape[1]):
         own = values[~np.isnan(values[:, k]), k]
         constant = not len(own) or own.min() == own.max()
+        if len(own) and np.abs(own).max() > 1 / changes.LEAST:
+            raise UserError(
+                f"{name}: column {columns[k]!r}: {own[np.abs(own).argmax()]:g} is too large: give it in another unit"
+            )
         means.append(own.mean() if len(own) else 0.0)
-        deviations.append(1.0 if constant else own.std())
+        deviations.append(0.0 if constant else own.std())
     return Known(np.array(means), np.array(deviations))
 
 
@@ -234,8 +250,8 @@ def arrays_of(
         "which": np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
         "zero": (-scale.shift / scale.unit)[:, :targets].astype(np.float32),
         "unit": scale.unit[:, :targets].astype(np.float32),
-        "known": np.concatenate([circles, known.scaled(panel.known)], axis=1),
-        "static": static.scaled(panel.static),
+        "known": np.concatenate([circles, known.scaled(panel.known, roles.known, name)], axis=1),
+        "static": static.scaled(panel.static, roles.statics, name),
         "identity": identity.astype(np.int32),
     }
     return found, values

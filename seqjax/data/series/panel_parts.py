@@ -57,9 +57,9 @@ class Folds(NamedTuple):
 def rolled(panel: Panel, edges: Edges, horizon: int, folds: Folds) -> tuple[Panel, Edges]:
     """The panel as it was then, and its parts: the validation part is as long as before, training is what is left.
 
-    A series that had not begun then has no rows.
+    A series that had not begun then has no rows. What stands behind the test part, known ahead, has not come either.
     """
-    lengths = np.array([stop - start for start, stop in panel.bounds])
+    lengths = np.asarray(edges.test) - np.array([start for start, _ in panel.bounds])
     left = np.maximum(lengths - folds.after, 0)
     kept = np.concatenate([np.arange(start, start + n) for (start, _), n in zip(panel.bounds, left, strict=True)])
     kept = kept.astype(int)
@@ -122,9 +122,10 @@ def parts(panel: Panel, edges: Edges, context: int, horizon: int, strides: tuple
     for part, own in ids.items():
         if not len(own):
             longest = max(stop - start for start, stop in panel.bounds)
+            filled = next((f" ({note}: are its dates right?)" for note in panel.notes if "missing step" in note), "")
             raise UserError(
                 f"{name}: too few rows: the {part} part has no forecast of {horizon} rows; the longest series has "
-                f"{longest}: shorten horizon, or change the parts"
+                f"{longest:,}{filled}: shorten horizon, or change the parts"
             )
     return Found(ids, untrained, unused)
 

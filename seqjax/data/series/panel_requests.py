@@ -15,12 +15,15 @@ import numpy as np
 from absl import logging
 
 from seqjax.data.dataset import Requests
-from seqjax.data.series import panel_arrays, sources, steps
+from seqjax.data.series import panel_arrays, panel_truth, sources, steps
 from seqjax.data.series.panel import Panel
 from seqjax.data.series.panel_arrays import Gather, Known, Scale
 from seqjax.data.series.panel_windows import ASSET, FACTS
 from seqjax.data.series.table_windows import quoted
 from seqjax.errors import UserError
+
+WORTH = ("missing step", "no whole number", "doubled")
+"""Of a panel's notes, those of which a warning is made."""
 
 
 def facts_of(assets: Path) -> dict[str, Any]:
@@ -28,8 +31,14 @@ def facts_of(assets: Path) -> dict[str, Any]:
     return sources.read_facts(assets / ASSET, FACTS)
 
 
-def of_panel(panel: Panel, assets: Path, name: str) -> Requests:
+def of_panel(panel: Panel, assets: Path, name: str, counts: bool = False) -> Requests:
     """The request of each series and target.
+
+    Args:
+      panel: the series.
+      assets: the folder of what training has kept.
+      name: of the data, for messages.
+      counts: forecasts are numbers of things.
 
     Raises:
       UserError: covariates that are not known ahead, or nothing to go on.
@@ -38,6 +47,7 @@ def of_panel(panel: Panel, assets: Path, name: str) -> Requests:
     horizon, targets = facts["horizon"], len(panel.roles.targets)
     origins = _origins(panel, name)
     _check_known(panel, origins, horizon, name)
+    _warn(panel, origins, name)
     longer, moved = extended(panel, origins, horizon)
     scale, identity = _known_series(panel, facts, origins)
     known, static = (Known(np.array(facts[key][0]), np.array(facts[key][1])) for key in ("known", "static"))
@@ -55,7 +65,7 @@ def of_panel(panel: Panel, assets: Path, name: str) -> Requests:
         arrays=arrays,
         gather=gather.history,
         ids=ids,
-        line=_lines(longer, rows, np.array(panel.bounds)[which, 0] + moved[which], names, level, unit, horizon),
+        line=_lines(longer, rows, np.array(panel.bounds)[which, 0] + moved[which], names, level, unit, horizon, counts),
         header=f"series,origin,step,date,{quantiles}",
     )
 
@@ -92,6 +102,17 @@ def _check_known(panel: Panel, origins: np.ndarray, horizon: int, name: str) -> 
                 )
 
 
+def _warn(panel: Panel, origins: np.ndarray, name: str) -> None:
+    """Say what is not there, or not where it is expected."""
+    pairs = zip(panel.bounds, origins.max(axis=1), strict=True)
+    lacking = sum(int(np.isnan(panel.known[start : last + 1]).sum()) for (start, _), last in pairs)
+    for note in [
+        *(note for note in panel.notes if any(word in note for word in WORTH)),
+        *sources.counted(lacking, "missing value", "of known covariates taken as their mean"),
+    ]:
+        logging.warning("%s: %s", name, note)
+
+
 def extended(panel: Panel, origins: np.ndarray, horizon: int) -> tuple[Panel, np.ndarray]:
     """The panel with a horizon of rows behind the last origin of each series; and by how much it has moved [S]."""
     bounds, moved, at, ahead = [], [], [], []
@@ -108,8 +129,7 @@ def extended(panel: Panel, origins: np.ndarray, horizon: int) -> tuple[Panel, np
     times = panel.times
     if times is not None and panel.step is not None:
         times = times[rows]
-        for count in np.unique(steps_on[new]):
-            times[steps_on == count] = panel.step.ahead(times[steps_on == count], int(count))
+        times[new] = panel.step.ahead(times[new], steps_on[new])
     longer = dataclasses.replace(
         panel, bounds=bounds, values=blank(panel.values), known=blank(panel.known), times=times
     )
@@ -140,6 +160,7 @@ def _lines(
     level: np.ndarray,
     unit: np.ndarray,
     horizon: int,
+    counts: bool,
 ) -> Callable[[int, Any], str]:
     """(position, quantiles [H, Q] of changes on the scale) -> H lines.
 
@@ -151,15 +172,18 @@ def _lines(
       level: values at the origins.
       unit: of their scales.
       horizon: H.
+      counts: what is a whole number is told as one.
     """
     ahead = rows[:, None] + np.arange(horizon + 1)
     dates = None
     if panel.times is not None:
-        dates = np.array(steps.texts(panel.times[ahead].reshape(-1))).reshape(ahead.shape)
+        dates = np.array(steps.texts(panel.times[ahead].reshape(-1), panel.zone)).reshape(ahead.shape)
 
     def line(position: int, output: Any) -> str:
         values = level[position] + unit[position] * np.asarray(output, float)
-        number = lambda value: sources.number(float(value), float(unit[position]))
+        values = panel_truth.counted(values, level[position]) if counts else values
+        whole = lambda value: counts and float(value).is_integer()
+        number = lambda value: str(int(value)) if whole(value) else sources.number(float(value), float(unit[position]))
         origin = str(rows[position] - starts[position] + 1) if dates is None else dates[position][0]
         said = []
         for k, row in enumerate(values, 1):

@@ -44,9 +44,15 @@ class Truth(NamedTuple):
 
 
 def kept(
-    panel: Panel, filled: np.ndarray, scale: "Scale", edges: "Edges", season: int, windows: "Windows"
+    panel: Panel,
+    filled: np.ndarray,
+    first: np.ndarray,
+    scale: "Scale",
+    edges: "Edges",
+    season: int,
+    windows: "Windows",
 ) -> dict[str, Any]:
-    """`Dataset.kept` of a panel."""
+    """`Dataset.kept` of a panel; first: [S, C] the first row with a value."""
     targets = len(panel.roles.targets)
     starts, stops = np.array(panel.bounds).T
     return {
@@ -54,6 +60,7 @@ def kept(
         "filled": filled[:, :targets],
         "which": np.repeat(np.arange(len(starts)), stops - starts),
         "start": starts,
+        "first": first,
         "edges": np.stack(edges),
         "unit": scale.unit[:, :targets],
         "horizon": windows.horizon,
@@ -69,7 +76,18 @@ def quantiles(answers: Answers) -> np.ndarray:
     held = answers.dataset.kept
     rows, target, which = _places(held, answers.ids)
     level, unit = held["filled"][rows, target], held["unit"][which, target]
-    return level[:, None, None] + unit[:, None, None] * np.asarray(answers.outputs, float)
+    found = level[:, None, None] + unit[:, None, None] * np.asarray(answers.outputs, float)
+    return counted(found, level[:, None, None]) if held.get("counts") else found
+
+
+def counted(values: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """What float32 has made of counts [...], counts again; others as they are. A 3 is to cover a 3.
+
+    Args:
+      values: sums of a `level` [...] and a change that was computed in float32.
+    """
+    whole = np.round(values)
+    return np.where(np.abs(values - whole) <= 1e-3 + 1e-6 * (np.abs(values) + np.abs(level)), whole, values)
 
 
 def truth(dataset: Dataset, ids: np.ndarray) -> Truth:
@@ -83,7 +101,7 @@ def truth(dataset: Dataset, ids: np.ndarray) -> Truth:
     return Truth(
         actual=held["values"][ahead, target[:, None]],
         naive=np.repeat(held["filled"][rows, target][:, None], held["horizon"], axis=1),
-        seasonal=_seasonal(held["filled"], rows, target, held["start"][which], held["horizon"], held["season"]),
+        seasonal=_seasonal(held["filled"], rows, target, held["first"][which, target], held["horizon"], held["season"]),
         scale=scales[0, part, key],
         square=scales[1, part, key],
         unit=held["unit"][which, target],
@@ -91,8 +109,16 @@ def truth(dataset: Dataset, ids: np.ndarray) -> Truth:
     )
 
 
-def season(filled: np.ndarray, ids: np.ndarray, windows: "Windows", panel: Panel) -> int:
-    """Rows of one: the one asked for, or of those that suit the step the one that forecasts the training part best."""
+def season(filled: np.ndarray, first: np.ndarray, ids: np.ndarray, windows: "Windows", panel: Panel) -> int:
+    """Rows of one: the one asked for, or of those that suit the step the one that forecasts the training part best.
+
+    Args:
+      filled: [N, C + P] the values.
+      first: [S, C] the first row with a value.
+      ids: of the training part.
+      windows: may ask for one.
+      panel: of the series.
+    """
     if windows.season is not None:
         return windows.season
     choices = [] if panel.step is None else steps.season_lengths(panel.step)
@@ -101,8 +127,8 @@ def season(filled: np.ndarray, ids: np.ndarray, windows: "Windows", panel: Panel
     targets = len(panel.roles.targets)
     some = ids[:: max(1, len(ids) // MOST)]
     rows, target = some // targets, some % targets
-    starts, stops = np.array(panel.bounds).T
-    begin = starts[np.searchsorted(stops, rows, side="right")]
+    stops = np.array([stop for _, stop in panel.bounds])
+    begin = first[np.searchsorted(stops, rows, side="right"), target]
     whole = rows - begin >= max(choices)
     rows, target, begin = (leaf[whole] for leaf in (rows, target, begin))
     if not len(rows):
@@ -120,12 +146,12 @@ def _places(held: Mapping[str, Any], ids: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _seasonal(
-    filled: np.ndarray, rows: np.ndarray, target: np.ndarray, start: np.ndarray, horizon: int, season: int
+    filled: np.ndarray, rows: np.ndarray, target: np.ndarray, first: np.ndarray, horizon: int, season: int
 ) -> np.ndarray:
-    """[N, H] the value a season before, or as many as it takes to be known at the origin."""
+    """[N, H] the value a season before, or as many as it takes to be known at the origin; first: [N] of the series."""
     ahead = np.arange(1, horizon + 1)
     back = rows[:, None] + ahead - season * -(-ahead // season)
-    back = np.where(back >= start[:, None], back, rows[:, None])
+    back = np.where(back >= first[:, None], back, rows[:, None])
     return filled[back, target[:, None]]
 
 

@@ -99,22 +99,24 @@ class Windows:
         scale = _scale(panel, edges, self.scaling)
         found = self._origins(panel, edges, scale, name)
         trained = np.concatenate([np.arange(*pair) for pair in edges.bounds(panel.bounds, 0)]).astype(int)
-        known, static = panel_arrays.known_of(panel.known[trained]), panel_arrays.known_of(panel.static)
+        known = panel_arrays.known_of(panel.known[trained], panel.roles.known, name)
         known = known._replace(circles=_circles(panel, edges))
+        static = panel_arrays.known_of(panel.static, panel.roles.statics, name)
         targets = len(panel.roles.targets)
         identity = 1 + np.arange(len(panel.bounds) * targets).reshape(-1, targets)
         arrays, filled = panel_arrays.arrays_of(panel, scale, known, static, identity, name)
-        season = panel_truth.season(filled, found.ids["train"], self, panel)
+        season = panel_truth.season(filled, arrays["first"], found.ids["train"], self, panel)
         facts = self._facts(panel, scale, known, static, own)
         dataset = Dataset(
             arrays=arrays,
             gather=Gather(self.context, self.horizon, targets, self.mixed).examples,
             parts=found.ids,
-            description=_describe(panel, name, found, self),
+            description=_describe(panel, name, found, self, known),
             fingerprint=_fingerprint(panel, facts, edges, dataclasses.replace(self, season=season)),
             assets={ASSET: json.dumps(facts) + "\n"},
             knobs={"series_count": identity.size, "season": season, "examples": len(found.ids["train"])},
-            kept=panel_truth.kept(panel, filled, scale, edges, season, self) | {"baselines": baselines},
+            kept=panel_truth.kept(panel, filled, arrays["first"], scale, edges, season, self)
+            | {"baselines": baselines},
         )
         return dataclasses.replace(dataset, baselines=baselines(dataset))
 
@@ -138,7 +140,7 @@ class Windows:
     def _facts(self, panel: Panel, scale: Scale, known: Known, static: Known, own: Mapping[str, Any]) -> dict[str, Any]:
         pair = lambda both: [both.mean.tolist(), both.deviation.tolist()]
         return {
-            "roles": dataclasses.asdict(panel.roles),
+            "roles": panel.roles.facts(),
             "names": list(panel.names),
             "step": None if panel.step is None else panel.step.facts(),
             "context": self.context,
@@ -181,15 +183,21 @@ def _circles(panel: Panel, edges: Edges) -> tuple[str, ...]:
 
 
 def _scale(panel: Panel, edges: Edges, how: str) -> Scale:
-    """By the training rows; of a series that has no value there by the validation's."""
+    """By the training rows; of a series that has no value there by the validation's, or else as others on average."""
     train, more = (panel_arrays.scale_of(panel.values, edges.bounds(panel.bounds, part), how) for part in (0, 1))
-    some = np.array(
-        [(~np.isnan(panel.values[start:stop])).any(axis=0) for start, stop in edges.bounds(panel.bounds, 0)]
+    first, some = (
+        np.array(
+            [(~np.isnan(panel.values[start:stop])).any(axis=0) for start, stop in edges.bounds(panel.bounds, part)]
+        )
+        for part in (0, 1)
     )
-    return Scale(np.where(some, train.shift, more.shift), np.where(some, train.unit, more.unit))
+    found = Scale(np.where(first, train.shift, more.shift), np.where(first, train.unit, more.unit))
+    counts = np.maximum(some.sum(axis=0), 1)
+    means = [np.where(some, own, 0).sum(axis=0) / counts for own in found]
+    return Scale(*(np.where(some | ~some.any(axis=0), own, mean) for own, mean in zip(found, means, strict=True)))
 
 
-def _describe(panel: Panel, name: str, found: panel_parts.Found, windows: Windows) -> str:
+def _describe(panel: Panel, name: str, found: panel_parts.Found, windows: Windows, known: Known) -> str:
     counts = ", ".join(f"{len(ids):,} {part}" for part, ids in found.ids.items())
     targets = ", ".join(panel.roles.targets[:8]) + (", ..." if len(panel.roles.targets) > 8 else "")
     said = [f"{len(panel.values):,} rows of {len(panel.bounds):,} series" if len(panel.bounds) > 1 else ""]
@@ -202,6 +210,8 @@ def _describe(panel: Panel, name: str, found: panel_parts.Found, windows: Window
     notes += sources.counted(
         int(np.isnan(panel.known).sum()), "missing value", "of known covariates taken as their mean"
     )
+    same = [column for column, size in zip(panel.roles.known, known.deviation, strict=True) if not size]
+    notes += [f"{column} is the same in all training rows: nothing is learned of it" for column in same]
     notes += sources.counted(found.untrained, "series", "too short for training, only forecast")
     notes += sources.counted(found.unused, "series", "too short for any forecast, left out")
     shape = f"forecasts of {windows.horizon} rows from {windows.context}: {counts}"

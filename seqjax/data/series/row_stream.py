@@ -77,6 +77,8 @@ class Kind:
     """Rows belong to series."""
     least: int = 0
     """Rows from which on there is an answer; by default W."""
+    before: Callable[[str], np.ndarray] | None = None
+    """A series -> [F] what stands in a column that has had no value yet; None: its first one is waited for."""
 
 
 @dataclasses.dataclass
@@ -195,7 +197,10 @@ class RowStream:
         if own.times and (lacking := self.kind.lacking(np.array([own.times[-1], time]))) > 0:
             said = sources.counted(lacking, "row", f"missing before row {number}, and passed over")
             logging.warning("%s: %s", self.name, said[0])
-        filled = np.where(np.isnan(values), own.values[-1], values) if own.values else values.copy()
+        last = own.values[-1] if own.values else np.full(len(values), np.nan)
+        if not own.values and self.kind.before is not None:
+            last = self.kind.before(name)
+        filled = np.where(np.isnan(values), last, values)
         for before in own.values:
             np.copyto(before, filled, where=np.isnan(before))
         own.times, own.values = [*own.times, time][-self.kind.rows :], [*own.values, filled][-self.kind.rows :]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqjax.data.series.form import NAMELESS, Form
-from seqjax.data.series.table import Table
+from seqjax.data.series.table import UTC, Table
 from seqjax.errors import UserError
 
 SHOWN = 8
@@ -100,7 +100,7 @@ def _notes(rows: Rows) -> list[str]:
     if rows.empty:
         notes.append(f"{rows.empty} empty rows left out" if rows.empty > 1 else "1 empty row left out")
     if rows.zoned:
-        notes.append("times in UTC")
+        notes.append(UTC)
     if rows.cut:
         notes.append("times cut to microseconds")
     return notes

@@ -22,6 +22,12 @@ ROUND = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 100_000, 10_000, 
 """What the true step of a jittering clock is expected to be a multiple of, the coarsest first."""
 JITTER = 0.1
 """Of a step: how far from it a clock may tick."""
+SOME = 0.05
+"""Of the steps of a series that leaves steps out: so many are single ones at least, or it has another step."""
+MOSTLY = 0.9
+"""Of the dates of a calendar's steps: so many are on their day."""
+FEW = 3
+"""Steps of a series that tell nothing by themselves."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,10 +57,10 @@ class Step:
         unit = "min" if minutes else next(u for u, size in UNITS.items() if size <= UNITS["s"] and self.count >= size)
         return f"{self.count / UNITS[unit]:g} {unit}"
 
-    def ahead(self, times: np.ndarray, steps: int) -> np.ndarray:
-        """The dates [N] so many steps after `times` [N] datetime64[us]."""
+    def ahead(self, times: np.ndarray, steps: int | np.ndarray) -> np.ndarray:
+        """The dates [N] so many steps (or [N] of them) after `times` [N] datetime64[us]."""
         if self.unit == MICROSECONDS:
-            return times + np.timedelta64(self.count * steps, "us")
+            return times + np.asarray(self.count * steps).astype("timedelta64[us]")
         days = _days(times, self.shift)
         clock = times - days
         if self.unit == BUSINESS_DAYS:
@@ -88,7 +94,14 @@ class Step:
         return int((np.abs(apart - np.rint(apart)) > JITTER).sum())
 
     def check(
-        self, times: Sequence[np.ndarray], name: str, names: Sequence[str] = (), whose: str = "the model's"
+        self,
+        times: Sequence[np.ndarray],
+        name: str,
+        names: Sequence[str] = (),
+        whose: str = "the model's",
+        *,
+        gaps: bool = False,
+        slack: float = JITTER,
     ) -> None:
         """Whether rows are such a step apart.
 
@@ -97,10 +110,14 @@ class Step:
           name: of the data, for messages.
           names: of the series, if there are several.
           whose: this step is.
+          gaps: most steps may be left out, if some are there: of a product that is not sold every day.
+          slack: by which share the median may be another one.
 
         Raises:
           UserError: most rows of a series are not, or are on another day of the month or on a weekend.
         """
+        apart = [self.between(own) for own in times]
+        every = np.concatenate([np.zeros(0), *apart])
         for k, own in enumerate(times):
             where = f"{name}: the series {names[k]!r}" if names else name
             if self.unit != MICROSECONDS:
@@ -109,9 +126,16 @@ class Step:
                 if wrong.mean() > 0.5 or (wrong.any() and self.unit == BUSINESS_DAYS):
                     on = "a Saturday or Sunday" if self.unit == BUSINESS_DAYS else "another day of the month"
                     raise UserError(f"{where}: {str(own[wrong][0])[:10]} is on {on}, but {whose} rows are not")
-            apart = self.between(own)
-            if len(apart) and abs(np.median(apart) - 1) > JITTER:
+            few = gaps and len(apart[k]) < FEW and self._is_of(every, gaps, slack)
+            if len(apart[k]) and not few and not self._is_of(apart[k], gaps, slack):
                 raise UserError(f"{where}: rows are {find([own])} apart, but {whose} are {self} apart")
+
+    def _is_of(self, apart: np.ndarray, gaps: bool, slack: float) -> bool:
+        """Whether dates so many steps apart [N] are those of this one; gaps, slack: see `check`."""
+        if not gaps:
+            return bool(abs(np.median(apart) - 1) <= slack)
+        one, whole = np.abs(apart - 1) <= JITTER, np.abs(apart - np.rint(apart)) <= JITTER
+        return bool(one.mean() >= SOME and whole.mean() > 0.5)
 
     def facts(self) -> float | list[int | str]:
         """For JSON, as `of_facts` reads it: seconds, or a list."""
@@ -161,14 +185,22 @@ def find(times: Sequence[np.ndarray]) -> Step | None:
 
 
 def _months(days: Sequence[np.ndarray], shift: int) -> Step | None:
-    """A step of months, if all dates are on one day of their months, or on the last where there is none."""
+    """A step of months, if dates are on one day of their months, or on the last where there is none.
+
+    Of a year and more a tenth may be elsewhere: a wrong one does not make steps of 31 days of them.
+    """
     every = np.concatenate(days)
     of_month, length = _of_month(every), _length(every.astype("datetime64[M]"))
     day = 31 if (of_month == length).all() else int(of_month.max())
     apart = np.concatenate([np.diff(own.astype("datetime64[M]")) for own in days]).astype(np.int64)
     count = int(np.median(apart))
-    fits = (of_month == np.minimum(day, length)).all() and count >= 1 and (apart >= 1).all()
-    return Step(count, MONTHS, day, shift) if fits else None
+    if count < 1 or not (apart >= 1).all():
+        return None
+    share = MOSTLY if len(every) >= 12 else 1.0
+    for own, least in ((day, 1.0), (31, share), (int(np.bincount(of_month).argmax()), share)):
+        if (of_month == np.minimum(own, length)).mean() >= least:
+            return Step(count, MONTHS, own, shift)
+    return None
 
 
 def _business_days(days: Sequence[np.ndarray], shift: int) -> Step | None:
@@ -192,6 +224,24 @@ def _fixed(apart: np.ndarray) -> Step:
     return Step(next(int(step) for step in rounded if step > 0 and abs(step - median) <= max(tolerance, 0.5)))
 
 
+def finest(step: Step, times: Sequence[np.ndarray]) -> Step:
+    """The step of which those of series that leave out most rows are whole numbers; else the `step` found for them.
+
+    Args:
+      step: as `find` has it, by the median.
+      times: [N] datetime64[us] of each series, ascending.
+    """
+    if step.unit != MICROSECONDS:
+        return step
+    apart = np.concatenate([np.diff(own) for own in times]).astype(np.int64)
+    sizes, counts = np.unique(apart[apart > 0], return_counts=True)
+    for size in sizes[(counts >= SOME * len(apart)) & (sizes < step.count)]:
+        shares = apart / size
+        if (np.abs(shares - np.rint(shares)) <= JITTER).mean() >= 1 - SOME:
+            return Step(int(size))
+    return step
+
+
 def season_lengths(step: Step) -> list[int]:
     """In steps, those that series of such a step are expected to have: a day and a week, a week, or a year."""
     if step.unit == MONTHS:
@@ -204,7 +254,10 @@ def season_lengths(step: Step) -> list[int]:
     return [period // step.count for period in periods if period % step.count == 0 and period > step.count]
 
 
-def texts(times: np.ndarray) -> list[str]:
-    """Dates as people write them, with the digits of a second that any of them needs: `2009-12-31 23:10:00`."""
+def texts(times: np.ndarray, zone: str = "") -> list[str]:
+    """Dates as people write them, with the digits of a second that any of them needs: `2009-12-31 23:10:00`.
+
+    zone: what is written behind each.
+    """
     unit: Any = next(unit for unit in ("s", "ms", "us") if (times == times.astype(f"datetime64[{unit}]")).all())
-    return [text.replace("T", " ") for text in np.datetime_as_string(times, unit=unit)]
+    return [text.replace("T", " ") + zone for text in np.datetime_as_string(times, unit=unit)]

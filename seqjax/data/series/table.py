@@ -7,6 +7,9 @@ import dataclasses
 
 import numpy as np
 
+UTC = "times in UTC"
+"""The note of a file that names a zone."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
@@ -26,3 +29,8 @@ class Table:
     """What the user must know, each a short phrase: `2 doubled rows left out`."""
     time: str = ""
     """The column of the dates; of two, `date+clock`."""
+
+    @property
+    def zone(self) -> str:
+        """What belongs behind a date in text: `+00:00` where the file names a zone."""
+        return "+00:00" if UTC in self.notes else ""

@@ -30,9 +30,12 @@ def kind(facts: Mapping[str, Any], name: str) -> row_stream.Kind:
     scales = np.array(facts["mean"]), np.array(facts["std"])
     of = lambda series: table_windows.place(names, series, name) if names else 0
 
+    zone = {"": ""}
+
     def parse(data: bytes) -> row_stream.Read:
         table = csv_table.parse(data, name, form, columns, facts["time"])
         found = [] if table.series is None else [table.names[k] for k in table.series]
+        zone[""] = table.zone
         for series in table.names:
             of(series)
         return row_stream.Read(table.times, table.values, found)
@@ -48,7 +51,7 @@ def kind(facts: Mapping[str, Any], name: str) -> row_stream.Kind:
     def line(end: np.datetime64, series: str, value: float, output: Any) -> str:
         std = scales[1][of(series), 0]
         times = np.array([end])
-        dates = steps.texts(np.concatenate([times, step.ahead(times, span.delay - span.reach)]))
+        dates = steps.texts(np.concatenate([times, step.ahead(times, span.delay - span.reach)]), zone[""])
         cells = [table_windows.quoted(series)] if series else []
         return ",".join([*cells, *dates, sources.number(float(value + std * output.item()), float(std))])
 

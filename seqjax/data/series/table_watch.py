@@ -1,8 +1,8 @@
 """A user's own table under watch: every row judged by those before it, with or without labels of anomalies.
 
 A table of one series or of several, of one column or many. The first rows of each series are trained on, and should be
-as things usually are. Missing values are filled with what was last seen, for the inputs; a row of nothing else is not
-judged.
+as things usually are. Missing values are filled with what was last seen, for the inputs (or with the training rows'
+mean); a row of nothing else is not judged.
 
 Legend: N rows, F columns, S series.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from absl import logging
 
 from seqjax.data.dataset import Dataset, Requests
 from seqjax.data.series import (
@@ -122,11 +123,12 @@ class TableWatch:
             trained = int(self.trained * (stop - start))
             one = watch.watched(called, times[k], values[own], trained, table.columns, int(known[k]) - start)
             mine = None if labels is None else labels[own]
-            found.append(dataclasses.replace(one, labels=mine, missing=np.isnan(table.values[own])))
+            found.append(_rows(dataclasses.replace(one, labels=mine), times[k], table.values[own]))
         trained = sum(one.trained for one in found)
         if trained < SHORTEST:
             raise UserError(f"{name}: too few rows: {trained} to be trained on ({self.trained:g} of them); at least 20")
         said = [f"watched: {', '.join(table.columns)}", f"{filled} missing values filled", *table.notes]
+        said += sources.counted(sum(map(step.missing, times)), "row", "missing, and passed over")
         if labels is not None:
             said += sources.counted(sum(len(detections.windows_of(one)) for one in found), "anomaly", "labelled")
         return found, step, said
@@ -141,20 +143,24 @@ class TableWatch:
         gather, form = watch.Watch(facts["rows"], facts["horizon"]), csv_table.Form(**facts["form"])
         table = csv_table.parse(csv_table.content(text), name, form, facts["columns"], facts["time"])
         bounds, step = windows.pieces(table), steps.of_facts(facts["step"])
-        step.check([table.times[start:stop] for start, stop in bounds], name, table.names)
-        values, _, known = windows.filled(table, bounds, name)
-        found = []
-        for k, (start, stop) in enumerate(bounds):
-            one = _known(facts, table.names[k] if table.names else "", name)
-            own = slice(start, stop)
-            one = dataclasses.replace(one, times=table.times[own], values=values[own])
-            found.append(dataclasses.replace(one, missing=np.isnan(table.values[own])))
-        ids = np.concatenate([np.arange(first, stop) for first, (_, stop) in zip(known, bounds, strict=True)])
+        times = [table.times[start:stop] for start, stop in bounds]
+        step.check(times, name, table.names, slack=watch.SLACK)
+        called = table.names or ("",)
+        found = [
+            _rows(_known(facts, own, name), times[k], table.values[slice(*bounds[k])]) for k, own in enumerate(called)
+        ]
+        for note in sources.counted(sum(map(step.missing, times)), "row", "missing, and passed over"):
+            logging.warning("%s: %s", name, note)
+        warm = Recipe(**facts["recipe"]).warm
+        if min(map(len, times)) <= warm:
+            logging.warning(
+                "%s: of the first %d rows none is an alarm: begin with rows before those asked for", name, warm
+            )
         return Requests(
             arrays=watch.arrays_of(found),
             gather=gather.seen,
-            ids=ids.astype(np.int32),
-            line=_lines(facts, table, values, ids, np.isnan(table.values)),
+            ids=np.arange(len(table.times), dtype=np.int32),
+            line=_lines(facts, table, np.concatenate([one.values for one in found])),
             header=header(facts),
         )
 
@@ -167,6 +173,11 @@ class TableWatch:
         from seqjax.data.series import alarm_stream
 
         return alarm_stream.AlarmStream(sources.read_facts(assets / ASSET, FACTS), name)
+
+
+def _rows(one: watch.Watched, times: np.ndarray, values: np.ndarray) -> watch.Watched:
+    """A series with these rows: times [N], values [N, F], NaN where missing."""
+    return dataclasses.replace(one, times=times, values=watch.filled(values, one.mean), missing=np.isnan(values))
 
 
 def _known(facts: Mapping[str, Any], series: str, name: str) -> watch.Watched:
@@ -191,6 +202,7 @@ class Lines:
         self.facts, self.name, self.recipe = facts, name, Recipe(**facts["recipe"])
         self.seen: dict[str, Surprise] = {}
         self.of: dict[str, watch.Watched] = {}
+        self.zone = ""
 
     def series(self, called: str) -> watch.Watched:
         """As it was trained on."""
@@ -219,16 +231,13 @@ class Lines:
         return ",".join(cells)
 
 
-def _lines(
-    facts: Mapping[str, Any], table: Table, values: np.ndarray, ids: np.ndarray, missing: np.ndarray
-) -> Callable[[int, Any], str]:
-    """(position, output) -> a line; called for every position, in order."""
-    lines, dates = Lines(facts, "the table"), steps.texts(table.times[ids])
+def _lines(facts: Mapping[str, Any], table: Table, values: np.ndarray) -> Callable[[int, Any], str]:
+    """(row, output) -> a line; called for every row, in order; values: [N, F] filled."""
+    lines, dates, missing = Lines(facts, "the table"), steps.texts(table.times, table.zone), np.isnan(table.values)
 
-    def line(position: int, output: Any) -> str:
-        row = ids[position]
+    def line(row: int, output: Any) -> str:
         called = "" if table.series is None else table.names[table.series[row]]
-        return lines.line(dates[position], called, values[row], missing[row], output)
+        return lines.line(dates[row], called, values[row], missing[row], output)
 
     return line
 

@@ -225,7 +225,8 @@ def _lines(
       std: [S] of the target.
     """
     ends = ids + span.reach
-    dates = steps.texts(np.concatenate([table.times[ends], step.ahead(table.times[ends], span.delay - span.reach)]))
+    ahead = step.ahead(table.times[ends], span.delay - span.reach)
+    dates = steps.texts(np.concatenate([table.times[ends], ahead]), table.zone)
     of = np.zeros(len(ends), int) if table.series is None else table.series[ends]
 
     def line(position: int, output: Any) -> str:
@@ -248,4 +249,4 @@ def place(known: list[str], wanted: str, name: str) -> int:
 
 def quoted(text: str) -> str:
     """A cell of a CSV."""
-    return '"' + text.replace('"', '""') + '"' if {",", '"', "\n"} & set(text) else text
+    return '"' + text.replace('"', '""') + '"' if {",", '"', "\n", "\r"} & set(text) else text

@@ -21,6 +21,8 @@ DAY, WEEK = 86_400.0, 7 * 86_400.0
 """Seconds."""
 FARTHEST = 2_100
 """Rows: a day or a week of more is not looked back for. A stream has to keep so many."""
+SLACK = 0.5
+"""By which share the step of rows to be judged may be another one than training's: events come when they come."""
 CLOCK = 4
 """Sine and cosine of the time of day, and of the time in the week."""
 
@@ -54,7 +56,7 @@ class Watched:
     times: np.ndarray
     """[N] datetime64[us]."""
     values: np.ndarray
-    """[N, F] float64, what is missing filled with what was last seen."""
+    """[N, F] float64, what is missing `filled`."""
     mean: np.ndarray
     """[F] of the training rows, and ..."""
     std: np.ndarray
@@ -69,7 +71,7 @@ class Watched:
     missing: np.ndarray | None = None
     """[N, F] bool, what was filled."""
     known: int = 0
-    """The first row up to which every column has had a value; those before it are neither trained on nor judged."""
+    """The first row up to which every column has had a value; those before it are not trained on."""
     tuned: bool = True
     """Whether the validation part has it."""
 
@@ -103,6 +105,13 @@ def watched(
         raise UserError(f"{name}: column {column!r} has the deviation {std[place]:.3g}: give it in another unit")
     day, week = lags(times, trained)
     return Watched(name, times, values, mean, std, trained, day, week, known=known)
+
+
+def filled(values: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """[N, F] of a series with NaN where missing: the last value seen; before there was one, the training rows' mean."""
+    below = np.concatenate([mean[None], values])
+    there = np.where(np.isnan(below), 0, np.arange(len(below))[:, None])
+    return np.take_along_axis(below, np.maximum.accumulate(there, axis=0), axis=0)[1:]
 
 
 def lags(times: np.ndarray, trained: int) -> tuple[int, int]:

@@ -38,7 +38,13 @@ class Cells:
 
 
 def read(
-    data: bytes, name: str, columns: Sequence[str], encoding: str = "", delimiter: str = "", quotes: bool = True
+    data: bytes,
+    name: str,
+    columns: Sequence[str],
+    encoding: str = "",
+    delimiter: str = "",
+    quotes: bool = True,
+    comment: str = "",
 ) -> Cells:
     """Read a table.
 
@@ -50,6 +56,7 @@ def read(
       delimiter: of a CSV, as in `Form`; by default what the header has most.
       quotes: of a CSV: they stand around cells, which may hold delimiters and line breaks. False: they are characters
         like others.
+      comment: of a CSV: what begins a line that is skipped.
 
     Raises:
       UserError: malformed, with the row; in another encoding; without rows, or without such a column.
@@ -60,7 +67,7 @@ def read(
     elif is_json(data := utf8(data, name, encoding)):
         header, rows = _json(data, name, columns)
     else:
-        form = Form(delimiter=delimiter)
+        form = Form(delimiter=delimiter, comment=comment)
         text = text_of(data if quotes else data.replace(b'"', MARK), name, form, dated=False)
         header, rows = [column.replace(MARK.decode(), '"') for column in text.header], text.rows()
     places = [resolve(column, header, name, place="") for column in columns]

@@ -10,20 +10,24 @@ from seqjax.data.series import m4, panel_truth
 from seqjax.data.series.panel_windows import Windows
 from seqjax.errors import UserError
 
-FORM = '"V1","V2","V3","V4","V5"\n"H1","605","586","","511"\n"H2","3.5","1e3","NA",""\n'
+FORM = b'"V1","V2","V3","V4","V5"\n"H1","605","586","","511"\n"H2","3.5","1e3","NA",""\n'
 
 
 def test_the_form_is_a_series_a_row():
-    with pytest.raises(UserError, match="x: row 3, column 4: 'NA' is no number"):
-        m4.parse(FORM, "x")
-    values, names = m4.parse(FORM.replace("NA", ""), "x")
+    with pytest.raises(UserError, match="x: row 3, column 4: 'many' is no number"):
+        m4.parse(FORM.replace(b"NA", b"many"), "x")
+    with pytest.raises(UserError, match="x: row 3, column 4: 'inf' is no number"):
+        m4.parse(FORM.replace(b"NA", b"inf"), "x")
+    values, names = m4.parse(FORM, "x")
     assert names == ["H1", "H2"]
     np.testing.assert_array_equal(values[0], [605, 586, np.nan, 511])
     np.testing.assert_array_equal(values[1], [3.5, 1000])
     with pytest.raises(UserError, match="the series 'H1' is there twice"):
-        m4.parse(FORM.replace("NA", "").replace("H2", "H1"), "x")
+        m4.parse(FORM.replace(b"H2", b"H1"), "x")
     with pytest.raises(UserError, match="no series"):
         m4.parse(FORM[:20], "x")
+    with pytest.raises(UserError, match="x: row 1 looks like a series, not like a header"):
+        m4.parse(FORM[25:], "x")
     with pytest.raises(UserError, match="'H2' is in one of both files only"):
         m4.joined((values, names), (values, ["H1", "H3"]))
 

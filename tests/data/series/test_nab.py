@@ -52,6 +52,7 @@ def test_the_random_and_the_perfect_detector_have_the_published_scores(recording
         assert nab.judge(perfect, profile, np.inf).score == published["null"][name] == 0
 
 
+@pytest.mark.slow
 def test_what_is_not_at_hand_is_downloaded_and_checked(recordings, tmp_path, monkeypatch):
     def deliver(url, destination, sha256=None):
         place = DATA / "nab" / url.removeprefix(corpus.URL + "/").removeprefix("data/")

@@ -35,6 +35,7 @@ def test_steps_are_told_from_dates_and_go_ahead_as_pandas_does(frequency, first,
     step = find([whole[:28]])
     assert str(step) == said
     np.testing.assert_array_equal(step.ahead(whole[:28], 12), whole[12:])
+    np.testing.assert_array_equal(step.ahead(whole[:20], np.arange(20)), whole[::2])
     assert steps.of_facts(step.facts()) == step
     assert step.missing(whole) == 0
     assert step.missing(np.delete(whole, [5, 6, 20])) == 3
@@ -49,6 +50,20 @@ def test_months_that_are_cut_short():
     assert str(step.ahead(on_the_30th[1:2], 1)[0])[:10] == "2020-03-30"  # back to its day
     month_end = find([dates("2019-11-30", periods=20, freq="ME")])
     assert str(month_end.ahead(np.array(["2020-02-29"], "datetime64[us]"), 1)[0])[:10] == "2020-03-31"
+
+
+@pytest.mark.parametrize("frequency", ["MS", "ME"])
+def test_a_date_that_is_off_leaves_months_months(frequency):
+    whole = dates("2015-01-31", periods=40, freq=frequency)
+    off = whole.copy()
+    off[7] += np.timedelta64(5 if frequency == "MS" else -5, "D")
+    step = find([off])
+    assert step == find([whole])
+    np.testing.assert_array_equal(step.ahead(off[-1:], 3), dates(whole[-1], periods=4, freq=frequency)[-1:])
+    assert step.missing(off) == 0
+    assert str(find([off[:10]])) != "1 month"
+    assert find([dates("2015-01-01", periods=60, freq="28D")]) == Step(28 * steps.UNITS["day"])
+    assert find([dates("2015-01-01", periods=60, freq="30D")]) == Step(30 * steps.UNITS["day"])
 
 
 def test_a_clock_that_jitters_ticks_one_step():

@@ -198,23 +198,58 @@ def test_a_header_without_rows_is_judged_when_the_stream_ends(tmp_path):
     assert list(made.stream(tmp_path, "stdin").end()) == [], "nothing at all came"
 
 
-def test_rows_before_the_first_value_of_a_column_are_neither_trained_on_nor_judged(tmp_path):
-    """They would be filled with a value that is not there yet."""
+def test_rows_before_the_first_value_of_a_column_are_judged_by_the_others_and_not_trained_on(tmp_path, caplog):
+    """What is not there yet is taken for the training rows' mean, not for a value that is to come. No row is lost."""
     gaps = {(row, 1) for row in range(30)}
     text = table(columns=("a", "b"), gaps=gaps)
     made, dataset = trained(tmp_path, text)
     assert dataset.parts["train"].min() == 200 + 31
     (one,) = dataset.gather.series
-    assert one.mean[1] == pytest.approx(one.values[30:100, 1].mean())
+    values = np.array([line.split(",")[2] or "nan" for line in text.splitlines()[1:]], float)
+    assert one.mean[1] == pytest.approx(values[30:100].mean())
+    np.testing.assert_array_equal(one.values[:30, 1], one.mean[1])
+    np.testing.assert_array_equal(one.values[30:, 1], values[30:])
     scores = detections.detect(one, detections.last_known(one, 1), RECIPE).scores
-    assert not scores[:30].any()
-    assert scores[31:].any()
+    assert scores[1:30].all()
     lines = predicted(made, tmp_path, text)
-    assert lines[1].startswith("2020-01-02 06:00:00,")
+    assert len(lines) == 1 + 200
     assert streamed(made, tmp_path, text) == lines
+    dead = table(columns=("a", "b"), gaps={(row, 1) for row in range(200)})
+    lines = predicted(made, tmp_path, dead)
+    assert len(lines) == 1 + 200, "one sensor is dead, the other one is watched"
+    assert [line.split(",")[2] for line in lines[1:]].count("1") > 0
+    assert streamed(made, tmp_path, dead) == lines
     late = table(columns=("a", "b"), gaps={(row, 1) for row in range(120)})
     with pytest.raises(UserError, match=r"t.csv: a column has no value in the 100 rows to be trained on"):
         source(tmp_path, late).load("real", tmp_path)
+
+
+def test_dates_have_a_zone_if_the_table_has_one(tmp_path):
+    text = "\n".join(line.replace(":00,", ":00+02:00,", 1) for line in table().splitlines()) + "\n"
+    made, _ = trained(tmp_path, text)
+    lines = predicted(made, tmp_path, text)
+    assert lines[1].startswith("2019-12-31 22:00:00+00:00,")
+    assert streamed(made, tmp_path, text) == lines
+
+
+def test_events_come_when_they_come(tmp_path):
+    """A stream of them does not end where the last few are a little farther apart than training's."""
+    rng = np.random.default_rng(0)
+    dates = np.datetime64("2024-01-01T00:00:00") + np.cumsum(rng.integers(1, 7200, 600)).astype("timedelta64[s]")
+    text = "date,a\n" + "".join(
+        f"{date},{value:.3f}\n" for date, value in zip(dates, rng.normal(size=600), strict=True)
+    )
+    made, _ = trained(tmp_path, text)
+    assert streamed(made, tmp_path, text) == predicted(made, tmp_path, text)
+
+
+def test_what_a_few_rows_cannot_tell_is_said(tmp_path, caplog):
+    text = table()
+    made, _ = trained(tmp_path, text)
+    lines = text.splitlines(keepends=True)
+    predicted(made, tmp_path, "".join([*lines[:5], *lines[8:12]]))
+    assert "3 rows missing, and passed over" in caplog.text
+    assert f"of the first {RECIPE.warm} rows none is an alarm" in caplog.text
 
 
 def test_a_day_of_too_many_rows_is_not_looked_back_for(tmp_path):

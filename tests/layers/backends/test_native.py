@@ -250,6 +250,7 @@ def test_a_damaged_library_is_made_again(tmp_path, monkeypatch):
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.slow
 @needs_it
 def test_members_of_a_vmap_are_layers_of_one_call_and_equal_each_alone():
     """Some operands of all members alike, some of each its own; and a vmap within a vmap."""

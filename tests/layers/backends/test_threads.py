@@ -24,6 +24,7 @@ def said(threads, *before):
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
 
 
+@pytest.mark.slow
 def test_one_thread_and_several_give_the_same_bits():
     one, five = said(1), said(5)  # more than this machine may have
     assert len(one.splitlines()) == 13

@@ -1,0 +1,285 @@
+"""Runs from a program or a notebook: what the commands do, with values in the place of text.
+
+    run = seqjax.train("jena_lstm", data="sample", units=32, epochs=3, on_epoch=print)
+    run = seqjax.load("runs/imdb_bilstm")
+    run.predict(["A wonderful film.", "Two hours lost."]).outputs       # NumPy
+    run.results["test"], run.params, run.model, run.evaluate()
+
+`import seqjax` imports neither JAX nor TensorFlow; these do when they need them. Errors are those of the commands:
+`seqjax.UserError` with one line that says what to do.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqjax import experiment as experiments
+from seqjax import folders
+from seqjax import trust as trusting
+from seqjax.errors import UserError
+from seqjax.experiment import Experiment
+from seqjax.runs import commands, prediction
+from seqjax.runs.programs import settle
+from seqjax.training.workdir import Row, Workdir
+
+Examples = str | os.PathLike | Mapping[str, Sequence[Any]] | Iterable[str] | Any
+"""What `Run.predict` takes."""
+
+
+class Predictions(NamedTuple):
+    """What a run says of some examples."""
+
+    outputs: Any
+    """A NumPy array [N, ...], what the model answers; a tree of them where it answers with several; a list where its
+    answers are of different lengths."""
+    lines: list[str]
+    """What --mode=predict prints, without the header."""
+    header: str | None
+
+    def table(self) -> dict[str, np.ndarray]:
+        """The lines as columns by name, numbers where all are. Raises UserError: the run's lines have no header."""
+        if self.header is None:
+            raise UserError("the lines of these predictions have no header, so there is no table; see .lines")
+        names, *rows = csv.reader([self.header, *(line for told in self.lines for line in told.splitlines())])
+        return {name: _numbers(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+class Live:
+    """A run that answers step by step: see `Run.stream`."""
+
+    def __init__(self, listener: Any):
+        """Args: listener: a `seqjax.runs.streaming.Listener`."""
+        self._listener = listener
+
+    def step(self, piece: str | bytes | Sequence[Any]) -> list[str]:
+        """What --mode=stream prints for what comes next.
+
+        Args:
+          piece: bytes, or text, as they would come on stdin; or the cells of one row of a table (its first row: the
+            names of its columns).
+        """
+        if not isinstance(piece, str | bytes):
+            piece = _row(piece)
+        data = piece.encode() if isinstance(piece, str) else piece
+        return [line for lines in self._listener.answers(data) for line in lines]
+
+    def end(self) -> list[str]:
+        """What it has to say once nothing more comes."""
+        return [line for lines in self._listener.answers(None) for line in lines]
+
+    def save(self, path: str | os.PathLike) -> None:
+        """As --state: keep the state. Raises UserError: it cannot be written."""
+        self._listener.save(Path(path))
+
+    def restore(self, path: str | os.PathLike) -> bool:
+        """Go on from a state, if there is one. Raises UserError: it is of another run, or damaged."""
+        return self._listener.restore(Path(path))
+
+
+class Run:
+    """A run in its folder."""
+
+    def __init__(self, path: Path):
+        """Args: path: of the folder. Raises UserError: it holds no run."""
+        self.workdir = Workdir(path)
+        self.config: dict[str, Any] = self.workdir.run()
+        self._params: Any = None
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.workdir.path
+
+    @property
+    def results(self) -> dict[str, Any] | None:
+        """What results.json says; None: the run is not finished."""
+        return self.workdir.results()
+
+    @property
+    def epochs(self) -> list[Row]:
+        """A row for every epoch: its losses, metrics, seconds."""
+        return self.workdir.rows()
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment with the run's knobs."""
+        made = experiments.load_copy(self.path / "experiment.py")
+        return experiments.build(made, experiments.knobs(self.config))
+
+    @property
+    def model(self) -> Any:
+        """The Linen module; `model.apply({"params": run.params}, inputs)` is the model's own answer."""
+        return self.experiment.model
+
+    @property
+    def params(self) -> Any:
+        """The parameters of the best epoch, as they were trained. Raises UserError: there are none yet."""
+        from seqjax.training.best import restore_best
+
+        if self._params is None:
+            self._params = restore_best(self.workdir)[1]
+        return self._params
+
+    def predict(self, examples: Examples, **options: Any) -> Predictions:
+        """What the best epoch says.
+
+        Args:
+          examples: the path of a file, as --input; or texts (or other lines), one an example; or a table: columns by
+            name, or whatever has `to_csv` (pandas).
+          **options: of the run's answer, such as beam=5 of a translator.
+
+        Raises:
+          UserError: malformed examples, an option that there is not, no checkpoint yet.
+        """
+        text, name = _text(examples)
+        requests, found = prediction.answers(self.workdir, text, name, options)
+        outputs = list(found)
+        lines = [requests.line(position, output) for position, output in enumerate(outputs)]
+        return Predictions(_stacked(outputs), lines, requests.header)
+
+    def evaluate(self, data_dir: str | os.PathLike | None = None, **options: Any) -> dict[str, Any]:
+        """The best epoch tested again, as --mode=evaluate; writes nothing.
+
+        Args:
+          data_dir: where the data are; None: as the commands look for them.
+          **options: as of `predict`.
+        """
+        return commands.evaluate(self.workdir, data_dir=_data_dir(data_dir), answer=options)
+
+    def stream(self) -> Live:
+        """From the beginning of a stream. Raises UserError: this run reads whole examples."""
+        from seqjax.runs.streaming import Listener
+
+        return Live(Listener.of(self.workdir, "the stream"))
+
+    def __repr__(self) -> str:
+        """One line."""
+        done = "not finished" if self.results is None else "finished"
+        return f"seqjax.Run({str(self.path)!r}: {self.config['experiment']}, {done})"
+
+    def _repr_png_(self) -> bytes | None:
+        """Loss and metric by epoch: what a notebook shows of a finished run."""
+        curves = self.path / "curves.png"
+        return curves.read_bytes() if curves.is_file() else None
+
+
+def load(path: str | os.PathLike, trust: bool = False) -> Run:
+    """A run in its folder, finished or not.
+
+    Args:
+      path: of the folder.
+      trust: its experiment.py, a program from elsewhere, may be run here from now on (`seqjax.trust`).
+
+    Raises:
+      UserError: there is no run.
+    """
+    settle()
+    run = Run(Path(path))
+    if trust:
+        trusting.remember(experiments.source(run.path / "experiment.py"))
+    return run
+
+
+def train(
+    name: str,
+    *,
+    workdir: str | os.PathLike | None = None,
+    data: str = "real",
+    data_dir: str | os.PathLike | None = None,
+    on_epoch: Callable[[Row], Any] | None = None,
+    **knobs: Any,
+) -> Run:
+    """Train, or resume, as the command does with a --set for each knob.
+
+    Args:
+      name: of the experiment.
+      workdir: the run's folder; None: runs/NAME.
+      data: `real` or `sample`.
+      data_dir: where the data are.
+      on_epoch: called with the row of each epoch as it ends.
+      **knobs: of the experiment.
+
+    Raises:
+      UserError: wrong name, knob, data or folder; nothing has been touched.
+      RunStoppedError: a signal (a notebook's interrupt), or a loss that is not finite; the run is saved.
+    """
+    tuned = settle()
+    from seqjax.training.program import Settings
+
+    place = _Told(Path(workdir or f"runs/{name}"), on_epoch or (lambda row: None))
+    options = [f"{knob}={_said(value)}" for knob, value in knobs.items()]
+    commands.train(
+        name, place, options=options, data=data, data_dir=_data_dir(data_dir), settings=Settings(), tuned=tuned
+    )
+    return Run(place.path)
+
+
+class _Told(Workdir):
+    """A workdir that tells of each epoch."""
+
+    def __init__(self, path: Path, tell: Callable[[Row], Any]):
+        super().__init__(path)
+        self._tell = tell
+
+    def append_row(self, row: Row) -> None:
+        super().append_row(row)
+        self._tell(row)
+
+
+def _data_dir(given: str | os.PathLike | None) -> Path:
+    return folders.data_dir(None if given is None else os.fspath(given))
+
+
+def _said(value: Any) -> str:
+    """A knob's value as --set takes it."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _text(examples: Any) -> tuple[io.TextIOWrapper, str]:
+    """-> (the examples as a file that has been read, its name in messages)."""
+    if isinstance(examples, str | os.PathLike):
+        try:
+            data, name = Path(examples).read_bytes(), os.fspath(examples)
+        except (OSError, ValueError) as error:
+            said = f"{examples!r:.80} cannot be read as a file: {getattr(error, 'strerror', None) or error}"
+            raise UserError(f"{said}; give texts as a list") from error
+    elif hasattr(examples, "to_csv"):
+        data, name = examples.to_csv(index=False).encode(), "the table"
+    elif isinstance(examples, Mapping):
+        rows = zip(*examples.values(), strict=True)
+        data, name = "".join(_row(cells) for cells in [list(examples), *rows]).encode(), "the table"
+    else:
+        lines = list(examples)
+        if wrong := [line for line in lines if not isinstance(line, str)]:
+            raise UserError(f"examples must be texts, a table or a file's path, not {type(wrong[0]).__name__}")
+        data, name = "".join(" ".join(line.splitlines()) + "\n" for line in lines).encode(), "the examples"
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="\n"), name
+
+
+def _row(cells: Iterable[Any]) -> str:
+    """A line of a CSV file; what is None or NaN is empty."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(["" if cell is None or cell != cell else cell for cell in cells])
+    return line.getvalue()
+
+
+def _numbers(column: Iterable[str]) -> np.ndarray:
+    cells = np.array(list(column))
+    try:
+        return cells.astype(float)
+    except ValueError:
+        return cells
+
+
+def _stacked(outputs: Sequence[Any]) -> Any:
+    """As one tree of arrays, if all are of one shape."""
+    import jax
+
+    if len({tuple(map(np.shape, jax.tree.leaves(output))) for output in outputs}) > 1:
+        return list(outputs)
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *outputs) if outputs else np.zeros(0)
