@@ -24,6 +24,7 @@ def experiment(
     optimizer: Literal["rmsprop", "adam", "adamw", "adagrad", "sgd"] = "rmsprop",
     learning_rate: float = 1e-3,
     clip_norm: float | None = 1.0,
+    enough: float | None = None,
     epochs: int = 10,
     batch_size: int = 50,
     seed: int = 0,
@@ -39,4 +40,5 @@ def experiment(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
+        enough=enough,
     )

@@ -3,12 +3,12 @@
 python -m seqjax.main --experiment=imdb_bilstm_masked
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from seqjax.data.text.imdb import Reviews
 from seqjax.experiment import Experiment
 from seqjax.layers.composite import Bidirectional
-from seqjax.layers.recurrent import LSTM
+from seqjax.layers.named import named
 from seqjax.models.classifiers import RecurrentClassifier
 from seqjax.training import metrics
 from seqjax.training.optimizers import rmsprop
@@ -24,6 +24,7 @@ def experiment(
     group_lengths: bool = True,
     train_fraction: float = 1.0,
     embedding_size: int = 256,
+    cell: Literal["simple_rnn", "lstm", "gru", "mingru", "minlstm", "lru"] = "lstm",
     units: int = 32,
     dropout: float = 0.5,
     learning_rate: float = 1e-3,
@@ -35,7 +36,7 @@ def experiment(
     return Experiment(
         source=Reviews(vocabulary_size, sequence_length, grouped=group_lengths, train_fraction=train_fraction, **words),
         model=RecurrentClassifier(
-            vocabulary_size, embedding_size, Bidirectional(LSTM(units)), dropout, mask_padding=True
+            vocabulary_size, embedding_size, Bidirectional(named(cell, units)), dropout, mask_padding=True
         ),
         loss=metrics.binary_cross_entropy,
         metrics={"accuracy": metrics.binary_accuracy},

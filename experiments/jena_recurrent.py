@@ -11,7 +11,7 @@ from typing import Literal
 from seqjax.data.series.jena import Windows
 from seqjax.experiment import Experiment
 from seqjax.layers.composite import Bidirectional, Stacked
-from seqjax.layers.recurrent import GRU, LSTM, SimpleRNN
+from seqjax.layers.named import named, width
 from seqjax.models.forecasters import RecurrentForecaster
 from seqjax.training import metrics
 from seqjax.training.optimizers import optimizer as optimizer_named
@@ -19,14 +19,16 @@ from seqjax.training.optimizers import optimizer as optimizer_named
 
 def experiment(
     *,
-    cell: Literal["simple_rnn", "lstm", "gru"] = "lstm",
+    cell: Literal["simple_rnn", "lstm", "gru", "mingru", "minlstm", "lru"] = "lstm",
     units: int = 16,
+    parameters: int | None = None,
     layers: int = 1,
     bidirectional: bool = False,
     dense_layers: int = 0,
     dense_units: int = 16,
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
+    fresh: bool = False,
     activation: Literal["tanh", "relu", "softsign", "sigmoid", "linear"] = "tanh",
     initializer: Literal["keras", "flax", "torch"] = "keras",
     batch_norm: bool = False,
@@ -43,10 +45,10 @@ def experiment(
     batch_size: int = 256,
     seed: int = 0,
 ) -> Experiment:
-    kind = {"simple_rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}[cell]
-    options = {"activation": activation, "recurrent_dropout": recurrent_dropout}
-    options |= {"initializer": initializer, "layer_norm": layer_norm}
-    stack = [kind(units, **options) for _ in range(layers)]
+    given = {"activation": activation, "recurrent_dropout": recurrent_dropout, "fresh": fresh}
+    given |= {"initializer": initializer, "layer_norm": layer_norm}
+    units = units if parameters is None else width(cell, 14, parameters)  # of one layer, over 14 measurements
+    stack = [named(cell, units, **given) for _ in range(layers)]
     if bidirectional:
         stack = [Bidirectional(layer) for layer in stack]
     layer = stack[0] if layers == 1 else Stacked(stack)

@@ -15,19 +15,17 @@ import optax
 from seqjax.data.text.characters import Characters, cold_pieces
 from seqjax.experiment import Experiment
 from seqjax.layers.composite import Stacked
-from seqjax.layers.recurrent import GRU, LSTM, SimpleRNN
+from seqjax.layers.named import named
 from seqjax.models.language import LanguageModel, surprise
 from seqjax.training import metrics
 from seqjax.training.optimizers import optimizer
-
-CELLS = {"lstm": LSTM, "gru": GRU, "rnn": SimpleRNN}
 
 
 def experiment(
     *,
     file: str | None = None,
     vocabulary_size: int | None = None,
-    cell: Literal["lstm", "gru", "rnn"] = "lstm",
+    cell: Literal["lstm", "gru", "rnn", "mingru", "minlstm", "lru"] = "lstm",
     units: int = 512,
     layers: int = 1,
     embedding_size: int | None = None,
@@ -43,7 +41,8 @@ def experiment(
     seed: int = 0,
 ) -> Experiment:
     options = {"return_sequences": True, "return_state": True, "recurrent_dropout": recurrent_dropout}
-    layer = Stacked([CELLS[cell](units, **options) for _ in range(layers)], dropout=dropout)
+    name = "simple_rnn" if cell == "rnn" else cell
+    layer = Stacked([named(name, units, **options) for _ in range(layers)], dropout=dropout)
     size = vocabulary_size or 0  # as the data tell
     return Experiment(
         source=Characters(batch_size, sequence_length, file, stateful=stateful),

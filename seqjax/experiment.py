@@ -65,6 +65,8 @@ class Experiment:
     decide: Callable[[Any], Mapping[str, Any]] | None = None
     """All answers of the validation part -> what is chosen by them, such as a threshold: the scores of both parts take
     it as a second argument, and it is kept as `decided` among the validation's `details`."""
+    enough: float | None = None
+    """Training ends after the first epoch whose validation loss is at most this, if any is; None: after all epochs."""
 
     def __post_init__(self):
         for knob, least in (("epochs", 0), ("batch_size", 1), ("seed", 0)):

@@ -2,9 +2,12 @@
 
 python -m seqjax.knobs --data=sample --seeds=2 --set=epochs=2 --set=sequence_length=24 --move=units=4,32
 python -m seqjax.knobs --data_dir=DIR --seeds=3 --set=epochs=10
+python -m seqjax.knobs --data_dir=DIR --seeds=5 --list=remedies --set=cell=simple_rnn --output=runs/remedies_of_the_rnn
+python -m seqjax.knobs --data_dir=DIR --seeds=5 --list=cells --set=parameters=2000 --output=runs/cells
 
 By default the knobs of the lecture's last slide ("too many moving parts") around jena_recurrent, which as it stands is
-jena_lstm. The same command resumes; with more seeds or more moves, what is there is not trained again. Written are
+jena_lstm; or the remedies against vanishing gradients; or other cells, above of as many parameters. The same command
+resumes; with more seeds or more moves, what is there is not trained again. Written are
 
 knobs.md     a value a row: scores, effect on the validation score with its interval, and whether it is more than that
              of another seed
@@ -29,6 +32,9 @@ EXPERIMENT = flags.DEFINE_string("experiment", "jena_recurrent", "Whose knobs.",
 MOVE = flags.DEFINE_multi_string(
     "move", [], "knob=value,value,...; may be repeated (default: the lecture's list).", flag_values=FLAGS
 )
+LIST = flags.DEFINE_enum(
+    "list", "lecture", ["lecture", "remedies", "cells"], "Moves around jena_recurrent.", flag_values=FLAGS
+)
 SET = flags.DEFINE_multi_string("set", [], "knob=value, of all runs; may be repeated.", flag_values=FLAGS)
 SEEDS = flags.DEFINE_integer("seeds", 3, "Of each value.", flag_values=FLAGS)
 DATA = flags.DEFINE_enum("data", "real", ["real", "sample"], "sample: generated, no files.", flag_values=FLAGS)
@@ -52,12 +58,12 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"{arguments[0]!r} is not a flag; give --experiment=NAME --move=knob=value,value")
     check_least("--seeds", SEEDS.value, 1)
     tuned = settle() if TRAIN.value else {}
-    from seqjax.runs.moved_knobs import LECTURE, MovedKnobs
+    from seqjax.runs.moved_knobs import LISTS, MovedKnobs
 
     if not MOVE.value and EXPERIMENT.value != "jena_recurrent":
         raise UserError("--move=knob=value,value is missing; the lecture's list is that of jena_recurrent")
     given = {setting.partition("=")[0] for setting in SET.value}
-    moves = MOVE.value or [move for move in LECTURE if move.partition("=")[0] not in given]
+    moves = MOVE.value or [move for move in LISTS[LIST.value] if move.partition("=")[0] not in given]
     moved = MovedKnobs(EXPERIMENT.value, SET.value, moves, SEEDS.value, Path(OUTPUT.value), DATA.value)
     try:
         _do(moved, tuned)

@@ -102,6 +102,31 @@ def test_parameters_are_those_of_the_lecture(name):
     assert int(said[1].replace(",", "").replace("No", "0")) == PARAMETERS[name]
 
 
+LINEAR = {  # cell -> parameters of a layer of U units over D features
+    "mingru": lambda d, u: 2 * u * (d + 1),
+    "minlstm": lambda d, u: 3 * u * (d + 1),
+    "lru": lambda d, u: 3 * u + 3 * d * u + 2 * u * u,
+}
+
+
+@pytest.mark.parametrize("cell", LINEAR)
+@pytest.mark.parametrize(
+    ("name", "knobs", "features", "layers", "rest"),
+    [
+        ("jena_recurrent", {}, 14, 1, 5),
+        ("imdb_bilstm_masked", {"vocabulary_size": 9, "embedding_size": 3}, 3, 2, 9 * 3 + 2 * 4 + 1),
+        ("shakespeare_lstm", {"vocabulary_size": 9, "embedding_size": 3}, 3, 1, 9 * 3 + 9 * (4 + 1)),
+    ],
+)
+def test_the_lectures_rows_take_cells_that_are_linear_in_their_state(cell, name, knobs, features, layers, rest):
+    experiment = experiments.load(experiments.find(name))(cell=cell, units=4, **knobs)
+    inputs = np.zeros((1, 5, 14), np.float32) if name.startswith("jena") else np.zeros((1, 5), np.int32)
+    if hasattr(experiment.model, "example"):
+        inputs = experiment.model.example()
+    state = jax.eval_shape(lambda x: create_state(experiment, x), inputs)
+    assert count_parameters(state.params) == layers * LINEAR[cell](features, 4) + rest
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_the_list_reads_is_what_runs(name):
     assert experiments.load(experiments.find(name))().lecture == experiments.listing(name).lecture

@@ -1,4 +1,4 @@
-"""Recurrent layers joined: both directions of time, or one above the other.
+"""Recurrent layers joined: both directions of time, one above the other, or above a dense one.
 
 Legend: B batch, T time, D features, U units.
 """
@@ -13,6 +13,8 @@ from flax import linen as nn
 from seqjax.errors import UserError
 from seqjax.layers.backends.choice import Choice, choose
 from seqjax.layers.checks import check_parts
+from seqjax.layers.dense import Dense
+from seqjax.layers.inputs import dense
 from seqjax.layers.linear_recurrent import LinearRecurrent
 from seqjax.layers.recurrent import ONE_CALL, RNN, Recurrent, RecurrentLayer
 
@@ -145,6 +147,22 @@ class Stacked(Recurrent):
         return outputs, last, tuple(final)
 
 
+class Encoded(Recurrent):
+    """A dense layer with relu at each step, then a recurrent one: what makes one whose state is linear less so."""
+
+    units: int
+    layer: Recurrent
+
+    def wants(self) -> tuple[bool, bool]:
+        """As the layer."""
+        return self.layer.wants()
+
+    @nn.compact
+    def run(self, inputs: Any, *arguments: Any, **options: Any) -> tuple[Any, Any, Any]:
+        """As in `Recurrent`."""
+        return self.layer.run(nn.relu(Dense(self.units)(dense(inputs))), *arguments, **options)
+
+
 def _fresh(layer: Any, **changes: Any) -> Any:
     """A copy that shares no parameters with the original."""
     if isinstance(layer, RNN):
@@ -202,6 +220,8 @@ def _choices(layer: Any, masked: bool, train: bool, platform: str | None) -> lis
         parts = {f"layers_{k}": part for k, part in enumerate(layer.layers)}
     elif isinstance(layer, Bidirectional):
         parts = {"forward": layer.layer, "backward": layer.backward_layer or layer.layer}
+    elif isinstance(layer, Encoded):
+        parts = {"layer": layer.layer}
     elif isinstance(layer, RNN):
         return [(f"RNN of {type(layer.cell).__name__}", Choice("scan", "the cell is the user's own"))]
     elif isinstance(layer, LinearRecurrent):

@@ -133,6 +133,8 @@ class RecurrentLayer(Recurrent):
     """Of h on its way into the gates: one mask per example and gate for all steps, scaled 1/(1-rate), as Keras 3."""
     tied: bool = False
     """One recurrent dropout mask for all gates (Gal and Ghahramani 2016)."""
+    fresh: bool = False
+    """Another recurrent dropout mask at each step: what Gal and Ghahramani advise against, to be compared with."""
     zoneout: float = 0.0
     """In training each element of the state keeps its old value so often; otherwise the expected value is taken."""
     layer_norm: bool = False
@@ -193,7 +195,7 @@ class RecurrentLayer(Recurrent):
         if train and self.dropout > 0:
             inputs = self.input_dropout(dense(inputs), deterministic=False)
         if recurrent_mask is None:
-            recurrent_mask = self._draw_recurrent_mask(batch, train)
+            recurrent_mask = self._draw_recurrent_mask(batch, inputs.shape[1], train)
         else:
             recurrent_mask = checks.check_recurrent_mask(name, recurrent_mask, self.cell.gates, batch, self.units)
             recurrent_mask = recurrent_mask.astype(like.dtype)
@@ -245,11 +247,12 @@ class RecurrentLayer(Recurrent):
         )
         return outputs, carry if isinstance(carry, tuple) else (carry,)
 
-    def _draw_recurrent_mask(self, batch: int, train: bool) -> jax.Array | None:
+    def _draw_recurrent_mask(self, batch: int, steps: int, train: bool) -> jax.Array | None:
         if not train or self.recurrent_dropout == 0:
             return None
         keep = 1 - self.recurrent_dropout
         shape = (1 if self.tied else self.cell.gates, batch, self.units)
+        shape = (steps, *shape) if self.fresh else shape
         dtype = jnp.promote_types(self.param_dtype, jnp.float32)
         return jax.random.bernoulli(self.make_rng("dropout"), keep, shape).astype(dtype) / keep
 

@@ -32,7 +32,7 @@ def scan_cell(
       inputs: [B, T, ...].
       mask: [B, T] bool, or None.
       reverse: from the last step to the first; outputs stay aligned with the inputs.
-      drop: [G or 1, B, U], handed to the cell as its third argument when given.
+      drop: [G or 1, B, U], handed to the cell as its third argument when given; [T, G or 1, B, U]: that of each step.
       zoneout: the probability that an element of the state keeps its old value (Krueger et al. 2016).
       zoneout_keys: [T] keys in training; None: the expected value is taken.
 
@@ -43,8 +43,11 @@ def scan_cell(
     by_parts = hasattr(cell, "ahead")
     inputs = cell.ahead(inputs) if by_parts else inputs  # type: ignore[attr-defined]
 
+    each, drop = (drop, None) if drop is not None and drop.ndim == 4 else (None, drop)
+
     def step(cell: Any, carry: Any, xs: Any, drop: Any) -> tuple[Any, Any]:
-        x, valid, key = xs
+        x, valid, key, own = xs
+        drop = own if drop is None else drop
         arguments = (carry, x) if drop is None else (carry, x, drop)
         new, y = cell.follow(*arguments) if by_parts else cell(*arguments)
         new = _zoneout(carry, new, zoneout, key)
@@ -59,7 +62,7 @@ def scan_cell(
         reverse=reverse,
     )
     time_first = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), inputs)
-    xs = (time_first, None if mask is None else mask.T, zoneout_keys)
+    xs = (time_first, None if mask is None else mask.T, zoneout_keys, each)
     carry, outputs = scan(cell, carry, xs, drop)
     outputs = jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), outputs)
     if mask is not None and not hasattr(cell, "output"):

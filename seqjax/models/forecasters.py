@@ -160,23 +160,26 @@ class ConvForecaster(nn.Module):
 
 
 class InputBatchNorm(nn.Module):
-    """Batch normalisation of inputs whose mean and deviation over the training part are 0 and 1 (Ioffe, Szegedy 2015).
+    """Batch normalisation of inputs whose mean and variance over the training part are known (Ioffe, Szegedy 2015).
 
     In training each feature is normalised by the mean and variance of its batch, over examples and time; otherwise by
     those of the training part. Keras estimates these as moving averages; here they are known, because the source has
-    standardised its rows, so there is nothing to estimate, and no state besides the parameters.
+    standardised its rows or draws them itself, so there is nothing to estimate, and no state besides the parameters.
     """
 
     epsilon: float = 1e-3
     """Keras's."""
+    moments: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """Means and variances of the features over the training part; None: 0 and 1, of standardised inputs."""
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool = False) -> jax.Array:
-        """Standardised windows [B, T, D] -> [B, T, D]."""
+        """Windows [B, T, D] -> [B, T, D]."""
         features = inputs.shape[-1]
         scale = self.param("scale", nn.initializers.ones, (features,))[None, None, :]
         bias = self.param("bias", nn.initializers.zeros, (features,))[None, None, :]
-        mean, variance = jnp.zeros((1, 1, features)), jnp.ones((1, 1, features))
+        means, variances = self.moments or ((0.0,) * features, (1.0,) * features)
+        mean, variance = jnp.array(means)[None, None, :], jnp.array(variances)[None, None, :]
         if train:
             mean, variance = inputs.mean((0, 1), keepdims=True), inputs.var((0, 1), keepdims=True)
         return scale * (inputs - mean) * jax.lax.rsqrt(variance + self.epsilon) + bias
@@ -194,7 +197,9 @@ class RecurrentForecaster(nn.Module):
     dense_units: int = 16
     """Of each of them."""
     batch_norm: bool = False
-    """Normalise the inputs, as in `InputBatchNorm`."""
+    """Normalise the inputs, as in `InputBatchNorm`, ..."""
+    moments: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """... which see."""
     start_at_zero: bool = False
     """The first forecasts are all 0, which for `Normalized` by the last value is the naive forecast."""
 
@@ -202,7 +207,7 @@ class RecurrentForecaster(nn.Module):
     def __call__(self, inputs: jax.Array, *, train: bool = False) -> jax.Array:
         """Windows [B, T, D] -> forecasts [B]."""
         check_least("dense_layers", self.dense_layers, 0)
-        x = InputBatchNorm()(inputs, train=train) if self.batch_norm else inputs
+        x = InputBatchNorm(moments=self.moments)(inputs, train=train) if self.batch_norm else inputs
         x = self.layer(x, train=train)  # [B, U]
         x = Dropout(self.dropout)(x, deterministic=not train)
         for _ in range(self.dense_layers):

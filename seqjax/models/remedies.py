@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from seqjax.errors import UserError, check_least
+from seqjax.layers.composite import Encoded
 from seqjax.layers.initializers import Initializer
 from seqjax.layers.lru import LRU
 from seqjax.layers.minimal import MinGRU, MinLSTM
@@ -18,7 +19,7 @@ from seqjax.layers.recurrent import GRU, LSTM, Recurrent, SimpleRNN
 
 Remedy = Literal[
     "none", "relu", "irnn", "orthogonal", "layer_norm", "lstm", "lstm_forget_1", "lstm_chrono", "gru",
-    "mingru", "minlstm", "lru",
+    "mingru", "minlstm", "lru", "lru_relu",
 ]  # fmt: skip
 
 
@@ -50,7 +51,8 @@ def remedied(remedy: Remedy, units: int, steps: int, **options: Any) -> Recurren
       remedy: `none`: SimpleRNN with tanh, its recurrent kernel glorot-uniform. `relu`: that with relu. `irnn`: relu,
         and the identity as recurrent kernel (Le et al. 2015, arXiv 1504.00941). `orthogonal`: tanh, an orthogonal one,
         Keras's start. `layer_norm`: tanh, normalised. `lstm`: forget bias 0; `lstm_forget_1`: 1, Keras's;
-        `lstm_chrono`: see `chrono`. The others as they are; `lru` starts in a ring near the unit circle.
+        `lstm_chrono`: see `chrono`. The others as they are; `lru` starts in a ring near the unit circle,
+        and is linear in its inputs; before `lru_relu` stands a dense layer with relu.
       units: U.
       steps: T.
       options: of every layer.
@@ -74,6 +76,7 @@ def remedied(remedy: Remedy, units: int, steps: int, **options: Any) -> Recurren
         "mingru": lambda: MinGRU(units, **options),
         "minlstm": lambda: MinLSTM(units, **options),
         "lru": lambda: LRU(units, least=0.9, most=0.999, **options),
+        "lru_relu": lambda: Encoded(units, LRU(units, least=0.9, most=0.999, **options)),
     }
     if remedy not in made:
         raise UserError(f"remedy={remedy}: choose {', '.join(get_args(Remedy))}")

@@ -39,6 +39,17 @@ LECTURE = (
 )
 """What the lecture lists, around jena_recurrent as it stands."""
 MORE, LESS, UNDECIDED, FAILED = "more than the seed", "less than the seed", "undecided", "no run finished"
+REMEDIES = (
+    "activation=relu,softsign",
+    "initializer=flax,torch",
+    "clip_norm=1",
+    "clip_value=0.5",
+    "batch_norm=true",
+    "layer_norm=true",
+    "optimizer=adam,sgd",
+)
+"""The lecture's remedies against vanishing and exploding gradients, around jena_recurrent; its gates are a `cell`."""
+LISTS = {"lecture": LECTURE, "remedies": REMEDIES, "cells": ("cell=simple_rnn,gru,mingru,minlstm,lru",)}
 Scores = Mapping[int, float]
 
 

@@ -20,6 +20,12 @@ def best_epoch(rows: Sequence[Row]) -> int:
     return min(rows, key=lambda row: row["validation"]["loss"], default={"epoch": 0})["epoch"]
 
 
+def is_enough(experiment: Experiment, rows: Sequence[Row]) -> bool:
+    """Whether an epoch's validation loss is as low as the experiment asks for."""
+    enough = experiment.enough
+    return enough is not None and any(row["validation"]["loss"] <= enough for row in rows)
+
+
 def restore_best(workdir: Workdir, params: Any = None) -> tuple[int, Any]:
     """The best epoch's step and parameters, never those of another epoch in their place.
 

@@ -20,7 +20,7 @@ from seqjax.data.dataset import Dataset
 from seqjax.data.pipeline import Batches, steps_per_epoch
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
-from seqjax.training.best import best_epoch
+from seqjax.training.best import best_epoch, is_enough
 from seqjax.training.checkpoint import Checkpoints
 from seqjax.training.interrupt import Interrupt
 from seqjax.training.program import Program, Settings
@@ -139,7 +139,7 @@ class Training:
         """Epochs until done, then the best one's test: yields what it wants computed, is sent the answers."""
         if step := int(self.state.step):
             self.progress.line(f"resuming at step {step} of {self.epoch_steps * self.experiment.epochs}")
-        while (epoch := int(self.state.epoch)) < self.experiment.epochs:
+        while (epoch := int(self.state.epoch)) < self.experiment.epochs and not is_enough(self.experiment, self.rows):
             started = time.monotonic()
             rate = yield from self._train_epoch(epoch)
             yield from self._finish_epoch(epoch, started, rate)

@@ -155,6 +155,19 @@ def test_recurrent_dropout_is_one_mask_for_all_steps_and_fresh_at_every_call():
     close(apply(layer, params, x, None, h), jnp.ones_like(first))
 
 
+def test_a_fresh_mask_is_another_one_at_each_step():
+    layer, x, h = identity_probe(50, 0.4, fresh=True), jnp.zeros((20, 3, 2)), jnp.ones((20, 50))
+    y = apply(layer, start(layer, x), x, None, h, train=True, rngs={"dropout": jax.random.key(0)})
+    masks = [np.asarray(y[:, 0]), *(np.asarray(jnp.where(y[:, t - 1] > 0, y[:, t] / y[:, t - 1], -1)) for t in (1, 2))]
+    for mask in masks:
+        seen = mask[mask >= 0]
+        np.testing.assert_allclose(np.unique(seen.round(5)), [0, round(1 / 0.6, 5)], rtol=1e-5)
+        assert float((seen > 0).mean()) == pytest.approx(0.6, abs=0.06)
+    alive = masks[2] >= 0
+    assert float(((masks[1] > 0) == (masks[2] > 0))[alive].mean()) < 0.7
+    close(apply(layer, start(layer, x), x, None, h), jnp.ones_like(y))
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_recurrent_dropout_masks_are_per_gate_unless_tied(backend):
     """A GRU with kernel 0 and recurrent kernel 1 for one gate only tells that gate's mask."""
@@ -162,7 +175,7 @@ def test_recurrent_dropout_masks_are_per_gate_unless_tied(backend):
     for tied in (False, True):
         layer = GRU(8, recurrent_dropout=0.5, tied=tied, backend=backend)
         bound = layer.bind({}, rngs={"dropout": jax.random.key(3)})
-        mask = bound._draw_recurrent_mask(16, True)
+        mask = bound._draw_recurrent_mask(16, 3, True)
         assert mask.shape == (1 if tied else 3, 16, 8)
         drawn[tied] = mask
         x = draw(0, 16, 3, 2)

@@ -114,6 +114,9 @@ def test_batch_normalisation_at_the_input_is_that_of_keras():
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-4, atol=1e-5)
     assert np.abs(found[0] - found[1]).max() > 0.1
+    moments = inputs.mean((0, 1)), inputs.var((0, 1))
+    known = InputBatchNorm(moments=tuple(tuple(map(float, moment)) for moment in moments))
+    np.testing.assert_allclose(known.apply(params, inputs, train=False), found[1], rtol=1e-4, atol=1e-5)
 
 
 def test_dense_layers_stand_between_the_state_and_the_output():
@@ -141,6 +144,9 @@ PARAMETERS = [  # LSTM 16 on 14 features: 4 * 16 * (14 + 16 + 1) = 1984, and Den
     ({"cell": "gru"}, 3 * 16 * (14 + 16 + 2) + 17),
     ({"cell": "gru", "units": 32, "layers": 2, "recurrent_dropout": 0.5, "dropout": 0.5}, 10_977),
     ({"cell": "simple_rnn"}, 513),
+    ({"cell": "mingru"}, 2 * 16 * (14 + 1) + 17),
+    ({"cell": "minlstm"}, 3 * 16 * (14 + 1) + 17),
+    ({"cell": "lru"}, 3 * 16 + 3 * 14 * 16 + 2 * 16 * 16 + 17),
     ({"units": 32, "recurrent_dropout": 0.25, "dropout": 0.5}, 6_049),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 
 from many_runs import SETTINGS, folder  # noqa: F401
 from seqjax.errors import UserError
-from seqjax.runs.moved_knobs import FAILED, LECTURE, LESS, MORE, UNDECIDED, MovedKnobs
+from seqjax.runs.moved_knobs import FAILED, LECTURE, LESS, LISTS, MORE, UNDECIDED, MovedKnobs
 from seqjax.runs.together import Together
 
 
@@ -93,3 +93,10 @@ def test_the_lectures_list_moves_each_of_its_knobs_around_its_lstm(tmp_path):
     plan = MovedKnobs("jena_recurrent", [], LECTURE, 3, tmp_path).plan()
     knobs = {"units", "layers", "dropout", "recurrent_dropout", "dense_layers", "sequence_length", "optimizer"}
     assert set(plan) == knobs | {"base", "learning_rate"}
+
+
+def test_every_list_moves_knobs_of_its_row(tmp_path):
+    for name, moves in LISTS.items():
+        around = ["cell=simple_rnn"] if name == "remedies" else []
+        plan = MovedKnobs("jena_recurrent", around, moves, 5, tmp_path).plan()
+        assert set(plan) == {"base", *(move.partition("=")[0] for move in moves)}

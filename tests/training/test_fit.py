@@ -57,6 +57,20 @@ def reference(finished):
     return finished[0]
 
 
+def test_a_run_ends_when_it_is_good_enough(toy_experiment, toy_dataset, finished, tmp_path):
+    rows = rows_without_times(finished[0])
+    second = dataclasses.replace(toy_experiment, enough=rows[1]["validation"]["loss"])
+    assert rows[0]["validation"]["loss"] > second.enough
+    workdir = new_workdir(tmp_path / "run")
+    results = fit(second, toy_dataset, workdir, SETTINGS)
+    assert rows_without_times(workdir) == rows[:2]
+    assert results["best_epoch"] == 2
+    again = fit(second, toy_dataset, workdir, SETTINGS)
+    assert {**again, "seconds": 0} == {**results, "seconds": 0}
+    fit(toy_experiment, toy_dataset, workdir, SETTINGS)  # without the bound it goes on
+    assert rows_without_times(workdir) == rows
+
+
 def test_results_describe_the_best_epoch(toy_experiment, toy_dataset, finished):
     workdir, results = finished
     rows = workdir.rows()

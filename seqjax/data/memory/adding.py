@@ -19,6 +19,20 @@ from seqjax.errors import UserError
 CONSTANT = 1 / 6
 
 
+def linear(length: int) -> float:
+    """The least squared error of what is linear in the numbers and the marks: it cannot multiply the two.
+
+    A number's covariance with the sum is its variance, 1/12, times 2/T; a mark's is 0. So 1/6 - 1/(3T) is left.
+    """
+    return CONSTANT - 1 / (3 * length)
+
+
+def moments(length: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Means and variances of numbers and of marks, over T steps."""
+    marked = 2 / length
+    return (0.5, marked), (1 / 12, marked * (1 - marked))
+
+
 @dataclasses.dataclass(frozen=True)
 class Adding:
     """A `Source` of rows of numbers and marks [T, 2], and of their sums. Generated in both data modes."""

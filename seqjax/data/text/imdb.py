@@ -118,6 +118,21 @@ class Reviews:
         arrays = cached(key, lambda: self._vectorise(imdb_files.read(found), tokenizer, length))
         return self._dataset(arrays, "IMDB movie reviews")
 
+    def texts(self, data: str, data_dir: Path) -> tuple[list[str], list[int]]:
+        """The test part's reviews as they were written, in the order of their texts, and their labels.
+
+        Raises:
+          UserError: as `load`.
+        """
+        if data == "sample":
+            generated = sample_reviews.reviews()
+            pairs = zip(generated.test_texts, map(int, generated.test_labels), strict=True)
+        else:
+            found = imdb_files.find(data_dir) or imdb_files.download(data_dir)
+            pairs = ((text, label) for label, text in imdb_files.read(found)["test"])
+        both = sorted(pairs)
+        return [text for text, _ in both], [label for _, label in both]
+
     def requests(self, assets: Path, text: TextIO, name: str) -> Requests:
         r"""See `Source.requests`: one review a line; an empty line is an empty review.
 

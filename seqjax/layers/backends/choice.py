@@ -98,6 +98,7 @@ def fused_refusal(layer: Any) -> str | None:
         "reset_after": (True,),
         "layer_norm": (False,),
         "zoneout": (0,),
+        "fresh": (False,),
         "dtype": (None, jnp.float32, jnp.float64),
     }
     for name, able in options.items():

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqjax.data.memory.adding import Adding
+from seqjax.data.memory.adding import Adding, linear, moments
 from seqjax.data.memory.copying import BLANK, SPEAK, Copying, guess
 from seqjax.errors import UserError
 
@@ -20,6 +20,9 @@ def test_sums_are_of_the_two_that_are_marked_one_in_each_half(length):
     dataset = Adding(length, 300, 4000).load("real", NOWHERE)
     inputs, sums = dataset.gather(dataset.arrays, dataset.parts["test"])
     assert inputs.shape == (4000, length, 2)
+    means, variances = moments(length)
+    np.testing.assert_allclose(inputs.mean((0, 1)), means, atol=0.02)
+    np.testing.assert_allclose(inputs.var((0, 1)), variances, atol=0.02)
     for row, total in itertools.islice(zip(inputs, sums, strict=True), 50):
         first, second = np.flatnonzero(row[:, 1])
         assert first < length // 2 <= second < length
@@ -28,6 +31,15 @@ def test_sums_are_of_the_two_that_are_marked_one_in_each_half(length):
     assert not set(dataset.parts["train"]) & set(dataset.parts["test"])
     of_jax = dataset.gather({name: jnp.asarray(array) for name, array in dataset.arrays.items()}, jnp.arange(3))
     np.testing.assert_array_equal(of_jax[0], dataset.gather(dataset.arrays, np.arange(3))[0])
+
+
+def test_who_cannot_multiply_loses_what_the_formula_says():
+    dataset = Adding(4, 20_000, 1).load("real", NOWHERE)
+    inputs, sums = dataset.gather(dataset.arrays, dataset.parts["train"])
+    columns = np.column_stack([inputs.reshape(len(sums), -1), np.ones(len(sums))]).astype(float)
+    residual = sums - columns @ np.linalg.lstsq(columns, sums, rcond=None)[0]
+    assert np.square(residual).mean() == pytest.approx(linear(4), rel=0.03)
+    assert linear(4) == pytest.approx(1 / 12)
 
 
 def test_what_is_to_be_said_is_what_was_read():
