@@ -61,7 +61,7 @@ def heard(
       loss: outputs -> losses [B]; None: no gradients.
 
     Returns:
-      by path: the recurrences, what was heard, (gradients [B, T, U] as the states, [B, T, D]).
+      by path: the recurrences, what was heard, (gradients [B, T, U] as the states, [B, T, D]); all NumPy arrays.
 
     Raises:
       UserError: there is no recurrent layer, or one within another loop.
@@ -81,13 +81,18 @@ def heard(
             if not shapes:
                 raise UserError(f"{type(model).__name__} has no recurrent layer")
             if loss is None:
-                return found, jax.jit(run)(None, params, inputs)[1], {}
+                return found, _on_host(jax.jit(run)(None, params, inputs)[1]), {}
             zeros = {path: (one.states, one.inputs) for path, one in shapes.items()}
             zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), zeros)
-            gradients, seen = jax.jit(jax.grad(run, has_aux=True))(zeros, params, inputs)
+            gradients, seen = _on_host(jax.jit(jax.grad(run, has_aux=True))(zeros, params, inputs))
         except jax.errors.UnexpectedTracerError:
-            raise UserError("a recurrent layer of this model runs within another loop, where it cannot be heard") from None
+            raise UserError("a recurrent layer of this model runs within another loop: it cannot be heard") from None
     return found, seen, gradients
+
+
+def _on_host(tree: Any) -> Any:
+    """As NumPy arrays: float64 is no type of JAX's outside of this file."""
+    return jax.tree.map(np.asarray, tree)
 
 
 def _wide(leaf: Any) -> jax.Array:
@@ -107,7 +112,6 @@ def look(
 
 
 def _layer(recurrence: Recurrence, one: Heard, gradients: Any, lags: np.ndarray | None) -> Layer:
-    one, gradients = jax.tree.map(np.asarray, (one, gradients))
     steps = one.valid.sum(axis=1)
     lags = jacobians.chosen_lags(int(steps.max(initial=0))) if lags is None else lags
     towards, fed = gradients
@@ -148,13 +152,11 @@ def _fading(recurrence: Recurrence, one: Heard, b: int, lags: np.ndarray) -> Fad
 def traces(recurrence: Recurrence, one: Heard) -> dict[str, np.ndarray]:
     """What stood in the gates at every step, [B, T, U] each, in the order in which the layer read."""
     before = jax.tree.map(
-        lambda first, rest: np.concatenate([np.asarray(first)[:, None], np.asarray(rest)[:, :-1]], axis=1),
-        one.initial,
-        one.states,
+        lambda first, rest: np.concatenate([first[:, None], rest[:, :-1]], axis=1), one.initial, one.states
     )
     gates = lambda state, x: recurrence.gates(one.params, state, x)
     with jax.enable_x64(True):
-        return jax.tree.map(np.asarray, jax.jit(jax.vmap(jax.vmap(gates)))(before, one.xs))
+        return _on_host(jax.jit(jax.vmap(jax.vmap(gates)))(before, one.xs))
 
 
 def saturations(recurrence: Recurrence, one: Heard) -> dict[str, Saturation]:
@@ -162,7 +164,7 @@ def saturations(recurrence: Recurrence, one: Heard) -> dict[str, Saturation]:
     ends: Mapping[str, tuple[float, float]] = recurrence.ranges()
     found = {}
     for name, values in traces(recurrence, one).items():
-        real = values[np.asarray(one.valid)]  # [real steps, U]
+        real = values[one.valid]  # [real steps, U]
         low = high = None
         if name in ends and real.size:
             least, most = ends[name]
