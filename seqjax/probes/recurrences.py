@@ -182,3 +182,7 @@ def jacobian(recurrence: Recurrence, params: Any, state: Any, x: Any) -> jax.Arr
     flat, as_state = ravel_pytree(state)
     stepped = lambda flat: ravel_pytree(recurrence.step(params, as_state(flat), x))[0]
     return jax.jacfwd(stepped)(flat)
+
+
+run = jax.jit(states, static_argnums=0)
+"""`states`, compiled once for each recurrence and shape."""

@@ -7,7 +7,8 @@ import numpy as np
 
 from seqjax.report.plots import Figure, drawn
 
-LINES = {"largest": "-", "typical": "--", "smallest": ":"}
+STYLES = {"c": "--", "x": ":"}
+"""Of gradients; those towards h have plain lines."""
 MARKS = "osD^vP*X"
 BAND = "0.6"
 """A grey."""
@@ -32,30 +33,32 @@ def fading(layers: Sequence[tuple[str, Mapping[str, Any]]], experiment: str) -> 
     """Left the state's own Jacobians, right the loss's gradients; a colour for each stage."""
 
     def draw(canvas: Any) -> None:
-        left, right = canvas.subplots(1, 2)
+        left, middle, right = canvas.subplots(1, 3)
         for k, (stage, layer) in enumerate(layers):
             lags, colour = np.array(layer["lags"]), f"C{k}"
-            for name, style in LINES.items():
+            for axes, name, style in ((left, "largest", "-"), (left, "typical", "--"), (middle, "smallest", "-")):
                 found = _numbers(layer["jacobian"][name])
-                label = stage if name == "largest" else None
-                left.plot(lags, found["mean"], style, color=colour, linewidth=1.6, label=label)
-                if name == "largest":
-                    left.fill_between(lags, found["low"], found["high"], color=colour, alpha=0.2, linewidth=0)
-            for (name, found), style in zip(layer["loss"].items(), ("-", "--", ":")[-len(layer["loss"]) :], strict=True):
-                label = f"dL/d{name}" if k == len(layers) - 1 else None
-                right.plot(lags, _numbers(found)["mean"], style, color=colour, linewidth=1.6, label=label)
-        for name, style in LINES.items():
-            left.plot([], [], style, color="k", label=f"{name} singular value")
+                axes.plot(lags, found["mean"], style, color=colour, label=None if name == "typical" else stage)
+                if name != "typical":
+                    axes.fill_between(lags, found["low"], found["high"], color=colour, alpha=0.2, linewidth=0)
+            for name, found in layer["loss"].items():
+                right.plot(lags, _numbers(found)["mean"], STYLES.get(name, "-"), color=colour)
+        for name in layers[0][1]["loss"]:
+            right.plot([], [], STYLES.get(name, "-"), color="k", label=f"dL/d{name}")
+        left.plot([], [], "--", color="k", label="typical (root mean square)")
         left.axhline(0, color=BAND, linewidth=0.8)
-        left.set(xlabel="steps back from the last one, T - k", ylabel="log10 of singular values of ds_T/ds_k")
-        right.set(xlabel="steps back from the last one", ylabel="log10 of the gradient's norm")
-        for axes in (left, right):
-            axes.legend(fontsize=8)
+        left.set(title="largest singular value of ds_T/ds_k", ylabel="log10")
+        middle.set(title="smallest", ylabel="log10")
+        right.set(title="gradient of the loss, norm", ylabel="log10")
+        for axes in (left, middle, right):
+            axes.set_xlabel("steps back from the last, T - k")
+            axes.title.set_fontsize(9)
+            axes.legend(fontsize=7)
 
     caption = (
-        "Left: by how much a change of the state k steps back is larger or smaller at the end; 0 is unchanged, -3 a "
-        "thousandth. Right: what arrives of the loss's gradient at states and inputs. Means over examples (of logs), "
-        "the band from the lowest to the highest; a line ends where the gradient is 0."
+        "Left: by how much a change of the state that lies so far back is larger or smaller at the end; 0 is unchanged, "
+        "-3 a thousandth. Middle: the change that is forgotten most. Right: what arrives of the loss's gradient at "
+        "states and inputs. Means over examples (of logs), bands from lowest to highest; a line ends where it is 0."
     )
     return Figure(f"Gradients back in time: {experiment}, {_title(layers[0][1])}", caption, drawn(4.2, draw))
 
@@ -77,7 +80,8 @@ def gates(layers: Sequence[tuple[str, Mapping[str, Any]]], experiment: str) -> F
             right.plot(places, radii, "-", marker=MARKS[k], color=f"C{k}", label=f"U_{name}" if len(blocks) > 1 else "U")
         right.axhline(1, color=BAND, linewidth=0.8)
         for axes, label in ((left, "saturated (% of units and steps)"), (right, "spectral radius")):
-            axes.set(xticks=places, xticklabels=[stage for stage, _ in layers], ylabel=label, xlabel="along training")
+            axes.set(ylabel=label, xlabel="along training", xlim=(-0.3, len(layers) - 0.7))
+            axes.set_xticks(places, [stage.replace(" (", "\n(") for stage, _ in layers], fontsize=8)
             axes.set_ylim(bottom=0)
         for axes, shown in ((left, names), (right, blocks)):
             if shown:
