@@ -1,0 +1,210 @@
+"""Gates at work: what a trained LSTM lets in, keeps and gives out, and for how long it remembers.
+
+    c_t = f_t * c_(t-1) + i_t * g_t        the conveyor belt: with f = 1 and i = 0 the memory passes unchanged
+    h_t = o_t * tanh(c_t)
+
+`read` takes any model and input, `sentence` and `week` a run's folder and what it was trained on: `imdb_bilstm` or a
+relative, `jena_lstm` or one. All numbers are float64, of the cell's own equations (`seqjax.probes`).
+
+Legend: B examples, T time, D features, U units.
+"""
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import numpy as np
+from flax import linen as nn
+
+from seqjax.errors import UserError
+from seqjax.layers.recurrent import LSTM
+from seqjax.probes import view
+
+if TYPE_CHECKING:
+    from seqjax.training.program import Program
+    from seqjax.training.workdir import Workdir
+
+OPEN = 1e3
+"""A bias with which a sigmoid is exactly 1, or 0 if it is negative: e^-1000 is 0 in any float."""
+
+
+class Reading(NamedTuple):
+    """One example, read by one direction of one layer; steps in the order of time, whatever the direction."""
+
+    path: str
+    title: str
+    reverse: bool
+    traces: dict[str, np.ndarray]
+    """i, f, o, g, c, h of an LSTM, [T, U] each; other cells have other gates. Real steps alone."""
+
+
+def read(model: Any, params: Any, inputs: Any) -> list[list[Reading]]:
+    """What every layer did at every step, for each example.
+
+    Args:
+      model: a Linen module (inputs) -> outputs.
+      params: of it.
+      inputs: a tree of [B, ...].
+
+    Raises:
+      UserError: it has no recurrent layer.
+    """
+    recurrences, heard, _ = view.heard(model, params, inputs)
+    found: list[list[Reading]] = [[] for _ in jax.tree.leaves(inputs)[0]]
+    for path, recurrence in recurrences.items():
+        one = heard[path]
+        states = dict(zip(recurrence.parts, one.states if isinstance(one.states, tuple) else (one.states,), strict=False))
+        traces = view.traces(recurrence, one) | states
+        turn = slice(None, None, -1 if recurrence.reverse else 1)
+        for b, readings in enumerate(found):
+            own = {name: values[b][one.valid[b]][turn] for name, values in traces.items()}
+            readings.append(Reading(path, recurrence.title, recurrence.reverse, own))
+    return found
+
+
+def half_lives(forget: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
+    """After how many steps half of a memory is left, by unit: ln(1/2) / mean ln f [U].
+
+    Args:
+      forget: f [T, U], or those of several examples; the mean is over all their steps.
+
+    Returns:
+      [U]; infinite where f is always 1, and 0 where it is ever 0.
+    """
+    steps = np.concatenate([np.atleast_2d(one) for one in forget]) if isinstance(forget, Sequence) else forget
+    with np.errstate(divide="ignore"):
+        rate = np.log(steps).mean(axis=0)
+        return math.log(0.5) / np.where(rate == 0, -0.0, rate)
+
+
+def conveyor(units: int, features: int, keep: float = 1.0, seed: int = 0) -> dict[str, np.ndarray]:
+    """Parameters of an LSTM cell whose f is `keep` and whose i is 0, whatever comes; its g and o see the input.
+
+    Raises:
+      UserError: keep is not in [0, 1].
+    """
+    if not 0 <= keep <= 1:
+        raise UserError(f"keep={keep} is not in [0, 1]")
+    forget = {0.0: -OPEN, 1.0: OPEN}.get(keep) or math.log(keep / (1 - keep))
+    rng = np.random.default_rng(seed)
+    kernel, recurrent = (rng.normal(size=(rows, 4, units)) for rows in (features, units))
+    kernel[:, :2] = recurrent[:, :2] = 0  # i and f hear nothing
+    bias = np.zeros((4, units))
+    bias[:2] = [[-OPEN], [forget]]
+    return {
+        "kernel": kernel.reshape(features, -1),
+        "recurrent_kernel": recurrent.reshape(units, -1),
+        "bias": bias.reshape(-1),
+    }
+
+
+class Begun(nn.Module):
+    """A layer that begins with a state, leaves [B, U]: (inputs [B, T, D], that state) -> the state after them."""
+
+    layer: nn.Module
+
+    def __call__(self, inputs: Any) -> Any:
+        """The layer returns its state."""
+        x, state = inputs
+        return self.layer(x, initial_state=state)[1]
+
+
+def belt(keeps: Sequence[float], steps: int = 1000) -> dict[float, np.ndarray]:
+    """What is left of a memory of 1 after each of T steps whose f is a constant and whose i is 0: [T + 1] by f."""
+    x = np.random.default_rng(0).normal(size=(1, steps, 1))
+    begin = np.zeros((1, 1)), np.ones((1, 1))
+    model, found = Begun(LSTM(1, return_state=True)), {}
+    for keep in keeps:
+        (reading,) = read(model, {"layer": {"cell": conveyor(1, 1, keep)}}, (x, begin))[0]
+        found[keep] = np.concatenate([[1.0], reading.traces["c"][:, 0]])
+    return found
+
+
+def week(workdir: "Workdir", data_dir: Path, start: str = "2016-07-04", hours: int = 168) -> dict[str, Any]:
+    """A week of weather, read by a run on the Jena climate.
+
+    Args:
+      workdir: of the run.
+      data_dir: where the data are.
+      start: its first day; the step is the run's own.
+      hours: its length.
+
+    Returns:
+      `times` [T] as text, `temperature` [T] in degrees, `hours` a step takes, `readings`.
+
+    Raises:
+      UserError: another kind of run, or a start that is not in the data.
+    """
+    from seqjax.data.series.jena import TEMPERATURE, Windows
+
+    params, program = _opened(workdir, data_dir)
+    source = program.experiment.source
+    if not isinstance(source, Windows):
+        raise UserError(f"{workdir.path} is no run on windows of the Jena climate")
+    table, name, _ = source.table(workdir.run()["data"], data_dir)
+    step = float((table.times[1] - table.times[0]) / np.timedelta64(1, "s"))
+    rate = source.span(step, name).sampling_rate
+    first = int(np.searchsorted(table.times, np.datetime64(start)))
+    places = first + rate * np.arange(int(hours * 3600 / step / rate))
+    if places[-1] >= len(table.times):
+        raise UserError(f"{name} has no {hours} hours from {start} on: it ends at {table.times[-1]}")
+    inputs = program.dataset.arrays["series"][places][None]
+    return {
+        "times": [str(time)[:16] for time in table.times[places]],
+        "temperature": table.values[places, TEMPERATURE],
+        "hours": step * rate / 3600,
+        "readings": read(program.experiment.model, params, inputs)[0],
+    }
+
+
+def sentence(workdir: "Workdir", data_dir: Path, text: str | int) -> dict[str, Any]:
+    """A text, or the review of an id, read by a run on reviews of whole words.
+
+    Returns:
+      `words` [T] as the run knows them ("" unknown), `logit`, `readings`.
+
+    Raises:
+      UserError: another kind of run, a run that reads one-hot vectors of windows, or an id that is none.
+    """
+    from seqjax.data.text.imdb import Reviews
+    from seqjax.data.text.vectorizer import Vectorizer
+
+    params, program = _opened(workdir, data_dir)
+    experiment, dataset = program.experiment, program.dataset
+    if not isinstance(experiment.source, Reviews) or experiment.source.encoding != "int":
+        raise UserError(f"{workdir.path} is no run on the words of reviews in their order")
+    if isinstance(text, int):
+        count = 1 + max(int(ids.max()) for ids in dataset.parts.values())
+        if not 0 <= text < count:
+            raise UserError(f"there is no review {text}: they are numbered from 0 to {count - 1}")
+        tokens = dataset.gather(dataset.arrays, np.array([text]))[0]
+    else:
+        asked = experiment.source.requests(workdir.path, io.StringIO(text), "the sentence")
+        tokens = asked.gather(asked.arrays, asked.ids[:1])
+    tokens = np.asarray(tokens)[:, : max(1, int((np.asarray(tokens) != 0).sum()))]
+    logit = experiment.model.apply({"params": params}, tokens)
+    words = Vectorizer.load(workdir.path).decode(tokens[0])
+    readings = read(experiment.model, params, tokens)[0]
+    return {"words": words, "logit": float(jax.device_get(logit)[0]), "readings": readings}
+
+
+def _opened(workdir: "Workdir", data_dir: Path) -> tuple[Any, "Program"]:
+    from seqjax.runs import commands
+
+    _, params, program = commands.opened(workdir, [], data_dir)
+    return params, program
+
+
+def lives(workdir: "Workdir", data_dir: Path, examples: int = 16, part: str = "validation") -> Mapping[str, np.ndarray]:
+    """The half-lives in steps [U] of every LSTM of a run, by path, over examples evenly from a part."""
+    params, program = _opened(workdir, data_dir)
+    dataset = program.dataset
+    ids = dataset.parts[part][np.linspace(0, len(dataset.parts[part]) - 1, examples).astype(int)]
+    length = None if dataset.lengths is None else int(dataset.lengths[ids].max())
+    inputs, _ = dataset.cut(length)(dataset.arrays, ids)
+    found = read(program.experiment.model, params, inputs)
+    paths = [one.path for one in found[0] if "f" in one.traces]
+    return {path: half_lives([one.traces["f"] for each in found for one in each if one.path == path]) for path in paths}
