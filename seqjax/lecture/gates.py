@@ -160,8 +160,8 @@ def week(workdir: "Workdir", data_dir: Path, start: str = "2016-07-04", hours: i
     }
 
 
-def sentence(workdir: "Workdir", data_dir: Path, text: str | int) -> dict[str, Any]:
-    """A text, or the review of an id, read by a run on reviews of whole words.
+def sentence(workdir: "Workdir", data_dir: Path, text: str | int, most: int = 30) -> dict[str, Any]:
+    """A text, or the review of an id, read by a run on reviews of whole words; its first `most` words.
 
     Returns:
       `words` [T] as the run knows them ("" unknown), `logit`, `readings`.
@@ -184,7 +184,8 @@ def sentence(workdir: "Workdir", data_dir: Path, text: str | int) -> dict[str, A
     else:
         asked = experiment.source.requests(workdir.path, io.StringIO(text), "the sentence")
         tokens = asked.gather(asked.arrays, asked.ids[:1])
-    tokens = np.asarray(tokens)[:, : max(1, int((np.asarray(tokens) != 0).sum()))]
+    tokens = np.asarray(tokens)
+    tokens = tokens[:, : max(1, min(most, int((tokens != 0).sum())))]
     logit = experiment.model.apply({"params": params}, tokens)
     words = Vectorizer.load(workdir.path).decode(tokens[0])
     readings = read(experiment.model, params, tokens)[0]
