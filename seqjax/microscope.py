@@ -113,7 +113,10 @@ def states_of(workdir: "Workdir", program: "Program", step: int, best: Any) -> I
     experiment, dataset = program.experiment, program.dataset
     initial = create_state(experiment, dataset.example(), dataset.initial, dataset.target())
     found = {0: initial.params}
-    for folder, like, params_of in (("latest", initial, lambda tree: tree.params), ("best", initial.params, lambda t: t)):
+    for folder, like, params_of in (
+        ("latest", initial, lambda tree: tree.params),
+        ("best", initial.params, lambda t: t),
+    ):
         if not (workdir.path / "checkpoints" / folder).is_dir():
             continue
         checkpoints = Checkpoints(workdir.path / "checkpoints" / folder, read_only=True)
@@ -143,7 +146,9 @@ def write(output: Path, found: dict[str, Any]) -> None:
         name = next(name for name in names if name.endswith("gates.svg") == figure.title.startswith("Gates"))
         drawn.append((name, figure))
     lines = [f"# Gradient microscope: {found['experiment']}", ""]
-    lines += [f"{len(found['examples'])} examples of the {found['part']} part; float64; factors are of the largest singular value."]
+    lines += [
+        f"{len(found['examples'])} examples of the {found['part']} part; factors are of the largest singular value."
+    ]
     lines += ["", *facts.markdown(found["stages"])]
     for name, figure in drawn:
         lines += ["", f"## {figure.title}", "", f"![{figure.title}]({name})", "", figure.caption]

@@ -16,7 +16,7 @@ SIGNED, SHARE = "RdBu_r", "cividis"
 
 
 def belt(found: Mapping[float, np.ndarray]) -> Figure:
-    """Of `gates.belt`: the conveyor belt, tight and leaking."""
+    """Of `conveyor_belt.belt`: the conveyor belt, tight and leaking."""
 
     def draw(canvas: Any) -> None:
         axes = canvas.subplots()
@@ -68,12 +68,14 @@ def sentence(found: Mapping[str, Any]) -> Figure:
         for axes, (path, name) in zip(grid.ravel(), panels, strict=True):
             values = np.array(readings[path][name], float).T  # [U, T]
             _heat(canvas, axes, values, name)
-            axes.set_ylabel(f"{path}\n{name}", fontsize=8)
-        grid.ravel()[-1].set_xticks(range(len(words)), [word or "?" for word in words], rotation=60, ha="right", fontsize=8)
+            axes.set_ylabel(f"{path.rpartition('/')[2]}\n{name}", fontsize=8)
+        grid.ravel()[-1].set_xticks(
+            range(len(words)), [word or "?" for word in words], rotation=60, ha="right", fontsize=8
+        )
 
     caption = (
-        "A column is a word, a row a unit (those that move most). f near 1 keeps c, i near 1 lets the word in; c is what "
-        "is remembered. The backward half reads from the right. The verdict: "
+        "A column is a word, a row a unit (those that move most). f near 1 keeps c, i near 1 lets the word in; c is "
+        "what is remembered; each panel has its own colours. The backward half reads from the right. The verdict: "
         f"{1 / (1 + math.exp(-found['logit'])):.0%} positive."
     )
     return Figure("A sentence in the gates", caption, drawn(0.9 + 1.05 * len(names) * len(readings), draw))
@@ -89,8 +91,9 @@ def week(found: Mapping[str, Any]) -> Figure:
         days = np.arange(len(temperature)) * found["hours"] / 24
         above.plot(days, temperature, color="k", linewidth=1.2)
         above.set_ylabel("temperature (°C)")
-        _heat(canvas, middle, c[:, order].T, "c", (0, days[-1]))
-        middle.set_ylabel("c of each unit,\nlongest memory on top", fontsize=8)
+        scaled = c / np.maximum(np.abs(c).max(axis=0), 1e-12)
+        _heat(canvas, middle, scaled[:, order].T, "c", (0, days[-1]))
+        middle.set_ylabel("c of each unit / its largest,\nlongest memory on top", fontsize=8)
         for k, (name, style) in enumerate((("f", "-"), ("i", "--"), ("o", ":"))):
             below.plot(days, np.array(found["longest"][name], float), style, color=f"C{k}", label=name)
         below.set(ylabel=f"gates of unit {found['unit']}", xlabel=f"days from {found['times'][0]}", ylim=(-0.05, 1.05))
@@ -98,16 +101,16 @@ def week(found: Mapping[str, Any]) -> Figure:
 
     longest = found["half_lives"][found["unit"]] * found["hours"]
     caption = (
-        f"A real week, read hour by hour. Unit {found['unit']} forgets slowest: half of its memory lasts {longest:,.0f} "
-        "hours. Others swing with day and night."
+        f"A real week, read hour by hour. Unit {found['unit']} forgets slowest: half of its memory lasts "
+        f"{longest:,.0f} hours. Units further down forget within hours, and swing with day and night."
     )
     return Figure("A week of weather in the gates", caption, drawn(5.4, draw))
 
 
 def _heat(canvas: Any, axes: Any, values: np.ndarray, name: str, span: tuple[float, float] | None = None) -> None:
-    """values [U, T]: blue to red around 0 for c, dark to bright from 0 to 1 for gates."""
+    """values [U, T]: blue to red around 0 for c, dark to bright for gates, over what they did."""
     most = float(np.abs(values).max()) or 1.0
-    scale = {"cmap": SIGNED, "vmin": -most, "vmax": most} if name in "cgh" else {"cmap": SHARE, "vmin": 0, "vmax": 1}
+    scale = {"cmap": SIGNED, "vmin": -most, "vmax": most} if name in "cgh" else {"cmap": SHARE}
     extent = None if span is None else (*span, len(values) - 0.5, -0.5)
     image = axes.imshow(values, aspect="auto", interpolation="nearest", extent=extent, **scale)
     axes.grid(visible=False)
@@ -132,8 +135,8 @@ def correlated(found: Mapping[str, Any]) -> Figure:
     best = max(row["p"] for row in rows)
     caption = (
         f"Chosen among {found['cells']} cells on {found['fitted_on']:,} characters, judged on {found['held_out']:,} "
-        f"others. Chance: {found['permutations']} permutations of blocks of {found['block']} characters, the best of all "
-        f"cells and features each time; p at most {best:.3g}."
+        f"others. Chance: {found['permutations']} permutations of blocks of {found['block']} characters, the best of "
+        f"all cells and features each time; p at most {best:.3g}."
     )
     return Figure("Cells with a meaning", caption, drawn(3.4, draw))
 
@@ -163,7 +166,7 @@ def coloured(found: Mapping[str, Any], names: Sequence[str] = ("line position", 
             axes.set_title(f"cell {cells[name]}: {name}", fontsize=9, loc="left")
 
     caption = (
-        "Held-out text; red is c above 0, blue below, white 0. One cell winds up along the line and is reset at its end, "
-        "the other is on within the speaker's name. The colour after the last letter of a line is that of the line's end."
+        "Held-out text; red is c above 0, blue below, white 0. One cell winds up along the line and is reset at its "
+        "end, the other is on within the speaker's name. What follows the last letter of a line is the line's end."
     )
     return Figure("Two cells reading Shakespeare", caption, drawn(0.4 + len(names) * (0.3 + 0.19 * len(lines)), draw))

@@ -17,18 +17,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
-from flax import linen as nn
 
 from seqjax.errors import UserError
-from seqjax.layers.recurrent import LSTM
 from seqjax.probes import view
 
 if TYPE_CHECKING:
     from seqjax.training.program import Program
     from seqjax.training.workdir import Workdir
-
-OPEN = 1e3
-"""A bias with which a sigmoid is exactly 1, or 0 if it is negative: e^-1000 is 0 in any float."""
 
 
 class Reading(NamedTuple):
@@ -56,7 +51,9 @@ def read(model: Any, params: Any, inputs: Any) -> list[list[Reading]]:
     found: list[list[Reading]] = [[] for _ in jax.tree.leaves(inputs)[0]]
     for path, recurrence in recurrences.items():
         one = heard[path]
-        states = dict(zip(recurrence.parts, one.states if isinstance(one.states, tuple) else (one.states,), strict=False))
+        states = dict(
+            zip(recurrence.parts, one.states if isinstance(one.states, tuple) else (one.states,), strict=False)
+        )
         traces = view.traces(recurrence, one) | states
         turn = slice(None, None, -1 if recurrence.reverse else 1)
         for b, readings in enumerate(found):
@@ -78,49 +75,6 @@ def half_lives(forget: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
     with np.errstate(divide="ignore"):
         rate = np.log(steps).mean(axis=0)
         return math.log(0.5) / np.where(rate == 0, -0.0, rate)
-
-
-def conveyor(units: int, features: int, keep: float = 1.0, seed: int = 0) -> dict[str, np.ndarray]:
-    """Parameters of an LSTM cell whose f is `keep` and whose i is 0, whatever comes; its g and o see the input.
-
-    Raises:
-      UserError: keep is not in [0, 1].
-    """
-    if not 0 <= keep <= 1:
-        raise UserError(f"keep={keep} is not in [0, 1]")
-    forget = {0.0: -OPEN, 1.0: OPEN}.get(keep) or math.log(keep / (1 - keep))
-    rng = np.random.default_rng(seed)
-    kernel, recurrent = (rng.normal(size=(rows, 4, units)) for rows in (features, units))
-    kernel[:, :2] = recurrent[:, :2] = 0  # i and f hear nothing
-    bias = np.zeros((4, units))
-    bias[:2] = [[-OPEN], [forget]]
-    return {
-        "kernel": kernel.reshape(features, -1),
-        "recurrent_kernel": recurrent.reshape(units, -1),
-        "bias": bias.reshape(-1),
-    }
-
-
-class Begun(nn.Module):
-    """A layer that begins with a state, leaves [B, U]: (inputs [B, T, D], that state) -> the state after them."""
-
-    layer: nn.Module
-
-    def __call__(self, inputs: Any) -> Any:
-        """The layer returns its state."""
-        x, state = inputs
-        return self.layer(x, initial_state=state)[1]
-
-
-def belt(keeps: Sequence[float], steps: int = 1000) -> dict[float, np.ndarray]:
-    """What is left of a memory of 1 after each of T steps whose f is a constant and whose i is 0: [T + 1] by f."""
-    x = np.random.default_rng(0).normal(size=(1, steps, 1))
-    begin = np.zeros((1, 1)), np.ones((1, 1))
-    model, found = Begun(LSTM(1, return_state=True)), {}
-    for keep in keeps:
-        (reading,) = read(model, {"layer": {"cell": conveyor(1, 1, keep)}}, (x, begin))[0]
-        found[keep] = np.concatenate([[1.0], reading.traces["c"][:, 0]])
-    return found
 
 
 def week(workdir: "Workdir", data_dir: Path, start: str = "2016-07-04", hours: int = 168) -> dict[str, Any]:

@@ -148,8 +148,8 @@ def picture(found: Mapping[str, Any]) -> Figure:
         for remedy, one in found["remedies"].items()
     )
     caption = (
-        f"Before training, {found['units']} units, median and range of {found['seeds']} seeds. 0: a change of the state "
-        f"is as large after so many steps; below {FLOOR} (dotted) it is no number of float32. Right the same for a "
+        f"Before training, {found['units']} units, median and range of {found['seeds']} seeds. 0: a change of the "
+        f"state is as large after so many steps; below {FLOOR} (dotted) it is no float32. Right the same for a "
         f"change in a random direction, near 0. Of the largest is left after {lags[place]} steps: {left_over}. An "
         "untrained gate is half shut: what an LSTM or a GRU keeps it must be told to keep (chrono), or learn to."
     )

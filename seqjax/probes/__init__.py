@@ -1,1 +1,1 @@
-"""What goes on inside a recurrent layer: its states step by step, their Jacobians, its gates, gradients towards them."""
+"""What goes on inside a recurrent layer: states step by step, their Jacobians, gates, gradients towards them."""

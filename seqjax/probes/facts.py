@@ -16,7 +16,9 @@ Facts = dict[str, Any]
 def of(layer: Layer) -> Facts:
     """Of one direction of one layer. Logarithms are to base 10; what no example reaches, or is 0, is no number."""
     lags = layer.fading[0].lags
-    values = {name: np.array([getattr(one, name) for one in layer.fading]) for name in ("largest", "typical", "smallest")}
+    values = {
+        name: np.array([getattr(one, name) for one in layer.fading]) for name in ("largest", "typical", "smallest")
+    }
     with np.errstate(divide="ignore"):
         loss = {part: np.log10(found) for part, found in {**layer.by_state, "x": layer.by_input}.items()}
     return {

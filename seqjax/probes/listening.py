@@ -30,16 +30,15 @@ MOST = 1 << 27
 
 
 class Heard(NamedTuple):
-    """What one direction of a layer was fed and what it did, in the order in which it read (from the end if reversed).
-    """
+    """What one direction of a layer was fed and did, in the order in which it read (from the end if reversed)."""
 
     params: Any
     """Of its cell; of a layer that is linear in its state its own."""
-    inputs: jax.Array
+    inputs: Any
     """[B, T, D]."""
     xs: Any
     """What `Recurrence.step` takes: the inputs, or (decay, update)."""
-    valid: jax.Array
+    valid: Any
     """[B, T] bool."""
     initial: Any
     """The state before, leaves [B, U]."""
@@ -83,7 +82,9 @@ class Listener:
         path = self._path(layer)
         inputs, mask = check_inputs(type(layer).__name__, inputs, mask)
         if inputs.ndim != 3:
-            raise UserError(f"{path} is fed pictures, and states that are pictures have no Jacobian of a size to look at")
+            raise UserError(
+                f"{path} is fed pictures, and states that are pictures have no Jacobian of a size to look at"
+            )
         if math.prod(inputs.shape) > MOST:
             raise UserError(f"{path} is fed vectors of {inputs.shape[2]:,} numbers: too many; look at fewer examples")
         x = dense(inputs).astype(self.dtype)

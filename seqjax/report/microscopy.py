@@ -56,8 +56,8 @@ def fading(layers: Sequence[tuple[str, Mapping[str, Any]]], experiment: str) -> 
             axes.legend(fontsize=7)
 
     caption = (
-        "Left: by how much a change of the state that lies so far back is larger or smaller at the end; 0 is unchanged, "
-        "-3 a thousandth. Middle: the change that is forgotten most. Right: what arrives of the loss's gradient at "
+        "Left: by how much a change of the state that lies so far back is larger or smaller at the end; 0 is "
+        "unchanged, -3 a thousandth. Middle: the change that is forgotten most. Right: the loss's gradient towards "
         "states and inputs. Means over examples (of logs), bands from lowest to highest; a line ends where it is 0."
     )
     return Figure(f"Gradients back in time: {experiment}, {_title(layers[0][1])}", caption, drawn(4.2, draw))
@@ -77,7 +77,9 @@ def gates(layers: Sequence[tuple[str, Mapping[str, Any]]], experiment: str) -> F
                 left.plot(places, shares, style, marker=MARKS[k], color=f"C{k}", label=f"{name} {kind}")
         for k, name in enumerate(blocks):
             radii = [layer["radius"][name] for _, layer in layers]
-            right.plot(places, radii, "-", marker=MARKS[k], color=f"C{k}", label=f"U_{name}" if len(blocks) > 1 else "U")
+            right.plot(
+                places, radii, "-", marker=MARKS[k], color=f"C{k}", label=f"U_{name}" if len(blocks) > 1 else "U"
+            )
         right.axhline(1, color=BAND, linewidth=0.8)
         for axes, label in ((left, "saturated (% of units and steps)"), (right, "spectral radius")):
             axes.set(ylabel=label, xlabel="along training", xlim=(-0.3, len(layers) - 0.7))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from seqjax.errors import UserError
-from seqjax.layers import GRU, LSTM, Bidirectional
+from seqjax.layers import LSTM, Bidirectional
 from seqjax.layers.backends import native_library
-from seqjax.lecture import gates
+from seqjax.lecture import conveyor_belt, gates
 
 BACKENDS = ["scan", "fused", pytest.param("native", marks=pytest.mark.skipif(
     native_library.refusal() is not None, reason="no compiler"))]  # fmt: skip
@@ -19,7 +19,7 @@ def test_the_belt_carries_a_memory_unchanged_for_a_thousand_steps(backend):
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(2, 1000, 3)), jnp.float32)
     h, c = jnp.zeros((2, 8)), jnp.asarray(rng.normal(size=(2, 8)), jnp.float32)
-    params = {"cell": jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), gates.conveyor(8, 3))}
+    params = {"cell": jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), conveyor_belt.conveyor(8, 3))}
     layer = LSTM(8, return_state=True, return_sequences=True, backend=backend)
     run = lambda c: layer.apply({"params": params}, x, initial_state=(h, c))
     outputs, (_, after) = jax.jit(run)(c)
@@ -31,14 +31,14 @@ def test_the_belt_carries_a_memory_unchanged_for_a_thousand_steps(backend):
 
 
 def test_a_belt_that_leaks_fades_as_a_power():
-    found = gates.belt([1.0, 0.9, 0.0], steps=50)
+    found = conveyor_belt.belt([1.0, 0.9, 0.0], steps=50)
     np.testing.assert_array_equal(found[1.0], np.ones(51))
     np.testing.assert_allclose(found[0.9], 0.9 ** np.arange(51), rtol=1e-12)
     np.testing.assert_array_equal(found[0.0][1:], np.zeros(50))
     for keep in (0.9, 0.25):
         assert keep ** gates.half_lives(np.full((7, 2), keep))[0] == pytest.approx(0.5)
     with pytest.raises(UserError, match=r"keep=1.5 is not in \[0, 1\]"):
-        gates.conveyor(1, 1, 1.5)
+        conveyor_belt.conveyor(1, 1, 1.5)
 
 
 def test_half_lives_are_of_the_product_of_all_steps():

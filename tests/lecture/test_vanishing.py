@@ -13,16 +13,17 @@ from seqjax.lecture import vanishing
 def test_inputs_are_those_of_the_adding_problem():
     x = vanishing.inputs(101, seed=3)
     assert x.shape == (101, 2)
-    assert (0 <= x[:, 0]).all() and (x[:, 0] < 1).all()
+    assert (x[:, 0] >= 0).all()
+    assert (x[:, 0] < 1).all()
     marks = np.flatnonzero(x[:, 1])
-    assert len(marks) == 2 and marks[0] < 50 <= marks[1]
+    assert len(marks) == 2
+    assert marks[0] < 50 <= marks[1]
     np.testing.assert_array_equal(x, vanishing.inputs(101, seed=3))
 
 
 def test_a_relu_that_begins_as_the_identity_loses_only_what_is_off():
     (one,) = vanishing.fadings("irnn", 40, 8, 1, [0, 1, 40])
     np.testing.assert_array_equal(one.largest, [0, 0, 0])  # units above 0 hand on 1
-    assert one.smallest[2] == -np.inf or one.smallest[2] == 0
     layer, x = vanishing.remedied("irnn", 8, 40), vanishing.inputs(40, 0)
     p = layer.init(jax.random.key(0), jnp.asarray(x, jnp.float32)[None])["params"]["cell"]
     h, on = np.zeros(8), np.ones(8)
@@ -32,6 +33,7 @@ def test_a_relu_that_begins_as_the_identity_loses_only_what_is_off():
     assert 10 ** one.typical[2] == pytest.approx(np.sqrt(on.mean()))
 
 
+@pytest.mark.slow
 def test_the_modulus_is_the_memory():
     lags, steps = [0, 1, 10, 60], 60
     with jax.enable_x64(True):
@@ -50,15 +52,21 @@ def test_the_modulus_is_the_memory():
     np.testing.assert_allclose(10 ** found.typical[2:], [np.sqrt(np.mean(v**2)) for v in whole], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_what_is_measured_can_be_drawn():
     found = vanishing.measured(steps=20, units=3, seeds=2, remedies=["none", "lstm_chrono"])
-    assert found["lags"] == [0, 1, 2, 3, 5, 7, 10, 14, 20] and list(found["chrono"]) == ["20"]
+    assert found["lags"] == [0, 1, 2, 3, 5, 7, 10, 14, 20]
+    assert list(found["chrono"]) == ["20"]
     for one in found["remedies"].values():
         middle, low, high = np.array(one["largest"]).T
-        assert (low <= middle).all() and (middle <= high).all() and middle[0] == 0
+        assert (low <= middle).all()
+        assert (middle <= high).all()
+        assert middle[0] == 0
     assert found["chrono"]["20"]["largest"] == found["remedies"]["lstm_chrono"]["largest"][-1]
     figure = vanishing.picture(found)
-    assert "2 seeds" in figure.caption and figure.svg.count("<path") > 10
-    assert "0.9 to 0.999" in vanishing.rings(found).svg or "<svg" in vanishing.rings(found).svg
+    assert "2 seeds" in figure.caption
+    assert figure.svg.count("<path") > 10
+    assert len(found["rings"][1]["moduli"]) == 3
+    assert vanishing.rings(found).svg.count("<path") > 10
     with pytest.raises(UserError, match="remedy=lru_2: choose none"):
         vanishing.fadings("lru_2", 5, 2, 1)

@@ -54,7 +54,7 @@ def last_by_first(model, params, x, state):
     return jax.jit(jax.jacrev(end, holomorphic=jnp.iscomplexobj(flat)))(flat)
 
 
-SLOW = ("simple_rnn", "reversed", "mingru", "flax's")
+SLOW = ("simple_rnn", "gru", "reversed", "mingru", "minlstm", "flax's")
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in LAYERS])

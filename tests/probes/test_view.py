@@ -7,7 +7,7 @@ import pytest
 from flax import linen as nn
 
 from seqjax.errors import UserError
-from seqjax.layers import GRU, LRU, LSTM, Bidirectional, ConvLSTMCell, MinGRU, MinLSTM, RNN, SimpleRNN, Stacked, Tokens
+from seqjax.layers import GRU, LRU, LSTM, RNN, Bidirectional, ConvLSTMCell, MinGRU, MinLSTM, SimpleRNN, Stacked, Tokens
 from seqjax.lecture import backpropagation
 from seqjax.probes import view
 from seqjax.probes.listening import listening
@@ -43,7 +43,7 @@ def problem(layer, masked=True, seed=0):
     return model, jax.tree.map(lambda leaf: np.asarray(leaf) + 0.2 * rng.normal(size=leaf.shape), params), inputs
 
 
-@pytest.mark.parametrize("name", ["both", "lru", *(pytest.param(name, marks=SLOW) for name in ("stack", "flax's"))])
+@pytest.mark.parametrize("name", ["both", *(pytest.param(name, marks=SLOW) for name in ("lru", "stack", "flax's"))])
 def test_a_model_that_is_listened_to_says_the_same(name):
     with jax.enable_x64(True):
         model, params, inputs = problem(LAYERS[name]())
@@ -70,7 +70,9 @@ def test_the_gradient_towards_a_state_is_the_chain_of_steps(layer):
     with jax.enable_x64(True):
         model, params, inputs = problem(layer, masked=False)
         (one,) = view.look(model, params, inputs, lambda outputs: outputs, np.arange(T + 1))
-        made = backpropagation.steps(layer.cell_class(U, param_dtype=jnp.float64), params["layer"]["cell"], inputs[0][1])
+        made = backpropagation.steps(
+            layer.cell_class(U, param_dtype=jnp.float64), params["layer"]["cell"], inputs[0][1]
+        )
         last = np.cos(made[-1].state[:U]) * np.arange(1, 1 + U)  # h comes first
         last = np.concatenate([last, np.zeros(len(made[-1].state) - U)])
         for lag in range(T):
@@ -80,6 +82,7 @@ def test_the_gradient_towards_a_state_is_the_chain_of_steps(layer):
     assert np.isnan(one.by_input[1, T])
 
 
+@SLOW
 def test_padding_is_no_step():
     with jax.enable_x64(True):
         model, params, inputs = problem(Bidirectional(GRU(U, **OWN)))
@@ -124,6 +127,7 @@ def test_gates_are_those_of_a_loop():
     np.testing.assert_allclose(seen[path].states[1][:, -1], c, rtol=1e-10)
 
 
+@SLOW
 def test_gates_of_the_linear_layers_and_of_a_gru():
     with jax.enable_x64(True):
         for layer, names in ((MinGRU(U, **OWN), {"z"}), (MinLSTM(U, **OWN), {"f"}), (LRU(U, **OWN), set())):
@@ -141,7 +145,8 @@ def test_gates_of_the_linear_layers_and_of_a_gru():
         np.testing.assert_allclose(one.fading[0].smallest, one.fading[0].lags * np.log10(moduli.min()), rtol=1e-9)
         model, params, inputs = problem(GRU(U, activation="relu", **OWN))
         (one,) = view.look(model, params, inputs, lambda outputs: outputs)
-    assert one.gates["g"].low is None and one.gates["z"].low is not None  # a relu has no upper end
+    assert one.gates["g"].low is None
+    assert one.gates["z"].low is not None
     kernel = np.asarray(params["layer"]["cell"]["recurrent_kernel"])
     assert one.radii["r"] == pytest.approx(np.abs(np.linalg.eigvals(kernel[:, U : 2 * U])).max())
 
@@ -160,8 +165,8 @@ class Looped(nn.Module):
     ("model", "shape", "said"),
     [
         (nn.Dense(1), (B, D), "Dense has no recurrent layer"),
-        (Looped(), (B, T, D), "within another loop"),
-        (RNN(ConvLSTMCell(2, 3)), (B, T, 5, 5, 1), "states that are pictures"),
+        pytest.param(Looped(), (B, T, D), "within another loop", marks=SLOW),
+        pytest.param(RNN(ConvLSTMCell(2, 3)), (B, T, 5, 5, 1), "states that are pictures", marks=SLOW),
         (GRU(2), (1, 2, 1 << 27), "too many; look at fewer examples"),
     ],
 )
