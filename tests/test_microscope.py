@@ -43,7 +43,7 @@ def test_a_run_is_looked_into_along_training(run, tmp_path):
     assert set(layer["loss"]) == {"h", "c", "x"}
     assert set(layer["gates"]) == set("ifgo")
     assert layer["jacobian"]["largest"]["mean"][0] == 0 != layer["jacobian"]["largest"]["mean"][-1]
-    rows = list(csv.DictReader((tmp_path / "microscope.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "microscope.csv").read_text().splitlines()))
     one = [r for r in rows if (r["stage"], r["layer"], r["quantity"]) == (names[best], layer["path"], "log10 |dL/dx|")]
     assert [float(r["mean"]) for r in one if r["lag"] != "8"] == layer["loss"]["x"]["mean"][:-1]
     summary = (tmp_path / "summary.md").read_text()

@@ -51,10 +51,7 @@ def read(model: Any, params: Any, inputs: Any) -> list[list[Reading]]:
     found: list[list[Reading]] = [[] for _ in jax.tree.leaves(inputs)[0]]
     for path, recurrence in recurrences.items():
         one = heard[path]
-        states = dict(
-            zip(recurrence.parts, one.states if isinstance(one.states, tuple) else (one.states,), strict=False)
-        )
-        traces = view.traces(recurrence, one) | states
+        traces = view.traces(recurrence, one) | recurrence.named(one.states)
         turn = slice(None, None, -1 if recurrence.reverse else 1)
         for b, readings in enumerate(found):
             own = {name: values[b][one.valid[b]][turn] for name, values in traces.items()}

@@ -16,7 +16,7 @@ import numpy as np
 from flax import linen as nn
 from jax.flatten_util import ravel_pytree
 
-from seqjax.layers.cells import ACTIVATIONS, GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
+from seqjax.layers.cells import ACTIVATIONS, GRUCell, LSTMCell, SimpleRNNCell
 from seqjax.layers.linear_recurrent import LinearRecurrent
 from seqjax.layers.lru import LRU
 from seqjax.layers.minimal import MinLSTM
@@ -45,12 +45,14 @@ class Recurrence:
     """Of a layer that is linear in its state."""
     zoneout: float = 0.0
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Names of the leaves of a state."""
-        if self.cell is None or isinstance(self.cell, RecurrentCell):
-            return ("h", "c") if isinstance(self.cell, LSTMCell) else ("h",)
-        return ("state",)
+    def named(self, state: Any) -> dict[str, Any]:
+        """The leaves of a state by name: h, and c of an LSTM; of a user's own cell with several `state 1`, ..."""
+        leaves = list(state) if isinstance(state, tuple | list) else [state]
+        if isinstance(self.cell, LSTMCell):
+            names = ["h", "c"]
+        else:
+            names = ["h"] if len(leaves) == 1 else [f"state {k + 1}" for k in range(len(leaves))]
+        return dict(zip(names, leaves, strict=True))
 
     def step(self, params: Any, state: Any, x: Any) -> Any:
         """The state after a step, leaves [U], from that before and what is fed: [D], or (decay, update)."""

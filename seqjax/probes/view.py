@@ -115,11 +115,10 @@ def _layer(recurrence: Recurrence, one: Heard, gradients: Any, lags: np.ndarray 
     steps = one.valid.sum(axis=1)
     lags = jacobians.chosen_lags(int(steps.max(initial=0))) if lags is None else lags
     towards, fed = gradients
-    parts = dict(zip(recurrence.parts, towards if isinstance(towards, tuple) else (towards,), strict=False))
     with jax.enable_x64(True):
         fading = [_fading(recurrence, one, b, lags) for b in range(len(steps))]
         gates = saturations(recurrence, one)
-    by_state = {name: by_lag(_norm(leaf), one.valid, lags) for name, leaf in parts.items()}
+    by_state = {name: by_lag(_norm(leaf), one.valid, lags) for name, leaf in recurrence.named(towards).items()}
     by_input = by_lag(_norm(fed), one.valid, lags)
     return Layer(recurrence, steps, fading, by_state, by_input, gates, recurrence.radii(one.params))
 

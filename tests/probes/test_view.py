@@ -77,7 +77,7 @@ def test_the_gradient_towards_a_state_is_the_chain_of_steps(layer):
         last = np.concatenate([last, np.zeros(len(made[-1].state) - U)])
         for lag in range(T):
             expected = (last @ backpropagation.between(made, T - 1, T - 1 - lag)).reshape(-1, U)
-            found = [one.by_state[part][1, lag] for part in one.recurrence.parts]
+            found = [values[1, lag] for values in one.by_state.values()]
             np.testing.assert_allclose(found, np.linalg.norm(expected, axis=1), rtol=1e-9, atol=1e-12)
     assert np.isnan(one.by_input[1, T])
 
