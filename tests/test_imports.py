@@ -15,12 +15,13 @@ from places import ROOT
 
 ORDER = (
     {"main"},
-    {"generate", "predict", "stream", "archive", "backtest", "knobs", "nab", "verdict"},
+    {"generate", "predict", "stream", "archive", "backtest", "knobs", "nab", "verdict", "microscope"},
     {"lecture"},
     {"report", "compare", "benchmark", "interop", "export"},
     {"analogies", "interface"},
     {"runs"},
     {"training"},
+    {"probes"},
     {"models"},
     {"decoding"},
     {"layers"},

@@ -83,11 +83,12 @@ def sections(known: Known) -> list[Section]:
 
 def _meaningful(known: Known) -> Section:
     """Units of a trained model that stand for something, where that has been measured."""
-    kept = [known.own(name) for name in ("meaningful_cells", "cells")]
-    found = next((own for own in kept if own and "found" in own), None)
+    found = known.own("meaningful_cells")
     text = "In a character model trained on Tiny Shakespeare some units follow what a reader sees, on text held out."
     if found is None:
-        judged = not_measured("python -m seqjax.lecture.mechanisms")
+        judged = not_measured(
+            "python -m seqjax.lecture.mechanisms --make=meaningful_cells --workdir=runs/shakespeare_lstm_budget"
+        )
         return Section("Cells with a meaning", (), text, judged)
     table = measured.meaningful(found)
     said = f"{len(table) - 1} features are followed beyond what {found['permutations']} permutations give by chance."
