@@ -35,7 +35,7 @@ def test_a_bag_of_words_does_not_change_when_words_are_shuffled_and_a_sequence_m
     assert first["change"] + first["half"] < 0 < first["moved"]
 
 
-@pytest.mark.parametrize(("name", "moves"), [("cells", "cells"), ("jena_remedies", "remedies")])
+@pytest.mark.parametrize(("name", "moves"), [("cells", "cells"), ("jena_remedies", "remedies"), ("knobs", "lecture")])
 def test_moved_knobs_are_those_of_the_list(name, moves):
     found = [(effect["knob"], effect["value"]) for effect in kept(name)["effects"]]
     assert found == [(m.split("=")[0], value) for m in LISTS[moves] for value in m.split("=")[1].split(",")]

@@ -7,6 +7,7 @@ from seqjax.lecture.pictures import measured, scores
 from seqjax.lecture.section import TASTE, Exercise, Judged, Section
 from seqjax.report.verdicts import HELD, NOT_RUN, UNDECIDED
 from seqjax.runs import statistics
+from seqjax.runs.moved_knobs import MORE, MovedKnobs
 
 TITLE = "The art: knobs and seeds"
 ROWS = ("jena_simple_rnn", "jena_lstm", "jena_lstm_dropout", "jena_stacked_gru", "jena_bilstm", "jena_dense")
@@ -46,8 +47,23 @@ def sections(known: Known) -> list[Section]:
             scores.rows(known, ROWS, " (°C)", "Rows, and the seeds of each"),
             table,
         ),
+        _moved(known),
         *_memory(known),
     ]
+
+
+def _moved(known: Known) -> Section:
+    """Each knob of the lecture's list by itself."""
+    found = known.own("knobs")
+    title, text = "Each knob moved by itself", "Around the LSTM of the temperature, the same seeds for every value."
+    if found is None:
+        return Section(title, (), text, not_measured("launch/knobs.sh"))
+    more = [f"`{one['knob']}={one['value']}`" for one in found["effects"] if one["verdict"] == MORE]
+    said = f"{len(more)} of {len(found['effects'])} moves are more than the seed: {', '.join(more)}."
+    kind = HELD if more else UNDECIDED
+    return Section(
+        title, (), text, Judged(kind, said), MovedKnobs, "tests/runs/test_moved_knobs.py", table=measured.effects(found)
+    )
 
 
 def _memory(known: Known) -> list[Section]:

@@ -5,11 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqjax.layers import SimpleRNNCell
+from seqjax.lecture import remedies, remedy_table
 from seqjax.lecture.chapters import vanishing
+from seqjax.lecture.drawing import themed
 from seqjax.lecture.known import Known, not_measured
 from seqjax.lecture.pictures import measured as kept
 from seqjax.lecture.pictures import remedies as pictures
-from seqjax.lecture.section import Exercise, Judged, Section
+from seqjax.lecture.section import Exercise, Judged, Picture, Section
 from seqjax.models.forecasters import InputBatchNorm
 from seqjax.report.verdicts import HELD, NOT_HELD, UNDECIDED
 
@@ -133,8 +135,40 @@ def sections(known: Known) -> list[Section]:
             "tests/layers/test_cells.py::test_one_step_equals_numpy",
             r"c_t = f_t \odot c_{t-1} + i_t \odot g_t, \quad \frac{\partial c_t}{\partial c_{t-1}} = f_t + \dots",
         ),
+        tasks(known),
         measured(known),
     ]
+
+
+def tasks(known: Known) -> Section:
+    """Each remedy on tasks that nothing but a long memory solves, where that has been run."""
+    found = known.own("remedies")
+    title = "One by one, on tasks that need a memory"
+    text = (
+        "Adding: two marked numbers of a long row are to be added at its end. Copying: ten symbols are to be repeated "
+        "after a long silence. Each remedy by itself, on the same network otherwise."
+    )
+    if found is None or not found["cells"]:
+        return Section(title, (), text, not_measured(COMMAND))
+    table = [["task and steps", "remedy", "solved by seeds", "steps until then", "loss / no memory"]]
+    table += [
+        [task.replace("_", " "), f"`{row}`", *remedy_table.cell(cells[row], remedies.SEEDS.default)]
+        for task, cells in found["cells"].items()
+        for row in found["rows"]
+        if row in cells
+    ]
+    drawing = remedy_table.figure(found)
+    said = [
+        f"{task.replace('_', ' over ')} steps: {sum(all(run['solved'] for run in runs) for runs in cells.values())} of "
+        f"{len(cells)}"
+        for task, cells in found["cells"].items()
+    ]
+    counts = [len(runs) for cells in found["cells"].values() for runs in cells.values()]
+    judged = Judged(UNDECIDED, f"Solved by every seed, of {min(counts)} to {max(counts)}: {'; '.join(said)}.")
+    picture = Picture(drawing.title, drawing.caption, themed(drawing.svg))
+    return Section(
+        title, (), text, judged, remedies.found, "tests/lecture/test_remedies.py", picture=picture, table=table
+    )
 
 
 def measured(known: Known) -> Section:
@@ -143,7 +177,7 @@ def measured(known: Known) -> Section:
     text = "Each remedy by itself, around the temperature's simple cell and LSTM."
     title = "One by one, on the temperature"
     if found is None or "effects" not in found:
-        return Section(title, (), text, not_measured(COMMAND))
+        return Section(title, (), text, not_measured("python -m seqjax.knobs --list=remedies"))
     said = "A change smaller than that of the seed says nothing."
     return Section(title, (), text, Judged(UNDECIDED, said), table=kept.effects(found))
 

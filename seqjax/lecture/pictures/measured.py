@@ -65,12 +65,14 @@ def memory(rows: Sequence[Mapping[str, Any]]) -> Picture:
 
 
 def effects(found: Mapping[str, Any]) -> list[list[str]]:
-    """Of jena_remedies.json and cells.json: what one move changes, on validation, beside what the seed changes."""
+    """Of what `seqjax.knobs` writes: what one move changes, on validation, beside what the seed changes."""
     base = list(found["base"]["validation"].values())
-    lines = [["moved", f"validation {found['metric']}", "change", "seeds"]]
-    lines.append(["nothing", f"{np.mean(base):.3f}", "", str(len(base))])
+    lines = [["moved", f"validation {found['metric']}", "change", "seeds", "is"]]
+    lines.append(["nothing", f"{np.mean(base):.3f}", "", str(len(base)), ""])
     for one in found["effects"]:
         scores = list(one["scores"]["validation"].values())
         change = f"{np.mean(scores) - np.mean(base):+.3f}"
-        lines.append([f"`{one['knob']}={one['value']}`", f"{np.mean(scores):.3f}", change, str(len(scores))])
-    return [*lines, ["(the seed alone)", "", f"{found['spread']:.3f}", ""]]
+        lines.append(
+            [f"`{one['knob']}={one['value']}`", f"{np.mean(scores):.3f}", change, str(len(scores)), one["verdict"]]
+        )
+    return [*lines, ["(the seed alone)", "", f"{found['spread']:.3f}", "", ""]]
