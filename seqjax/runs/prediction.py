@@ -4,16 +4,18 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from absl import logging
 
 from seqjax import experiment as experiments
-from seqjax.data.dataset import Requests
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
 from seqjax.files import check_writable
 from seqjax.training.workdir import Workdir
+
+if TYPE_CHECKING:
+    from seqjax.data.dataset import Requests
 
 
 def predict(
@@ -50,7 +52,7 @@ def predict(
 
 def answers(
     workdir: Workdir, text: TextIO, name: str, options: Mapping[str, Any] | None = None
-) -> tuple[Requests, Iterator[Any]]:
+) -> tuple["Requests", Iterator[Any]]:
     """-> (the examples, the answer to each in order: a tree of NumPy arrays); arguments and errors as of `predict`."""
     config = workdir.run()
     experiment = experiments.build(experiments.load_copy(workdir.path / "experiment.py"), experiments.knobs(config))

@@ -65,6 +65,7 @@ def test_a_gradient_of_nothing_stays():
         clipping.gradient(jnp.zeros((1, 1)), jnp.ones(1), jnp.ones(1), 0)
 
 
+@pytest.mark.slow
 def test_the_picture_has_its_axes_named():
     found = clipping.figure(steps=3)
     assert {"steps T", "steps back", "norm of dJ/dR"} <= set(re.findall("<!-- (.*?) -->", found.svg))

@@ -118,6 +118,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(toy_experiment, toy_dataset
     assert_same_run(toy_experiment, toy_dataset, workdir, reference)
 
 
+@pytest.mark.slow
 def test_a_run_resumes_with_other_dispatches_within_rounding(toy_experiment, toy_dataset, reference, tmp_path):
     workdir = new_workdir(tmp_path / "run")
     interrupt_in(1, toy_experiment, toy_dataset, workdir)  # at step 2, no multiple of 5

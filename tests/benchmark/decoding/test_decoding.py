@@ -39,7 +39,8 @@ def test_without_chance_the_same_characters_are_written(monkeypatch):
     assert len(set(written)) > 2
 
 
-@pytest.mark.parametrize("beams", [pytest.param(1, marks=pytest.mark.slow), 5])
+@pytest.mark.slow
+@pytest.mark.parametrize("beams", [1, 5])
 def test_beams_find_the_same_translations(monkeypatch, beams):
     """Of five ours keeps a place for the greedy one, so that some are others."""
     from seqjax.benchmark.decoding import peer_torch
