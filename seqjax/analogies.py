@@ -69,7 +69,7 @@ def _read_run(workdir: Workdir) -> Vectors:
 
     from seqjax.training.best import restore_best
 
-    model = experiments.build(experiments.load_copy(workdir.path / "experiment.py"), experiments.knobs(config)).model
+    model = experiments.of_run(workdir.path, config).model
     if not hasattr(model, "table"):
         raise UserError(f"workdir {workdir.path} is a run of {config['experiment']}, which has no word vectors to give")
     _, params = restore_best(workdir, model.init(jax.random.key(0), model.example())["params"])

@@ -149,6 +149,17 @@ def load_copy(path: Path) -> Callable[..., Experiment]:
     return load(path)
 
 
+def trust_copy(folder: Path) -> None:
+    """Let the experiment.py of a run's folder be run from now on. Raises UserError: that cannot be remembered."""
+    if not trust.remember(source(folder / "experiment.py")):
+        raise UserError("--trust: there is no cache folder that can be written to remember it; set XDG_CACHE_HOME")
+
+
+def of_run(folder: Path, config: Mapping[str, Any]) -> Experiment:
+    """The experiment of a run's folder, its knobs those of config.json. Raises UserError: as `load_copy`, `build`."""
+    return build(load_copy(folder / "experiment.py"), knobs(config))
+
+
 def source(path: Path) -> str:
     """The text of an experiment file.
 

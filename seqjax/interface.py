@@ -20,7 +20,6 @@ import numpy as np
 
 from seqjax import experiment as experiments
 from seqjax import folders
-from seqjax import trust as trusting
 from seqjax.errors import UserError
 from seqjax.experiment import Experiment
 from seqjax.runs import commands, prediction
@@ -108,8 +107,7 @@ class Run:
     @property
     def experiment(self) -> Experiment:
         """The experiment with the run's knobs."""
-        made = experiments.load_copy(self.path / "experiment.py")
-        return experiments.build(made, experiments.knobs(self.config))
+        return experiments.of_run(self.path, self.config)
 
     @property
     def model(self) -> Any:
@@ -176,12 +174,12 @@ def load(path: str | os.PathLike, trust: bool = False) -> Run:
       trust: its experiment.py, a program from elsewhere, may be run here from now on (`seqjax.trust`).
 
     Raises:
-      UserError: there is no run.
+      UserError: there is no run; or trust, and it cannot be remembered.
     """
     settle()
     run = Run(Path(path))
     if trust:
-        trusting.remember(experiments.source(run.path / "experiment.py"))
+        experiments.trust_copy(run.path)
     return run
 
 
@@ -251,10 +249,13 @@ def _text(examples: Any) -> tuple[io.TextIOWrapper, str]:
     elif hasattr(examples, "to_csv"):
         data, name = examples.to_csv(index=False).encode(), "the table"
     elif isinstance(examples, Mapping):
+        lengths = {name: len(column) for name, column in examples.items()}
+        if len(set(lengths.values())) > 1:
+            raise UserError(f"the table's columns are of different lengths: {lengths}")
         rows = zip(*examples.values(), strict=True)
         data, name = "".join(_row(cells) for cells in [list(examples), *rows]).encode(), "the table"
     else:
-        lines = list(examples)
+        lines = list(examples) if isinstance(examples, Iterable) else [examples]
         if wrong := [line for line in lines if not isinstance(line, str)]:
             raise UserError(f"examples must be texts, a table or a file's path, not {type(wrong[0]).__name__}")
         data, name = "".join(" ".join(line.splitlines()) + "\n" for line in lines).encode(), "the examples"

@@ -23,7 +23,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from seqjax import backtest, folders, generate, predict, stream, trust
+from seqjax import backtest, folders, generate, predict, stream
 from seqjax import experiment as experiments
 from seqjax.command_line import fail, failing
 from seqjax.errors import UserError, check_least
@@ -163,8 +163,8 @@ def train() -> None:
         backtest.write(name, WORKDIR.value, SET.value, DATA.value, data_dir(), settings, runtime_settings())
         return
     workdir = Workdir(Path(WORKDIR.value or f"runs/{name}"))
-    if workdir.config() is not None:  # before anything slow: is the folder usable at all?
-        trust_copy(workdir)
+    if workdir.config() is not None and TRUST.value:  # before anything slow: is the folder usable at all?
+        experiments.trust_copy(workdir.path)
     tuned = runtime_settings()
     from seqjax.training.program import Settings
 
@@ -220,7 +220,8 @@ def existing_run() -> Workdir:
         experiments.find(EXPERIMENT.value)
     workdir = Workdir(Path(WORKDIR.value or f"runs/{EXPERIMENT.value}"))
     workdir.run()
-    trust_copy(workdir)
+    if TRUST.value:
+        experiments.trust_copy(workdir.path)
     given: dict[str, Any] = {}
     if EXPERIMENT.value is not None:
         given["experiment"] = EXPERIMENT.value
@@ -228,12 +229,6 @@ def existing_run() -> Workdir:
         given["data"] = DATA.value
     workdir.check(given)
     return workdir
-
-
-def trust_copy(workdir: Workdir) -> None:
-    """What --trust says. Raises UserError: it cannot be kept."""
-    if TRUST.value and not trust.remember(experiments.source(workdir.path / "experiment.py")):
-        raise UserError("--trust: there is no cache folder that can be written to remember it; set XDG_CACHE_HOME")
 
 
 def read_input(name: str) -> io.TextIOWrapper:

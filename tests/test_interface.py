@@ -82,6 +82,10 @@ def test_texts_and_what_pandas_holds(call, tmp_path):
     np.testing.assert_allclose(one.outputs, found.outputs[:1], rtol=1e-6)
     with pytest.raises(seqjax.UserError, match="must be texts, a table or a file's path, not float"):
         run.predict([1.0])
+    with pytest.raises(seqjax.UserError, match="must be texts, a table or a file's path, not NoneType"):
+        run.predict(None)
+    with pytest.raises(seqjax.UserError, match=r"columns are of different lengths: \{'a': 2, 'b': 1\}"):
+        run.predict({"a": [1, 2], "b": [3]})
     with pytest.raises(seqjax.UserError, match=r"'A film\.' cannot be read as a file: .*; give texts as a list"):
         run.predict("A film.")
     with pytest.raises(seqjax.UserError, match="--beam is for runs that translate"):

@@ -87,9 +87,9 @@ def main(arguments: Sequence[str]) -> None:
     output = Path(OUTPUT.value)
     output.mkdir(parents=True, exist_ok=True)
     if TRAIN.value:
-        from seqjax.runs.programs import keep_programs
+        from seqjax.runs.programs import settle
 
-        keep_programs()
+        settle()
     for path, name, options in plan(output, TASK.value, ROW.value, range(FIRST.value, FIRST.value + SEEDS.value)):
         if TRAIN.value:
             train(path, name, [*options, *SET.value])

@@ -89,7 +89,7 @@ def generate(workdir: Workdir, wish: Wish, speed: Speed) -> Iterator[tuple[int, 
       UserError: no such run, no checkpoint, or a prompt with characters that the run has never seen.
     """
     config = workdir.run()
-    experiment = experiments.build(experiments.load_copy(workdir.path / "experiment.py"), experiments.knobs(config))
+    experiment = experiments.of_run(workdir.path, config)
     from seqjax.data.text.characters import Characters, encoded, read_alphabet
 
     if not isinstance(experiment.source, Characters):

@@ -55,7 +55,7 @@ def answers(
 ) -> tuple["Requests", Iterator[Any]]:
     """-> (the examples, the answer to each in order: a tree of NumPy arrays); arguments and errors as of `predict`."""
     config = workdir.run()
-    experiment = experiments.build(experiments.load_copy(workdir.path / "experiment.py"), experiments.knobs(config))
+    experiment = experiments.of_run(workdir.path, config)
     experiment = as_decided(answering(experiment, options or {}, config["experiment"]), workdir)
     requests = experiment.source.requests(workdir.path, text, name)
     from seqjax.training.best import predictions

@@ -191,7 +191,7 @@ class Listener:
           UserError: no run or no checkpoint there, or one that cannot answer a stream.
         """
         config = workdir.run()
-        experiment = experiments.build(experiments.load_copy(workdir.path / "experiment.py"), experiments.knobs(config))
+        experiment = experiments.of_run(workdir.path, config)
         if not hasattr(experiment.source, "stream"):
             what = f"{config['experiment']} reads whole examples ({type(experiment.source).__name__})"
             raise UserError(f"{workdir.path}: {what}, and has no answer before one has ended: use --mode=predict")

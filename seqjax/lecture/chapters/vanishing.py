@@ -15,6 +15,7 @@ from seqjax.lecture.known import Known
 from seqjax.lecture.pictures import measured as kept
 from seqjax.lecture.pictures import vanishing as pictures
 from seqjax.lecture.section import SO, Exercise, Judged, Section
+from seqjax.models import remedies
 from seqjax.report.verdicts import HELD, NOT_HELD
 
 TITLE = "Vanishing gradients"
@@ -45,19 +46,8 @@ def norms(cell: nn.Module, steps: int = STEPS, seed: int = 0, params: Any = None
     return np.array(found)
 
 
-def _eye(key: Any, shape: Any, dtype: Any = jnp.float64) -> jax.Array:
-    del key
-    return jnp.eye(*shape, dtype=dtype)
-
-
 def _forget(bias: float) -> Any:
     return lambda key, shape, dtype=jnp.float64: jnp.zeros(shape, dtype).at[UNITS : 2 * UNITS].set(bias)
-
-
-def _chrono(key: Any, shape: Any, dtype: Any = jnp.float64) -> jax.Array:
-    """Tallec and Ollivier 2018: forget biases as for memories of 1 to T steps, input biases their opposite."""
-    bias = jnp.log(jax.random.uniform(key, (UNITS,), dtype, 1, STEPS - 1))
-    return jnp.zeros(shape, dtype).at[UNITS : 2 * UNITS].set(bias).at[:UNITS].set(-bias)
 
 
 def cells() -> dict[str, nn.Module]:
@@ -67,10 +57,10 @@ def cells() -> dict[str, nn.Module]:
     return {
         "SimpleRNN, tanh, small U": SimpleRNNCell(UNITS, recurrent_init=small, **wide),
         "SimpleRNN, tanh, orthogonal U": SimpleRNNCell(UNITS, **wide),
-        "SimpleRNN, ReLU, U = identity": SimpleRNNCell(UNITS, "relu", recurrent_init=_eye, **wide),
+        "SimpleRNN, ReLU, U = identity": SimpleRNNCell(UNITS, "relu", recurrent_init=remedies.identity, **wide),
         "LSTM, forget bias zero": LSTMCell(UNITS, bias_init=_forget(0.0), **wide),
         "LSTM, forget bias one": LSTMCell(UNITS, **wide),
-        "LSTM, chrono": LSTMCell(UNITS, bias_init=_chrono, **wide),
+        "LSTM, chrono": LSTMCell(UNITS, bias_init=remedies.chrono(STEPS), **wide),
         "GRU": GRUCell(UNITS, **wide),
     }
 
