@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from seqjax.errors import check_least
 from seqjax.layers.checks import check_ids, within
+from seqjax.layers.initializers import Initializer
 from seqjax.layers.tokens import Tokens
 
 
@@ -26,12 +27,13 @@ class Embedding(nn.Module):
     embedding_size: int
     trained: bool = True
     """False: no gradient reaches the table, so that no optimizer of gradients alone moves it (weight decay would)."""
+    embedding_init: Initializer = uniform
 
     def setup(self) -> None:
         """Declare the table."""
         check_least("embedding_size", self.embedding_size, 1)
         check_least("vocabulary_size", self.vocabulary_size, 1)
-        table = self.param("embedding", uniform, (self.vocabulary_size, self.embedding_size))
+        table = self.param("embedding", self.embedding_init, (self.vocabulary_size, self.embedding_size))
         self.embedding = table if self.trained else jax.lax.stop_gradient(table)
 
     def __call__(self, tokens: jax.Array) -> jax.Array:

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 
 from seqjax.errors import UserError, check_least
 from seqjax.layers.dense import Dense, Dropout
-from seqjax.layers.embeddings import Embedding
+from seqjax.layers.embeddings import Embedding, uniform
+from seqjax.layers.initializers import Initializer
 from seqjax.layers.tokens import hide
 
 UNKNOWN = 1
@@ -34,6 +35,7 @@ class RecurrentTagger(nn.Module):
     """How many of the words are unknown in training."""
     context: int = 1
     """Each step is fed the vectors of so many words with its own in the middle (Mesnil et al. 2013), an odd number."""
+    embedding_init: Initializer = uniform
 
     def example(self) -> jax.Array:
         """Inputs, for the shapes."""
@@ -49,7 +51,7 @@ class RecurrentTagger(nn.Module):
         if train and self.word_dropout > 0:
             drop = jax.random.bernoulli(self.make_rng("dropout"), self.word_dropout, words.shape)
             words = jnp.where(drop, UNKNOWN, words)  # the mask is that of before
-        embedding = Embedding(self.vocabulary_size, self.embedding_size)
+        embedding = Embedding(self.vocabulary_size, self.embedding_size, embedding_init=self.embedding_init)
         if self.context == 1 and self.dropout == 0:
             x: Any = embedding.tokens(words)  # stands for [B, T, E]
         else:
