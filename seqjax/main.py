@@ -76,6 +76,18 @@ CHECKPOINT_SECONDS = flags.DEFINE_float("checkpoint_seconds", 30.0, "Between che
 DEVICES = flags.DEFINE_integer(
     "devices", None, "Devices that share each batch (default: all accelerators; a CPU is one, with all its cores)."
 )
+SHARD_ROWS = flags.DEFINE_integer(
+    "shard_rows",
+    None,
+    "Parameters with an axis of at least so many entries (the tables of a large vocabulary) are split along it over the "
+    "devices, with their optimizer state (default: every device has all).",
+)
+DETERMINISTIC = flags.DEFINE_bool(
+    "deterministic",
+    False,
+    "The same bits on 1, 2, 4 or 8 devices and any processes: a batch is computed in 8 blocks, which are added in a fixed "
+    "order. Slower, and another run than without.",
+)
 THREADS = flags.DEFINE_integer(
     "threads", None, "On CPUs (default: the cores of this process and its cgroup, at most $OMP_NUM_THREADS)."
 )
@@ -160,9 +172,11 @@ def train() -> None:
     """Train or resume what the flags say, and print the result's line."""
     name = asked_experiment()
     experiments.find(name)
-    settings = (STEPS.value, CHECKPOINT_SECONDS.value, DEVICES.value)
+    settings = (STEPS.value, CHECKPOINT_SECONDS.value, DEVICES.value, DETERMINISTIC.value, SHARD_ROWS.value)
     if backtest.BACKTEST.value is not None:
         cluster.join(MODE.value, False, True)
+        if DETERMINISTIC.value:
+            raise UserError("--deterministic is for a single run, not for --backtest")
         backtest.write(name, WORKDIR.value, SET.value, DATA.value, data_dir(), settings, runtime_settings())
         return
     workdir = Workdir(Path(WORKDIR.value or f"runs/{name}"))
@@ -192,7 +206,7 @@ def train_many() -> None:
 
     name = asked_experiment()
     cluster.join(MODE.value, True, False)
-    for flag in (DEVICES, EXPLAIN):
+    for flag in (DEVICES, EXPLAIN, DETERMINISTIC, SHARD_ROWS):
         if flag.value != flag.default:
             raise UserError(f"--{flag.name} is for a single run, not for --seeds or --sweep")
     function = experiments.load(experiments.find(name))

@@ -139,6 +139,8 @@ class Translator(nn.Module):
         if train and self.dropout > 0:
             return self.drop(self._vectors(embedding, tokens), deterministic=False)
         found = embedding.tokens(tokens)
+        if not isinstance(found, Tokens):  # of a table that is split over devices
+            return found * self._scale
         return found.replace(table=embedding.embedding * self._scale)  # pyright: ignore[reportAttributeAccessIssue]
 
     @property

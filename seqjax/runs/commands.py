@@ -17,7 +17,7 @@ from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS, Experiment
 from seqjax.runs import rolled
 from seqjax.runs.lines import skill
-from seqjax.runs.machine import backends, device, source_hash, versions
+from seqjax.runs.machine import backends, device, layout, source_hash, versions
 from seqjax.runs.prediction import answering
 from seqjax.runs.prediction import predict as predict  # the third command
 from seqjax.runs.same_steps import same_steps
@@ -77,14 +77,17 @@ def train(
     check_model(experiment, dataset)
     from seqjax.training.program import shared_by
 
-    mesh = shared_by(experiment, settings.devices)  # refuses a number of devices before the folder is claimed
+    mesh = shared_by(experiment, settings.devices, settings.deterministic)  # refuses a number of devices before the folder is claimed
     config |= found(experiment, dataset, mesh, tuned or {})
     if explained:
         print("\n".join(config["backends"]) or "no recurrent layer")
+    began = (workdir.config() or {}).get("layout", config["layout"])
     peers.agree("the data", facts(config, source_file, settings))
     with workdir.lock():
         claim(workdir, config, dataset, source_file)
         print(f"{name}: {dataset.description}; {config['device']}; {workdir.path}", flush=True)
+        if began != config["layout"]:
+            print(f"begun on {began}, now on {config['layout']}: {other_layout(settings.deterministic)}", flush=True)
         finished = workdir.results()
         if finished is not None:
             print(f"{workdir.path} is finished already")
@@ -106,6 +109,13 @@ def facts(config: Mapping[str, Any], source_file: Path, settings: "Settings") ->
     return {name: f"{value}" for name, value in told.items()}
 
 
+def other_layout(deterministic: bool) -> str:
+    """What to say of a run that goes on with another number of devices or processes."""
+    if deterministic:
+        return "every bit stays what it would have been (--deterministic)"
+    return "sums are made in another order, which changes last digits (of --deterministic runs it changes no bit)"
+
+
 def load(experiment: Experiment, workdir: Workdir, data: str, data_dir: Path) -> "Dataset":
     """The experiment's data.
 
@@ -125,8 +135,8 @@ def load(experiment: Experiment, workdir: Workdir, data: str, data_dir: Path) ->
 def asked(name: str, function: Any, options: Sequence[str], data: str, settings: "Settings") -> dict[str, Any]:
     """What config.json says before the data are read; see `train` for the arguments."""
     knobs = {"options": experiments.options(function, options), "defaults": experiments.options(function, [])}
-    dispatch = {"steps_per_dispatch": settings.steps_per_dispatch}
-    return {"experiment": name, **knobs, "given": sorted(names(options)), "data": data, "settings": dispatch}
+    how = {"settings": {"steps_per_dispatch": settings.steps_per_dispatch}, "deterministic": settings.deterministic}
+    return {"experiment": name, **knobs, "given": sorted(names(options)), "data": data, **how}
 
 
 def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mapping[str, str]) -> dict[str, Any]:
@@ -138,6 +148,7 @@ def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mappi
         "backends": backends(experiment.model, mesh),
         "tuned": dict(tuned),
         "device": device(),
+        "layout": layout(mesh),
         "versions": versions(),
         "command": shlex.join(sys.argv),
     }
@@ -295,13 +306,15 @@ def opened(
     dataset = load(experiment, workdir, config["data"], data_dir)
     workdir.check({"fingerprint": dataset.fingerprint, "description": dataset.description})
     from seqjax.training.best import restore_best, shapes
+    from seqjax.training.block_program import BlockProgram
     from seqjax.training.program import Program, Settings
 
     steps = config.get("settings", {}).get("steps_per_dispatch")
     if not isinstance(steps, int | None):
         raise UserError(f"{workdir.path / 'config.json'} is damaged (steps_per_dispatch={steps!r})")
     step, params = restore_best(workdir, shapes(experiment, dataset.example()))
-    return step, params, Program(experiment, dataset, Settings(steps))
+    kind = BlockProgram if config.get("deterministic") else Program
+    return step, params, kind(experiment, dataset, Settings(steps, deterministic=kind is BlockProgram))
 
 
 def names(options: Sequence[str]) -> set[str]:
