@@ -76,18 +76,6 @@ CHECKPOINT_SECONDS = flags.DEFINE_float("checkpoint_seconds", 30.0, "Between che
 DEVICES = flags.DEFINE_integer(
     "devices", None, "Devices that share each batch (default: all accelerators; a CPU is one, with all its cores)."
 )
-SHARD_ROWS = flags.DEFINE_integer(
-    "shard_rows",
-    None,
-    "Parameters with an axis of at least so many entries (the tables of a large vocabulary) are split along it over the "
-    "devices, with their optimizer state (default: every device has all).",
-)
-DETERMINISTIC = flags.DEFINE_bool(
-    "deterministic",
-    False,
-    "The same bits on 1, 2, 4 or 8 devices and any processes: a batch is computed in 8 blocks, which are added in a fixed "
-    "order. Slower, and another run than without.",
-)
 THREADS = flags.DEFINE_integer(
     "threads", None, "On CPUs (default: the cores of this process and its cgroup, at most $OMP_NUM_THREADS)."
 )
@@ -172,11 +160,9 @@ def train() -> None:
     """Train or resume what the flags say, and print the result's line."""
     name = asked_experiment()
     experiments.find(name)
-    settings = (STEPS.value, CHECKPOINT_SECONDS.value, DEVICES.value, DETERMINISTIC.value, SHARD_ROWS.value)
+    settings = (STEPS.value, CHECKPOINT_SECONDS.value, DEVICES.value, *cluster.layout())
     if backtest.BACKTEST.value is not None:
         cluster.join(MODE.value, False, True)
-        if DETERMINISTIC.value:
-            raise UserError("--deterministic is for a single run, not for --backtest")
         backtest.write(name, WORKDIR.value, SET.value, DATA.value, data_dir(), settings, runtime_settings())
         return
     workdir = Workdir(Path(WORKDIR.value or f"runs/{name}"))
@@ -206,7 +192,7 @@ def train_many() -> None:
 
     name = asked_experiment()
     cluster.join(MODE.value, True, False)
-    for flag in (DEVICES, EXPLAIN, DETERMINISTIC, SHARD_ROWS):
+    for flag in (DEVICES, EXPLAIN):
         if flag.value != flag.default:
             raise UserError(f"--{flag.name} is for a single run, not for --seeds or --sweep")
     function = experiments.load(experiments.find(name))
@@ -285,7 +271,8 @@ def run() -> None:
     """Entry point: parse the flags, call main, and turn errors that the user can mend into one line and exit code 2."""
     if {"-h", "-help", "--help"} & set(sys.argv[1:]):  # absl's own shows no flags to a console script, and exits with 1
         modules = {
-            flags.FLAGS.find_module_defining_flag(name): None for name in ("experiment", "prompt", "state", "backtest", "coordinator")
+            flags.FLAGS.find_module_defining_flag(name): None
+            for name in ("experiment", "prompt", "state", "backtest", "coordinator")
         }
         print("\n".join([__doc__ or "", *map(flags.FLAGS.module_help, modules)]))
         sys.exit(0)

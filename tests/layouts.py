@@ -39,7 +39,8 @@ def trained(task, steps, devices, deterministic, dtype):
         lambda leaf: leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, tree
     )
     state = wide(create_state(experiment, dataset.example(), dataset.initial, dataset.target()))
-    program = (BlockProgram if deterministic else Program)(experiment, dataset, Settings(8, devices=devices, deterministic=deterministic))
+    kind = BlockProgram if deterministic else Program
+    program = kind(experiment, dataset, Settings(8, devices=devices, deterministic=deterministic))
     program.arrays = program.place(wide(dict(dataset.arrays)))
     state = program.place(state)
     for batch in program.batches("train", 0, steps, experiment.seed):

@@ -31,6 +31,7 @@ from seqjax.layers.composite import Bidirectional
 from seqjax.layers.dense import Dense, Dropout, glorot_uniform
 from seqjax.layers.embeddings import Embedding
 from seqjax.layers.recurrent import GRU, LSTM
+from seqjax.layers.tokens import Tokens
 from seqjax.layers.vocabulary import Logits
 
 AttentionName = Literal["none", "additive", "dot", "general"]

@@ -1,7 +1,5 @@
 """What the command line does, for programs too: train, evaluate, predict. Imports JAX when called."""
 
-import dataclasses
-import hashlib
 import os
 import shlex
 import sys
@@ -15,9 +13,9 @@ from seqjax import experiment as experiments
 from seqjax import peers, trust
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS, Experiment
-from seqjax.runs import rolled
+from seqjax.runs import agreement, rolled
 from seqjax.runs.lines import skill
-from seqjax.runs.machine import backends, device, layout, source_hash, versions
+from seqjax.runs.machine import backends, device, layout, versions
 from seqjax.runs.prediction import answering
 from seqjax.runs.prediction import predict as predict  # the third command
 from seqjax.runs.same_steps import same_steps
@@ -77,17 +75,18 @@ def train(
     check_model(experiment, dataset)
     from seqjax.training.program import shared_by
 
-    mesh = shared_by(experiment, settings.devices, settings.deterministic)  # refuses a number of devices before the folder is claimed
+    mesh = shared_by(
+        experiment, settings.devices, settings.deterministic
+    )  # refuses a number of devices before the folder is claimed
     config |= found(experiment, dataset, mesh, tuned or {})
     if explained:
         print("\n".join(config["backends"]) or "no recurrent layer")
-    began = (workdir.config() or {}).get("layout", config["layout"])
-    peers.agree("the data", facts(config, source_file, settings))
+    moved = agreement.reach(workdir, config, source_file, settings)
     with workdir.lock():
         claim(workdir, config, dataset, source_file)
         print(f"{name}: {dataset.description}; {config['device']}; {workdir.path}", flush=True)
-        if began != config["layout"]:
-            print(f"begun on {began}, now on {config['layout']}: {other_layout(settings.deterministic)}", flush=True)
+        if moved:
+            print(moved, flush=True)
         finished = workdir.results()
         if finished is not None:
             print(f"{workdir.path} is finished already")
@@ -95,25 +94,6 @@ def train(
         from seqjax.training.fit import fit
 
         return finish(experiment, dataset, workdir, config, fit(experiment, dataset, workdir, settings))
-
-
-def facts(config: Mapping[str, Any], source_file: Path, settings: "Settings") -> dict[str, str]:
-    """What has to be the same in all processes of a run, under names for people."""
-    told = {f"knob {name}": value for name, value in config["options"].items() if name not in FILE_KNOBS}
-    told |= {f"version of {name}": value for name, value in config["versions"].items()}
-    told |= {f"setting {name}": value for name, value in dataclasses.asdict(settings).items()}
-    told |= {name: config[name] for name in ("experiment", "data", "backends")}
-    told |= {"data's fingerprint": config["fingerprint"], "source of seqjax": source_hash()}
-    text = experiments.source(source_file).replace("\r\n", "\n")
-    told |= {"experiment.py": hashlib.sha256(text.encode()).hexdigest()[:16]}
-    return {name: f"{value}" for name, value in told.items()}
-
-
-def other_layout(deterministic: bool) -> str:
-    """What to say of a run that goes on with another number of devices or processes."""
-    if deterministic:
-        return "every bit stays what it would have been (--deterministic)"
-    return "sums are made in another order, which changes last digits (of --deterministic runs it changes no bit)"
 
 
 def load(experiment: Experiment, workdir: Workdir, data: str, data_dir: Path) -> "Dataset":

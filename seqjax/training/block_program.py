@@ -26,7 +26,8 @@ from seqjax.data.dataset import Arrays, Dataset
 from seqjax.data.pipeline import Batches
 from seqjax.experiment import Experiment
 from seqjax.layers.sharding import DATA
-from seqjax.training.program import BLOCKS, Program, Settings, answer
+from seqjax.training.program import Program, answer
+from seqjax.training.settings import BLOCKS, Settings
 from seqjax.training.state import Stack, Tally, TrainState, apply, count, differentiated, means, sums_of, updated
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -43,9 +44,7 @@ class BlockProgram(Program):
         """Raises UserError: a batch cannot be cut into the blocks, or these not be dealt out to the devices."""
         super().__init__(experiment, dataset, settings)
         self._mine = [device for device in self.mesh.devices.flat if device.process_index == jax.process_index()]
-        jit = lambda function, **more: jax.jit(
-            function, compiler_options=OPTIONS.get(jax.default_backend()), **more
-        )
+        jit = lambda function, **more: jax.jit(function, compiler_options=OPTIONS.get(jax.default_backend()), **more)
         self._block_of_train = jit(self._train_block, static_argnums=3)
         self._block_of_evaluate = jit(self._evaluate_block, static_argnums=4)
         self._block_of_answers = jit(self._answer_block, static_argnums=4)
@@ -105,7 +104,7 @@ class BlockProgram(Program):
         return [jax.tree.unflatten(shape, [each[device] for each in by_device]) for device in self._mine]
 
     def _together(self, trees: Any, sharding: NamedSharding) -> Any:
-        """The reverse of `_apart`; or, with a sharding that splits the first axis, all devices' rows below each other."""
+        """The reverse of `_apart`; or, where the first axis is split, all devices' rows."""
 
         def join(*leaves: jax.Array) -> jax.Array:
             first = leaves[0].shape

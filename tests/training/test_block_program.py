@@ -38,8 +38,9 @@ def trained(program, experiment, dataset, steps=14):
 def both(toy_experiment, toy_dataset):
     """(program, state, report) of the batch as one and of blocks, of two epochs whose last batches are padded."""
     experiment = dataclasses.replace(toy_experiment, model=Plain(), optimizer=optax.adam(0.05))
-    programs = Program(experiment, toy_dataset, Settings(4)), BlockProgram(
-        experiment, toy_dataset, Settings(4, deterministic=True)
+    programs = (
+        Program(experiment, toy_dataset, Settings(4)),
+        BlockProgram(experiment, toy_dataset, Settings(4, deterministic=True)),
     )
     return [(program, *trained(program, experiment, toy_dataset)) for program in programs]
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from places import ROOT
-from several_processes import environment
 from seqjax.errors import UserError
 from seqjax.training.program import Program, Settings
+from several_processes import environment
 
 SCRIPT = str(ROOT / "tests" / "large_vocabulary.py")
 
