@@ -75,18 +75,15 @@ def train(
     check_model(experiment, dataset)
     from seqjax.training.program import shared_by
 
-    mesh = shared_by(
-        experiment, settings.devices, settings.deterministic
-    )  # refuses a number of devices before the folder is claimed
+    mesh = shared_by(experiment, settings.devices, settings.deterministic)  # refuses before the folder is claimed
     config |= found(experiment, dataset, mesh, tuned or {})
     if explained:
         print("\n".join(config["backends"]) or "no recurrent layer")
     moved = agreement.reach(workdir, config, source_file, settings)
     with workdir.lock():
         claim(workdir, config, dataset, source_file)
-        print(f"{name}: {dataset.description}; {config['device']}; {workdir.path}", flush=True)
-        if moved:
-            print(moved, flush=True)
+        said = f"{name}: {dataset.description}; {config['device']}; {workdir.path}"
+        print(*filter(None, [said, moved]), sep="\n", flush=True)
         finished = workdir.results()
         if finished is not None:
             print(f"{workdir.path} is finished already")

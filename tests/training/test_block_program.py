@@ -1,4 +1,4 @@
-"""A batch in blocks: equal to the batch as one but for rounding, and equal in bits on 1, 2 and 8 devices."""
+"""A batch in blocks: equal to the batch as one but for rounding, and equal in bits on 1 and 2 devices; on more: test_layouts.py."""
 
 import dataclasses
 import json
@@ -87,7 +87,7 @@ from seqjax.training.state import create_state
 dataset = conftest.toy_dataset._get_wrapped_function()()
 line = conftest.toy_experiment._get_wrapped_function()()
 found = []
-for count in (1, 2, 8):
+for count in (1, 2):
     program = BlockProgram(line, dataset, Settings(4, devices=count, deterministic=True))
     state = program.place(create_state(line, dataset.example()))
     for batch in program.batches("train", 0, 8, line.seed):
@@ -98,8 +98,8 @@ print(json.dumps([jax.device_count(), *found]))
 """
 
 
-def test_bits_are_equal_on_1_2_and_8_devices():
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
+def test_bits_are_equal_on_1_and_2_devices():
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
     done = subprocess.run(
         [sys.executable, "-c", BITS, str(ROOT / "tests")],
         capture_output=True,
@@ -109,5 +109,5 @@ def test_bits_are_equal_on_1_2_and_8_devices():
     )
     assert done.returncode == 0, done.stderr
     count, *found = json.loads(done.stdout.splitlines()[-1])
-    assert count == 8
+    assert count == 2
     assert len(set(found)) == 1
