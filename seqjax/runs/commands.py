@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from absl import logging
 
 from seqjax import experiment as experiments
-from seqjax import trust
+from seqjax import peers, trust
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS, Experiment
-from seqjax.runs import rolled
+from seqjax.runs import agreement, rolled
 from seqjax.runs.lines import skill
-from seqjax.runs.machine import backends, device, versions
+from seqjax.runs.machine import backends, device, layout, versions
 from seqjax.runs.prediction import answering
 from seqjax.runs.prediction import predict as predict  # the third command
 from seqjax.runs.same_steps import same_steps
@@ -75,13 +75,15 @@ def train(
     check_model(experiment, dataset)
     from seqjax.training.program import shared_by
 
-    mesh = shared_by(experiment, settings.devices)  # refuses a number of devices before the folder is claimed
+    mesh = shared_by(experiment, settings.devices, settings.deterministic)  # refuses before the folder is claimed
     config |= found(experiment, dataset, mesh, tuned or {})
     if explained:
         print("\n".join(config["backends"]) or "no recurrent layer")
+    moved = agreement.reach(workdir, config, source_file, settings)
     with workdir.lock():
         claim(workdir, config, dataset, source_file)
-        print(f"{name}: {dataset.description}; {config['device']}; {workdir.path}", flush=True)
+        said = f"{name}: {dataset.description}; {config['device']}; {workdir.path}"
+        print(*filter(None, [said, moved]), sep="\n", flush=True)
         finished = workdir.results()
         if finished is not None:
             print(f"{workdir.path} is finished already")
@@ -110,8 +112,8 @@ def load(experiment: Experiment, workdir: Workdir, data: str, data_dir: Path) ->
 def asked(name: str, function: Any, options: Sequence[str], data: str, settings: "Settings") -> dict[str, Any]:
     """What config.json says before the data are read; see `train` for the arguments."""
     knobs = {"options": experiments.options(function, options), "defaults": experiments.options(function, [])}
-    dispatch = {"steps_per_dispatch": settings.steps_per_dispatch}
-    return {"experiment": name, **knobs, "given": sorted(names(options)), "data": data, "settings": dispatch}
+    how = {"settings": {"steps_per_dispatch": settings.steps_per_dispatch}, "deterministic": settings.deterministic}
+    return {"experiment": name, **knobs, "given": sorted(names(options)), "data": data, **how}
 
 
 def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mapping[str, str]) -> dict[str, Any]:
@@ -123,6 +125,7 @@ def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mappi
         "backends": backends(experiment.model, mesh),
         "tuned": dict(tuned),
         "device": device(),
+        "layout": layout(mesh),
         "versions": versions(),
         "command": shlex.join(sys.argv),
     }
@@ -162,7 +165,8 @@ def finish(
     """Write curves.png, then results.json from what `fit` returned; returns what the latter holds."""
     from seqjax.runs import curves
 
-    curves.draw(workdir.rows(), scores["best_epoch"], next(iter(experiment.metrics)), workdir.path / "curves.png")
+    if peers.is_first():
+        curves.draw(workdir.rows(), scores["best_epoch"], next(iter(experiment.metrics)), workdir.path / "curves.png")
     results = {"experiment": config["experiment"], "options": config["options"], **scores}
     results |= known(experiment, dataset, config, scores)
     workdir.write_results(results)
@@ -279,13 +283,15 @@ def opened(
     dataset = load(experiment, workdir, config["data"], data_dir)
     workdir.check({"fingerprint": dataset.fingerprint, "description": dataset.description})
     from seqjax.training.best import restore_best, shapes
+    from seqjax.training.block_program import BlockProgram
     from seqjax.training.program import Program, Settings
 
     steps = config.get("settings", {}).get("steps_per_dispatch")
     if not isinstance(steps, int | None):
         raise UserError(f"{workdir.path / 'config.json'} is damaged (steps_per_dispatch={steps!r})")
     step, params = restore_best(workdir, shapes(experiment, dataset.example()))
-    return step, params, Program(experiment, dataset, Settings(steps))
+    kind = BlockProgram if config.get("deterministic") else Program
+    return step, params, kind(experiment, dataset, Settings(steps, deterministic=kind is BlockProgram))
 
 
 def names(options: Sequence[str]) -> set[str]:
