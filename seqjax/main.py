@@ -23,10 +23,11 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from seqjax import backtest, folders, generate, predict, stream
+from seqjax import backtest, cluster, folders, generate, predict, stream
 from seqjax import experiment as experiments
 from seqjax.command_line import fail, failing
 from seqjax.errors import UserError, check_least
+from seqjax.peers.watch import WATCH
 from seqjax.runs import commands, writers
 from seqjax.runs.lines import result_line, result_lines
 from seqjax.runs.programs import settle
@@ -116,6 +117,7 @@ def main(arguments: Sequence[str]) -> None:
     if not many and (flags.FLAGS["members"].present or PROCESSES.value is not None):
         raise UserError("--members and --processes are for --seeds and --sweep")
     backtest.check(MODE.value, many)
+    cluster.check(MODE.value, many, backtest.BACKTEST.value is not None)
     if MODE.value == "train":
         train_many() if many else train()
         return
@@ -161,25 +163,28 @@ def train() -> None:
     experiments.find(name)
     settings = (STEPS.value, CHECKPOINT_SECONDS.value, DEVICES.value)
     if backtest.BACKTEST.value is not None:
+        cluster.join(MODE.value, False, True)
         backtest.write(name, WORKDIR.value, SET.value, DATA.value, data_dir(), settings, runtime_settings())
         return
     with writers.opened(Path(WORKDIR.value or f"runs/{name}"), WRITE_TO.value) as workdir:
         if workdir.config() is not None and TRUST.value:  # before anything slow: is the folder usable at all?
             experiments.trust_copy(workdir.path)
         tuned = runtime_settings()
+        cluster.join(MODE.value, False, False)
         from seqjax.training.program import Settings
 
-        results = commands.train(
-            name,
-            workdir,
-            options=SET.value,
-            data=DATA.value,
-            data_dir=data_dir(),
-            settings=Settings(*settings),
-            tuned=tuned,
-            explained=EXPLAIN.value,
-        )
-    print(result_line(results))
+        with WATCH.kept():
+            results = commands.train(
+                name,
+                workdir,
+                options=SET.value,
+                data=DATA.value,
+                data_dir=data_dir(),
+                settings=Settings(*settings),
+                tuned=tuned,
+                explained=EXPLAIN.value,
+            )
+            print(result_line(results))
 
 
 def train_many() -> None:
@@ -187,6 +192,7 @@ def train_many() -> None:
     from seqjax.runs import members
 
     name = asked_experiment()
+    cluster.join(MODE.value, True, False)
     for flag in (DEVICES, EXPLAIN):
         if flag.value != flag.default:
             raise UserError(f"--{flag.name} is for a single run, not for --seeds or --sweep")
@@ -270,7 +276,7 @@ def run() -> None:
     """Entry point: parse the flags, call main, and turn errors that the user can mend into one line and exit code 2."""
     if {"-h", "-help", "--help"} & set(sys.argv[1:]):  # absl's own shows no flags to a console script, and exits with 1
         modules = {
-            flags.FLAGS.find_module_defining_flag(name): None for name in ("experiment", "prompt", "state", "backtest")
+            flags.FLAGS.find_module_defining_flag(name): None for name in ("experiment", "prompt", "state", "backtest", "coordinator")
         }
         print("\n".join([__doc__ or "", *map(flags.FLAGS.module_help, modules)]))
         sys.exit(0)

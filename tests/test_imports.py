@@ -15,7 +15,7 @@ from places import ROOT
 
 ORDER = (
     {"main"},
-    {"generate", "predict", "stream", "archive", "backtest", "knobs", "nab", "verdict", "microscope"},
+    {"generate", "predict", "stream", "archive", "backtest", "knobs", "nab", "verdict", "microscope", "cluster"},
     {"lecture"},
     {"report", "compare", "benchmark", "interop", "export"},
     {"analogies", "interface"},
@@ -29,7 +29,7 @@ ORDER = (
     {"scoring"},
     {"experiment"},
     {"trust"},
-    {"errors", "files", "folders", "runtime", "command_line", "old_names", ""},
+    {"errors", "files", "folders", "runtime", "command_line", "peers", "old_names", ""},
 )
 """From above to below: a room may use itself and what is below it; the last line everything may use, itself included.
 

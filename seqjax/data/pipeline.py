@@ -9,7 +9,7 @@ while TensorFlow is imported in a thread, and tf.data goes on from the stack at 
 With lengths, a batch holds examples of like length: the epoch's order is sorted by length and cut into batches, and
 these come in random order. What does not fill a batch is drawn first and comes last, as without.
 
-Legend: B batch of this host, K batches in a stack, S steps in an epoch.
+Legend: B batch, K batches in a stack, S steps in an epoch.
 """
 
 import functools
@@ -70,21 +70,17 @@ def batches(
     stop: int,
     seed: int | None = None,
     stack: int = 1,
-    host: int = 0,
-    hosts: int = 1,
     lengths: np.ndarray | None = None,
 ) -> Iterator[Batches]:
     """Batches number `start` to `stop` of an endless sequence of epochs over `ids`, in stacks of up to `stack`.
 
     Args:
       ids: example ids of one part, [N].
-      batch_size: over all hosts together.
+      batch_size: of each, over all devices and processes together.
       start: where to begin.
       stop: number of the batch after the last.
       seed: of the order, a new one each epoch; None keeps the order of `ids`.
       stack: the most batches to stack.
-      host: number of this host; host h takes columns h * B to (h + 1) * B of the one global batch.
-      hosts: number of hosts; divides `batch_size`.
       lengths: of the examples `ids`, [N]; None: all alike.
 
     Yields:
@@ -94,12 +90,9 @@ def batches(
     Raises:
       ImportError: there is no TensorFlow for a seed's batches; or what else its import makes of itself.
     """
-    if batch_size % hosts:
-        raise ValueError(f"batch_size {batch_size} does not divide over {hosts} hosts")
     if seed is not None and importlib.util.find_spec("tensorflow") is None:
         import_tensorflow()  # says what is missing
     epoch_steps = steps_per_epoch(len(ids), batch_size)
-    columns = slice(host * batch_size // hosts, (host + 1) * batch_size // hosts)
 
     @functools.lru_cache(maxsize=2)
     def order_of(epoch: int) -> np.ndarray:
@@ -113,7 +106,7 @@ def batches(
         chosen = ids[places].astype(np.int32).reshape(-1, batch_size)
         weights = valid.astype(np.float32).reshape(-1, batch_size)
         longest = np.int32(0 if lengths is None else lengths[places].max())
-        return chosen[:, columns], weights[:, columns], longest
+        return chosen, weights, longest
 
     firsts, lasts = _stacks(start, stop, epoch_steps, stack)
     for first, chosen, weights, longest in _made(stack_at, firsts, lasts, wanted=seed is not None):

@@ -1,5 +1,7 @@
 """What the command line does, for programs too: train, evaluate, predict. Imports JAX when called."""
 
+import dataclasses
+import hashlib
 import os
 import shlex
 import sys
@@ -10,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from absl import logging
 
 from seqjax import experiment as experiments
-from seqjax import trust
+from seqjax import peers, trust
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS, Experiment
 from seqjax.runs import rolled
 from seqjax.runs.lines import skill
-from seqjax.runs.machine import backends, device, versions
+from seqjax.runs.machine import backends, device, source_hash, versions
 from seqjax.runs.prediction import answering
 from seqjax.runs.prediction import predict as predict  # the third command
 from seqjax.runs.same_steps import same_steps
@@ -79,6 +81,7 @@ def train(
     config |= found(experiment, dataset, mesh, tuned or {})
     if explained:
         print("\n".join(config["backends"]) or "no recurrent layer")
+    peers.agree("the data", facts(config, source_file, settings))
     with workdir.lock():
         claim(workdir, config, dataset, source_file)
         print(f"{name}: {dataset.description}; {config['device']}; {workdir.path}", flush=True)
@@ -89,6 +92,18 @@ def train(
         from seqjax.training.fit import fit
 
         return finish(experiment, dataset, workdir, config, fit(experiment, dataset, workdir, settings))
+
+
+def facts(config: Mapping[str, Any], source_file: Path, settings: "Settings") -> dict[str, str]:
+    """What has to be the same in all processes of a run, under names for people."""
+    told = {f"knob {name}": value for name, value in config["options"].items() if name not in FILE_KNOBS}
+    told |= {f"version of {name}": value for name, value in config["versions"].items()}
+    told |= {f"setting {name}": value for name, value in dataclasses.asdict(settings).items()}
+    told |= {name: config[name] for name in ("experiment", "data", "backends")}
+    told |= {"data's fingerprint": config["fingerprint"], "source of seqjax": source_hash()}
+    text = experiments.source(source_file).replace("\r\n", "\n")
+    told |= {"experiment.py": hashlib.sha256(text.encode()).hexdigest()[:16]}
+    return {name: f"{value}" for name, value in told.items()}
 
 
 def load(experiment: Experiment, workdir: Workdir, data: str, data_dir: Path) -> "Dataset":
@@ -162,7 +177,8 @@ def finish(
     """Write curves.png, then results.json from what `fit` returned; returns what the latter holds."""
     from seqjax.runs import curves
 
-    curves.draw(workdir.rows(), scores["best_epoch"], next(iter(experiment.metrics)), workdir.path / "curves.png")
+    if peers.is_first():
+        curves.draw(workdir.rows(), scores["best_epoch"], next(iter(experiment.metrics)), workdir.path / "curves.png")
     results = {"experiment": config["experiment"], "options": config["options"], **scores}
     results |= known(experiment, dataset, config, scores)
     workdir.write_results(results)

@@ -1,10 +1,13 @@
 """What a run was made on and with, for config.json."""
 
+import hashlib
 import os
 import platform
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import seqjax
+from seqjax import peers
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
@@ -15,9 +18,19 @@ def device() -> str:
     import jax
 
     devices = jax.devices()
+    processes = "" if peers.count() == 1 else f", {peers.count()} processes"
     if devices[0].platform == "cpu":  # several of them are the cores of one machine
-        return f"cpu, {os.cpu_count()} cores"
-    return f"{len(devices)} x {devices[0].device_kind}"
+        return f"cpu, {os.cpu_count()} cores{processes}"
+    return f"{len(devices)} x {devices[0].device_kind}{processes}"
+
+
+def source_hash() -> str:
+    """Of all files of this package that compute, for the processes of a run to compare."""
+    digest, package = hashlib.sha256(), Path(seqjax.__file__).resolve().parent
+    for path in sorted(package.rglob("*")):
+        if path.suffix in (".py", ".h", ".cc") and "experiments" not in path.parts:
+            digest.update(f"{path.relative_to(package).as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def versions() -> dict[str, str]:

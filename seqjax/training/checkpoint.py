@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from absl import logging
 
+from seqjax import peers
 from seqjax.errors import UserError
 from seqjax.files import unwritten
 
@@ -57,6 +58,15 @@ def _on_one_device(leaf: jax.Array) -> jax.Array:
     return share if leaf.is_fully_replicated else jax.device_put(leaf, share.device)
 
 
+def _together(folder: Path) -> Any:
+    """How the processes of a run wait for one another: at barriers with a limit, not in collectives without one."""
+    if peers.count() == 1:
+        return ocp.options.MultiprocessingOptions()
+    return ocp.options.MultiprocessingOptions(
+        active_processes=set(range(peers.count())), barrier_sync_key_prefix=f"seqjax_{folder.name}"
+    )
+
+
 class Checkpoints:
     """A folder of checkpoints by step, of which the newest two are kept."""
 
@@ -71,9 +81,15 @@ class Checkpoints:
         self._failed = False
         keep = None if read_only else KEEP
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep, cleanup_tmp_directories=not read_only, read_only=read_only, create=not read_only
+            max_to_keep=keep,
+            cleanup_tmp_directories=not read_only,
+            read_only=read_only,
+            create=False,
+            multiprocessing_options=_together(self.folder),
         )
         with self._writing():
+            if not read_only:
+                self.folder.mkdir(parents=True, exist_ok=True)
             self._manager = ocp.CheckpointManager(self.folder, options=options, item_names=("state",))
 
     def steps(self) -> list[int]:
@@ -89,7 +105,7 @@ class Checkpoints:
           UserError: this one, or one begun before, cannot be written.
         """
         sealed = _sealed(tree)
-        if jax.process_count() == 1:  # what lies on one device can be read on any machine
+        if peers.count() == 1:  # what lies on one device can be read on any machine
             sealed = jax.tree.map(_on_one_device, sealed)
         with self._writing():
             for later in self.steps():

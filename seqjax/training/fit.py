@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seqjax import peers
 from seqjax.data.dataset import Dataset
 from seqjax.data.pipeline import Batches, steps_per_epoch
 from seqjax.errors import RunStoppedError, UserError
@@ -27,6 +28,7 @@ from seqjax.training.program import Program, Settings
 from seqjax.training.progress import Progress, scores
 from seqjax.training.scores import add_scores
 from seqjax.training.state import Tally, TrainState, count_parameters, create_state, float_means
+from seqjax.training.votes import Votes
 from seqjax.training.workdir import Row, Workdir, check_rows
 
 Report = tuple[int, dict[str, jax.Array]]  # step, what the device says of it
@@ -114,6 +116,8 @@ class Training:
         initial = program.place(create_state(experiment, dataset.example(), dataset.initial, dataset.target()))
         step, self.state = self.latest.restore(initial) or (None, initial)
         self.rows = check_rows(workdir, workdir.keep_rows(int(self.state.epoch)))
+        peers.agree("the first step", {"the checkpoint to resume from": f"{step}", "epochs": f"{len(self.rows)}"})
+        self.votes = Votes()
         self.saved_at = time.monotonic()
         if step is None:
             self._save(0)
@@ -170,16 +174,17 @@ class Training:
         return (self._examples_in(stop) - self._examples_in(start)) / max(time.monotonic() - began, 1e-9)
 
     def _pause(self, step: int) -> None:
-        """Within an epoch: save if it is time, leave if a signal came."""
+        """Within an epoch: save if it is time, leave if a signal came; to any process."""
         due = time.monotonic() - self.saved_at >= self.program.settings.checkpoint_seconds
-        if due or self.interrupt.signal is not None:
+        asked = self.votes.lately(2 * (self.interrupt.signal or 0) + due)
+        if asked:
             self._save(step)
-        self._leave_if_asked(step)
+        self._leave_if_asked(step, asked // 2)
 
-    def _leave_if_asked(self, step: int) -> None:
-        if self.interrupt.signal is not None:
+    def _leave_if_asked(self, step: int, signal: int) -> None:
+        if signal:
             self.latest.wait()
-            raise self.interrupt.error(step)
+            raise self.interrupt.error(step, signal)
 
     def _save(self, step: int) -> None:
         if not _is_finite(self.state):
@@ -224,7 +229,7 @@ class Training:
             f"epoch {epoch + 1}/{self.experiment.epochs}  {scores(train)}  validation {scores(validation)}  "
             f"{rate:,.0f} examples/s  {row['seconds']:.1f} s"
         )
-        self._leave_if_asked(step)
+        self._leave_if_asked(step, self.votes.now(self.interrupt.signal or 0))
 
     def _results(self) -> Work:
         """Restore the best epoch's parameters and test them. Without epochs these are the initial ones."""

@@ -25,9 +25,9 @@ class Interrupt:
         self.signal = number
         self._restore()
 
-    def error(self, step: int) -> RunStoppedError:
-        """What to raise once `step` is saved; the exit code is the shell's, 128 + signal."""
-        number = self.signal or signal.SIGTERM
+    def error(self, step: int, number: int | None = None) -> RunStoppedError:
+        """What to raise once `step` is saved; the exit code is the shell's, 128 + signal. number: another process's."""
+        number = number or self.signal or signal.SIGTERM
         name = signal.Signals(number).name
         return RunStoppedError(f"stopped by {name} and saved at step {step}; the same command resumes", 128 + number)
 

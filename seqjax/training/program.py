@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from seqjax import peers
 from seqjax.data.dataset import Answers, Arrays, Dataset, Requests, cut
 from seqjax.data.pipeline import Batches, batches, steps_per_epoch
 from seqjax.errors import UserError, check_least
@@ -58,16 +59,19 @@ def shared_by(experiment: Experiment, count: int | None = None) -> Mesh:
 
     Args:
       experiment: whose batches they are.
-      count: how many; None is all accelerators, or one CPU device, whose cores share the work within it.
+      count: how many; None is all accelerators, or one CPU device, whose cores share the work within it. Of several
+        processes all devices.
 
     Raises:
       UserError: there are not so many, or the batch does not divide over them.
     """
     found = jax.devices()
-    alone = found[0].platform == "cpu" and jax.process_count() == 1
+    alone = found[0].platform == "cpu" and peers.count() == 1
     count = count or (1 if alone else len(found))
     if count > len(found):
         raise UserError(f"devices={count}: there are only {len(found)}")
+    if count < len(found) and peers.count() > 1:
+        raise UserError(f"devices={count}: {peers.count()} processes have {len(found)}, and take all of them")
     if experiment.batch_size % count:
         raise UserError(f"batch_size {experiment.batch_size} does not divide over {count} devices")
     return make_mesh(found[:count])
@@ -138,7 +142,8 @@ class Program:
         self.steps_per_dispatch = steps_per_dispatch(experiment, dataset, settings.steps_per_dispatch)
         self._whole = NamedSharding(mesh, PartitionSpec())
         self._split = NamedSharding(mesh, PartitionSpec(None, DATA))
-        self.arrays = jax.device_put(dict(dataset.arrays), self._whole)
+        self._everywhere = jax.jit(lambda tree: tree, out_shardings=self._whole)
+        self.arrays = self.place(dict(dataset.arrays))
         self._before: Any = None
         stack, whole = (self._split, self._split), self._whole
 
@@ -190,11 +195,11 @@ class Program:
         return jax.lax.scan(one, carry, stack)
 
     def place(self, tree: Tree) -> Tree:
-        """A tree of arrays, whole on every device."""
-        return jax.device_put(tree, self._whole)
+        """A tree of arrays, whole on every device; each process gives all of it."""
+        return jax.device_put(tree, self._whole) if peers.count() == 1 else self._everywhere(tree)
 
     def batches(self, part: str, start: int, stop: int, seed: int | None = None):
-        """Batches of a part, the slice of this host, `steps_per_dispatch` of them together."""
+        """Batches of a part, `steps_per_dispatch` of them together."""
         ids, lengths = self.dataset.parts[part], self.dataset.lengths
         return batches(
             ids,
@@ -204,8 +209,6 @@ class Program:
             seed=None if self.dataset.ordered else seed,
             stack=self.steps_per_dispatch,
             lengths=None if lengths is None else lengths[ids],
-            host=jax.process_index(),
-            hosts=jax.process_count(),
         )
 
     def train(self, state: Tree, batch: Batches) -> tuple[Tree, Any]:
@@ -263,9 +266,8 @@ class Program:
         self._before = result
 
     def _stack(self, batch: Batches) -> Stack:
-        if jax.process_count() == 1:
+        """Of every process the columns of its devices: all know the whole batch."""
+        if peers.count() == 1:
             return batch.ids, batch.weights
-        ids, weights = (
-            jax.make_array_from_process_local_data(self._split, array) for array in (batch.ids, batch.weights)
-        )
-        return ids, weights
+        share = lambda array: jax.make_array_from_callback(array.shape, self._split, array.__getitem__)
+        return share(batch.ids), share(batch.weights)

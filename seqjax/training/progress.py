@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from tqdm import tqdm
 
+from seqjax import peers
+
 LINE_SECONDS = 30.0
 """Without a terminal: the longest silence within an epoch."""
 
@@ -28,7 +30,7 @@ class Progress:
             unit_scale=True,
             dynamic_ncols=True,
             mininterval=0.5,
-            disable=not sys.stderr.isatty(),
+            disable=not (peers.is_first() and sys.stderr.isatty()),
             leave=False,
         )
 

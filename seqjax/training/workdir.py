@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from seqjax import peers
 from seqjax.errors import UserError
 from seqjax.files import exact, from_exact, read_json, shown, to_json, unwritten, write_atomically
 from seqjax.training import identity
@@ -28,7 +29,10 @@ Row = dict[str, Any]
 
 
 class Workdir:
-    """The folder of one run. Nothing is created before `claim`."""
+    """The folder of one run. Nothing is created before `claim`.
+
+    Of several processes that make the run the first alone writes; the others read, of a folder that they share.
+    """
 
     def __init__(self, path: Path):
         """Args: path: where it is or will be."""
@@ -111,6 +115,8 @@ class Workdir:
           UserError: it belongs to another run, or cannot be written.
         """
         self.check(config)
+        if not peers.is_first():
+            return
         old = self.config()
         kept = {name: value for name, value in config.items() if name != "given"}
         if old is not None:
@@ -136,6 +142,9 @@ class Workdir:
         """
         import filelock
 
+        if not peers.is_first():
+            yield
+            return
         self._is_folder()
         held = filelock.FileLock(self.path / ".lock", timeout=0)
         try:
@@ -193,11 +202,13 @@ class Workdir:
                 f"{self.path / 'metrics.jsonl'} has {len(rows)} whole rows but the checkpoint is of epoch {epochs}; "
                 "restore it from a copy, or choose another --workdir to start anew"
             )
-        write_atomically(self.path / "metrics.jsonl", "".join(to_json(row) + "\n" for row in rows))
+        self._write("metrics.jsonl", "".join(to_json(row) + "\n" for row in rows))
         return rows
 
     def append_row(self, row: Row) -> None:
         """Append one epoch to metrics.jsonl, on disk when this returns."""
+        if not peers.is_first():
+            return
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(to_json(row) + "\n")
             file.flush()
@@ -222,7 +233,11 @@ class Workdir:
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Write results.json: the run is finished."""
-        write_atomically(self.path / "results.json", to_json(results, indent=2) + "\n")
+        self._write("results.json", to_json(results, indent=2) + "\n")
+
+    def _write(self, name: str, text: str) -> None:
+        if peers.is_first():
+            write_atomically(self.path / name, text)
 
 
 def with_numbers(found: Row, *parts: str) -> Row:

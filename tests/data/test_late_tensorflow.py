@@ -19,7 +19,6 @@ CASES = {
     "seed": {"seed": 3, "start": 0, "stop": 15, "stack": 2},
     "no seed": {"start": 3, "stop": 9, "stack": 3},
     "lengths": {"seed": 1, "start": 2, "stop": 10, "stack": 1, "lengths": LENGTHS},
-    "second host": {"seed": 1, "start": 0, "stop": 6, "stack": 2, "batch_size": 8, "host": 1, "hosts": 2},
 }
 
 

@@ -1,4 +1,4 @@
-"""Batches are a function of (seed, step), cover every example once an epoch, and divide over hosts."""
+"""Batches are a function of (seed, step), and cover every example once an epoch."""
 
 import numpy as np
 import pytest
@@ -48,21 +48,6 @@ def test_a_batch_is_a_function_of_seed_and_step(stack, start):
 def test_stacks_end_with_the_epoch_so_that_few_shapes_are_compiled():
     shapes = [(stack.step, stack.ids.shape) for stack in batches(IDS, batch_size=5, start=0, stop=10, stack=3)]
     assert shapes == [(0, (3, 5)), (3, (2, 5)), (5, (3, 5)), (8, (2, 5))]
-
-
-@pytest.mark.parametrize("hosts", [2, 4])
-def test_hosts_take_slices_of_one_global_order(hosts):
-    options = {"batch_size": 8, "start": 0, "stop": 6, "seed": 1, "stack": 2}
-    whole = list(batches(IDS, **options))
-    parts = [list(batches(IDS, **options, host=host, hosts=hosts)) for host in range(hosts)]
-    for k, stack in enumerate(whole):
-        np.testing.assert_array_equal(np.concatenate([part[k].ids for part in parts], axis=1), stack.ids)
-        np.testing.assert_array_equal(np.concatenate([part[k].weights for part in parts], axis=1), stack.weights)
-
-
-def test_a_batch_that_does_not_divide_over_the_hosts_is_refused():
-    with pytest.raises(ValueError, match="does not divide over 3 hosts"):
-        next(batches(IDS, batch_size=5, start=0, stop=1, hosts=3))
 
 
 LENGTHS = np.array([3, 9, 5] * 7 + [9, 3])  # of IDS
