@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: a virtual environment in .venv, set up on first use and when pyproject.toml changes.
 #
 #   SEQJAX_VENV    the environment's folder (default: .venv in the checkout)

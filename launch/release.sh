@@ -33,6 +33,7 @@ ls -l "$scratch/dist"
 for python in "${pythons[@]}"; do
   for kind in "${kinds[@]}"; do
     environment=$scratch/$(basename "$python")-$kind
+    # shellcheck disable=SC2207  # a pattern, of which there is one
     file=("$scratch"/dist/*.$([[ $kind == wheel ]] && echo whl || echo tar.gz))
     "$python" -m venv "$environment"
     "$environment/bin/pip" install --quiet --disable-pip-version-check "${file[0]}"

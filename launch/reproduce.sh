@@ -40,6 +40,7 @@ longer() {
 # train NAME FOLDER OPTION...: one row, or what the options make of it
 train() {
   local name=$1 folder=$2 options=("${@:3}")
+  # shellcheck disable=SC2207  # words, none of which holds a space
   options+=($(longer "$name"))
   if [[ $name != *_naive && $name != *_drift ]]; then
     options=(--seeds="${SEEDS:-5}" "${options[@]}")
@@ -116,6 +117,7 @@ forecasts() {
 keras() {
   local names=(jena_{dense,conv1d,simple_rnn,lstm,lstm_dropout,stacked_gru,lstm_reversed,bilstm})
   for name in "${names[@]}" imdb_{unigram,bigram,bigram_tfidf,bilstm_masked}; do
+    # shellcheck disable=SC2046
     "$venv/bin/python" -m seqjax.compare --free --experiment="$name" --seeds=0,1,2 --output="$runs/keras/$name.json" \
       $(longer "$name")
   done

@@ -23,13 +23,13 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from seqjax import backtest, cluster, folders, generate, predict, stream
+from seqjax import backtest, cluster, folders, generate, many, predict, stream
 from seqjax import experiment as experiments
 from seqjax.command_line import fail, failing
 from seqjax.errors import UserError, check_least
 from seqjax.peers.watch import WATCH
 from seqjax.runs import commands, writers
-from seqjax.runs.lines import result_line, result_lines
+from seqjax.runs.lines import result_line
 from seqjax.runs.programs import settle
 from seqjax.training.workdir import Workdir
 
@@ -54,18 +54,6 @@ INPUT = flags.DEFINE_string(
 )
 EXPLAIN = flags.DEFINE_bool("explain", False, "Say which backend runs each recurrent layer, and why; then train.")
 LIST = flags.DEFINE_bool("list", False, "List every experiment: its name, the lecture's number, what it is.")
-SEEDS = flags.DEFINE_integer("seeds", None, "Train so many seeds, from the knob seed on, each in WORKDIR/seed_N.")
-SWEEP = flags.DEFINE_string("sweep", None, "knob=value,value,...: train each value, in WORKDIR/knob=value/seed_N.")
-MEMBERS = flags.DEFINE_enum(
-    "members",
-    "auto",
-    ["auto", "processes", "vmap"],
-    "How --seeds and --sweep train: a process for each run, or all seeds in one program (auto: processes on CPUs, "
-    "vmap on accelerators).",
-)
-PROCESSES = flags.DEFINE_integer(
-    "processes", None, "Of --members=processes, at once (default: one for each CPU core, one on accelerators)."
-)
 STEPS = flags.DEFINE_integer(
     "steps_per_dispatch",
     None,
@@ -111,15 +99,11 @@ def main(arguments: Sequence[str]) -> None:
         predict.check_unused(MODE.value)
     if MODE.value != "stream":
         stream.check_unused(MODE.value)
-    many = SEEDS.value is not None or SWEEP.value is not None
-    if many and MODE.value != "train":
-        raise UserError(f"--seeds and --sweep are for --mode=train, not --mode={MODE.value}")
-    if not many and (flags.FLAGS["members"].present or PROCESSES.value is not None):
-        raise UserError("--members and --processes are for --seeds and --sweep")
-    backtest.check(MODE.value, many)
-    cluster.check(MODE.value, many, backtest.BACKTEST.value is not None)
+    several = many.check(MODE.value)
+    backtest.check(MODE.value, several)
+    cluster.check(MODE.value, several, backtest.BACKTEST.value is not None)
     if MODE.value == "train":
-        train_many() if many else train()
+        train_many() if several else train()
         return
     wanted = generate.wish() if MODE.value == "generate" else None
     workdir = existing_run()
@@ -189,38 +173,13 @@ def train() -> None:
 
 def train_many() -> None:
     """Train or resume the members that --seeds and --sweep ask for, and print their lines."""
-    from seqjax.runs import members
-
     name = asked_experiment()
-    cluster.join(MODE.value, True, False)
     for flag in (DEVICES, EXPLAIN):
         if flag.value != flag.default:
             raise UserError(f"--{flag.name} is for a single run, not for --seeds or --sweep")
-    function = experiments.load(experiments.find(name))
-    planned = members.plan(function, SET.value, 1 if SEEDS.value is None else SEEDS.value, SWEEP.value)
-    workdir = Workdir(Path(WORKDIR.value or f"runs/{name}_many"))
-    workdir.config()
-    way, processes = members.choose(MEMBERS.value, PROCESSES.value)
-    writers.check(WRITE_TO.value)
-    if WRITE_TO.value and way == "vmap":
-        raise UserError("--write_to is for single runs and --members=processes")
-    if SWEEP.value is not None:
-        members.check(name, planned, SET.value, DATA.value, data_dir())
-    if way == "vmap":
-        tuned = runtime_settings()
-        from seqjax.runs.together import Together
-        from seqjax.training.program import Settings
-
-        settings = Settings(STEPS.value, CHECKPOINT_SECONDS.value, devices=1)
-        run = Together(name, workdir.path, SET.value, DATA.value, data_dir(), settings, tuned)
-    else:
-        each = [f"--data_dir={data_dir()}", f"--checkpoint_seconds={CHECKPOINT_SECONDS.value}"]
-        each += [f"--{'' if TUNE.value else 'no'}tune"]
-        each += [f"--write_to={','.join(WRITE_TO.value)}"] if WRITE_TO.value else []
-        each += [] if STEPS.value is None else [f"--steps_per_dispatch={STEPS.value}"]
-        run = members.Processes(name, workdir.path, SET.value, DATA.value, each, processes)
-    results = members.train(name, function, workdir, planned, options=SET.value, data=DATA.value, run=run)
-    print("\n".join(result_lines(results)))
+    settings = (STEPS.value, CHECKPOINT_SECONDS.value, TUNE.value, WRITE_TO.value)
+    asked = many.Asked(name, SET.value, DATA.value, data_dir(), *settings)
+    many.write(asked, Path(WORKDIR.value or f"runs/{name}_many"), runtime_settings)
 
 
 def existing_run() -> Workdir:
@@ -275,10 +234,8 @@ def runtime_settings() -> dict[str, str]:
 def run() -> None:
     """Entry point: parse the flags, call main, and turn errors that the user can mend into one line and exit code 2."""
     if {"-h", "-help", "--help"} & set(sys.argv[1:]):  # absl's own shows no flags to a console script, and exits with 1
-        modules = {
-            flags.FLAGS.find_module_defining_flag(name): None
-            for name in ("experiment", "prompt", "state", "backtest", "coordinator")
-        }
+        ours = ("experiment", "seeds", "prompt", "state", "backtest", "coordinator")
+        modules = {flags.FLAGS.find_module_defining_flag(name): None for name in ours}
         print("\n".join([__doc__ or "", *map(flags.FLAGS.module_help, modules)]))
         sys.exit(0)
     app.run(main_or_exit, flags_parser=parse_or_exit)

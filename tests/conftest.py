@@ -32,7 +32,7 @@ QUICK_COMPILING = (
 
 def pytest_configure(config):
     """The quick tests compile quickly, in their own processes too; the slow ones as users do."""
-    if config.getoption("-m") == "not slow":
+    if config.getoption("-m") == "not slow and not cluster":
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
         jax.config.update("jax_disable_most_optimizations", True)
         gc.set_threshold(50_000, 50, 100)  # tracing makes and drops small objects: a twentieth was collecting them

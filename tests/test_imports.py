@@ -15,7 +15,8 @@ from places import ROOT
 
 ORDER = (
     {"main"},
-    {"generate", "predict", "stream", "archive", "backtest", "knobs", "nab", "verdict", "microscope", "cluster"},
+    {"generate", "predict", "stream", "archive", "backtest", "knobs", "nab", "verdict", "microscope", "many", "cost"},
+    {"cluster"},
     {"lecture"},
     {"report", "compare", "benchmark", "interop", "export"},
     {"analogies", "interface"},

@@ -1,15 +1,16 @@
 """Many runs in one command: the same experiment with several seeds, and with several values of a knob.
 
 Each member is a run of its own, in a folder below the common workdir (`seed_0`, or `learning_rate=0.001/seed_0`). So
-members resume themselves, a finished one is not trained again, and more can be asked for later. There are two ways to
-train them, which may take turns on the same folders; `choose` takes the one that suits the device, --members forces
-either:
+members resume themselves, a finished one is not trained again, and more can be asked for later. There are three ways to
+train them, which may take turns on the same folders; `choose` takes the first or the second, as suits the device,
+--members forces any:
 
 processes   one `python -m seqjax.main` with --devices=1 for each member, bit for bit what that command gives alone; as
             many at once as there are cores. The fastest on a CPU: processes share nothing, and vmap over the seeds is
             slower there than one after the other (PERFORMANCE.md).
 vmap        all in one program (`seqjax.runs.together`); values of a knob that decides a shape one after the other. For
             accelerators: their memory belongs to one process; one small model should leave them idle (not measured).
+shared      by any number of workers on any machines, each of which gives the same command (`seqjax.runs.shared`).
 """
 
 import dataclasses
@@ -155,12 +156,7 @@ def train(
       UserError: the workdir holds something else.
       RunStoppedError: a signal came, or a member failed; the others have been trained all the same.
     """
-    knobs = experiments.options(function, options)
-    shared = {knob: value for knob, value in knobs.items() if knob not in ("seed", members[0].knob)}
-    defaults = {knob: value for knob, value in experiments.options(function, []).items() if knob in shared}
-    config = {"kind": "members", "experiment": name, "data": data, "options": shared, "defaults": defaults}
-    config["swept"] = members[0].knob
-    config["given"] = sorted(commands.names(options))
+    config = config_of(name, members, options, data, function)
     workdir.check(config)
     check_folders(workdir, members, function, options)
     with workdir.lock():
@@ -172,9 +168,19 @@ def train(
             raise RunStoppedError(
                 f"{len(failed)} of {len(codes)} runs failed: {folder} with exit code {code}; see above", 1
             )
-        results = {"experiment": name, "options": shared, "data": data, **summary(workdir.path, members)}
+        results = {"experiment": name, "options": config["options"], "data": data}
+        results |= summary(workdir.path, members)
         workdir.write_results(results)
     return results
+
+
+def config_of(name: str, members: Sequence[Member], options: Sequence[str], data: str, function: Any) -> dict[str, Any]:
+    """What the config.json of the common workdir holds, and `given`; the arguments are those of `train`."""
+    knobs = experiments.options(function, options)
+    shared = {knob: value for knob, value in knobs.items() if knob not in ("seed", members[0].knob)}
+    defaults = {knob: value for knob, value in experiments.options(function, []).items() if knob in shared}
+    config = {"kind": "members", "experiment": name, "data": data, "options": shared, "defaults": defaults}
+    return config | {"swept": members[0].knob, "given": sorted(commands.names(options))}
 
 
 def check_folders(workdir: Workdir, members: Sequence[Member], function: Any, options: Sequence[str]) -> None:
