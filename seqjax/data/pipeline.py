@@ -73,11 +73,12 @@ def batches(
     host: int = 0,
     hosts: int = 1,
     lengths: np.ndarray | None = None,
+    read_ahead: bool = True,
 ) -> Iterator[Batches]:
     """Batches number `start` to `stop` of an endless sequence of epochs over `ids`, in stacks of up to `stack`.
 
     Args:
-      ids: example ids of one part, [N].
+      ids: example ids of one part, [N]; none has no batches.
       batch_size: over all hosts together.
       start: where to begin.
       stop: number of the batch after the last.
@@ -86,6 +87,7 @@ def batches(
       host: number of this host; host h takes columns h * B to (h + 1) * B of the one global batch.
       hosts: number of hosts; divides `batch_size`.
       lengths: of the examples `ids`, [N]; None: all alike.
+      read_ahead: import TensorFlow for it; False: only where it is imported anyway.
 
     Yields:
       Batches, read ahead by tf.data in its own thread once TensorFlow is there, until then made when asked for. Where
@@ -96,8 +98,11 @@ def batches(
     """
     if batch_size % hosts:
         raise ValueError(f"batch_size {batch_size} does not divide over {hosts} hosts")
-    if seed is not None and importlib.util.find_spec("tensorflow") is None:
+    wanted = read_ahead and seed is not None
+    if wanted and importlib.util.find_spec("tensorflow") is None:
         import_tensorflow()  # says what is missing
+    if not len(ids):
+        return
     epoch_steps = steps_per_epoch(len(ids), batch_size)
     columns = slice(host * batch_size // hosts, (host + 1) * batch_size // hosts)
 
@@ -116,7 +121,7 @@ def batches(
         return chosen[:, columns], weights[:, columns], longest
 
     firsts, lasts = _stacks(start, stop, epoch_steps, stack)
-    for first, chosen, weights, longest in _made(stack_at, firsts, lasts, wanted=seed is not None):
+    for first, chosen, weights, longest in _made(stack_at, firsts, lasts, wanted=wanted):
         yield Batches(int(first), chosen, weights, None if lengths is None else int(longest))
 
 

@@ -21,12 +21,11 @@ from seqjax.data.pipeline import Batches, steps_per_epoch
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
 from seqjax.training.best import best_epoch, is_enough
-from seqjax.training.checkpoint import Checkpoints
 from seqjax.training.interrupt import Interrupt
 from seqjax.training.program import Program, Settings
 from seqjax.training.progress import Progress, scores
 from seqjax.training.scores import add_scores
-from seqjax.training.state import Tally, TrainState, count_parameters, create_state, float_means
+from seqjax.training.state import Tally, TrainState, count_parameters, float_means
 from seqjax.training.workdir import Row, Workdir, check_rows
 
 Report = tuple[int, dict[str, jax.Array]]  # step, what the device says of it
@@ -62,8 +61,23 @@ Request = Train | Evaluate | Answer
 Work = Generator[Request, Any, Row]
 
 
-def fit(experiment: Experiment, dataset: Dataset, workdir: Workdir, settings: Settings) -> Row:
+def fit(
+    experiment: Experiment,
+    dataset: Dataset,
+    workdir: Workdir,
+    settings: Settings,
+    *,
+    progress: Callable[[int, int], Any] = Progress,
+    program: Program | None = None,
+) -> Row:
     """Train, or resume, in a claimed workdir, then test the best epoch; returns what results.json says of it.
+
+    Args:
+      experiment, dataset: what to train on what.
+      workdir: where.
+      settings: how.
+      progress: as of `Training`.
+      program: of this experiment and dataset, if it is compiled already.
 
     Raises:
       RunStoppedError: a signal came and the run was saved, or the loss became infinite or NaN and the last good
@@ -71,7 +85,8 @@ def fit(experiment: Experiment, dataset: Dataset, workdir: Workdir, settings: Se
       UserError: the workdir's checkpoints are damaged.
     """
     with Interrupt() as interrupt:
-        training = Training(experiment, Program(experiment, dataset, settings), workdir, interrupt)
+        program = program or Program(experiment, dataset, settings)
+        training = Training(experiment, program, workdir, interrupt, progress)
         try:
             return training.run()
         finally:
@@ -109,9 +124,8 @@ class Training:
         self.shown = ("loss", *experiment.metrics)
         self.examples = len(dataset.parts["train"])
         self.epoch_steps = steps_per_epoch(self.examples, experiment.batch_size)
-        self.latest = Checkpoints(workdir.path / "checkpoints" / "latest")
-        self.best = Checkpoints(workdir.path / "checkpoints" / "best")
-        initial = program.place(create_state(experiment, dataset.example(), dataset.initial, dataset.target()))
+        self.latest, self.best = workdir.checkpoints("latest"), workdir.checkpoints("best")
+        initial = program.place(program.initial_state(experiment))
         step, self.state = self.latest.restore(initial) or (None, initial)
         self.rows = check_rows(workdir, workdir.keep_rows(int(self.state.epoch)))
         self.saved_at = time.monotonic()

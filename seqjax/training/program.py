@@ -46,6 +46,8 @@ class Settings:
 
     devices: int | None = None
     """That share the work of each batch; see `shared_by`."""
+    read_ahead: bool = True
+    """Import TensorFlow, and let it make the batches in its own thread."""
 
     def __post_init__(self):
         for name in ("steps_per_dispatch", "devices"):
@@ -189,6 +191,11 @@ class Program:
 
         return jax.lax.scan(one, carry, stack)
 
+    def initial_state(self, experiment: Experiment) -> TrainState:
+        """`create_state` for the data at hand. experiment: the program's own, or one of another seed."""
+        dataset = self.dataset
+        return create_state(experiment, dataset.example(), dataset.initial, dataset.target())
+
     def place(self, tree: Tree) -> Tree:
         """A tree of arrays, whole on every device."""
         return jax.device_put(tree, self._whole)
@@ -204,6 +211,7 @@ class Program:
             seed=None if self.dataset.ordered else seed,
             stack=self.steps_per_dispatch,
             lengths=None if lengths is None else lengths[ids],
+            read_ahead=self.settings.read_ahead,
             host=jax.process_index(),
             hosts=jax.process_count(),
         )

@@ -31,6 +31,37 @@ def facts_of(assets: Path) -> dict[str, Any]:
     return sources.read_facts(assets / ASSET, FACTS)
 
 
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is to be forecast, and what brings forecasts back to the targets' own unit; N series and targets."""
+
+    arrays: dict[str, np.ndarray]
+    gather: Gather
+    ids: np.ndarray
+    """[N]"""
+    names: list[str]
+    """[N]"""
+    level: np.ndarray
+    """[N] float64: the values at the origins."""
+    unit: np.ndarray
+    """[N] float64: of their scales."""
+    panel: Panel
+    """With the rows of the horizon."""
+    rows: np.ndarray
+    """[N] those of the origins."""
+    starts: np.ndarray
+    """[N] the first rows of their series."""
+
+    def values(self, outputs: np.ndarray) -> np.ndarray:
+        """Quantiles [N, H, Q] of changes on the scale -> float64 in the own unit."""
+        return self.level[:, None, None] + self.unit[:, None, None] * np.asarray(outputs, float)
+
+    def times(self, horizon: int) -> np.ndarray | None:
+        """[N, H] the dates that are forecast; None: there are none."""
+        ahead = self.rows[:, None] + np.arange(1, horizon + 1)
+        return None if self.panel.times is None else self.panel.times[ahead]
+
+
 def of_panel(panel: Panel, assets: Path, name: str, counts: bool = False) -> Requests:
     """The request of each series and target.
 
@@ -44,6 +75,20 @@ def of_panel(panel: Panel, assets: Path, name: str, counts: bool = False) -> Req
       UserError: covariates that are not known ahead, or nothing to go on.
     """
     facts = facts_of(assets)
+    found = asked(panel, facts, name)
+    quantiles = ",".join(f"q{level:g}" for level in facts["levels"])
+    places = (found.panel, found.rows, found.starts, found.names, found.level, found.unit)
+    return Requests(
+        arrays=found.arrays,
+        gather=found.gather.history,
+        ids=found.ids,
+        line=_lines(*places, facts["horizon"], counts),
+        header=f"series,origin,step,date,{quantiles}",
+    )
+
+
+def asked(panel: Panel, facts: dict[str, Any], name: str) -> Asked:
+    """As `of_panel`, from facts as `facts_of` gives them."""
     horizon, targets = facts["horizon"], len(panel.roles.targets)
     origins = _origins(panel, name)
     _check_known(panel, origins, horizon, name)
@@ -58,15 +103,16 @@ def of_panel(panel: Panel, assets: Path, name: str, counts: bool = False) -> Req
     which, target = np.nonzero(some)
     ids = (rows * targets + target).astype(np.int32)
     gather = Gather(facts["context"], horizon, targets, facts["mixed"])
-    level, unit = filled[rows, target], scale.unit[which, target]
-    quantiles = ",".join(f"q{level:g}" for level in facts["levels"])
-    names = [panel.name(int(k), int(c)) for k, c in zip(which, target, strict=True)]
-    return Requests(
+    return Asked(
         arrays=arrays,
-        gather=gather.history,
+        gather=gather,
         ids=ids,
-        line=_lines(longer, rows, np.array(panel.bounds)[which, 0] + moved[which], names, level, unit, horizon, counts),
-        header=f"series,origin,step,date,{quantiles}",
+        names=[panel.name(int(k), int(c)) for k, c in zip(which, target, strict=True)],
+        level=filled[rows, target],
+        unit=scale.unit[which, target],
+        panel=longer,
+        rows=rows,
+        starts=np.array(panel.bounds)[which, 0] + moved[which],
     )
 
 
