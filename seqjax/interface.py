@@ -5,6 +5,9 @@
     run.predict(["A wonderful film.", "Two hours lost."]).outputs       # NumPy
     run.results["test"], run.params, run.model, run.evaluate()
 
+In a notebook `train` shows a bar and the curves as they grow, and a run its table (`seqjax.notebook`). Interrupted, it is
+saved, and the same call goes on.
+
 `import seqjax` imports neither JAX nor TensorFlow; these do when they need them. Errors are those of the commands:
 `seqjax.UserError` with one line that says what to do.
 """
@@ -19,8 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqjax import experiment as experiments
-from seqjax import folders
-from seqjax.errors import UserError
+from seqjax import folders, notebook
+from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
 from seqjax.runs import commands, prediction
 from seqjax.runs.programs import settle
@@ -44,8 +47,29 @@ class Predictions(NamedTuple):
         """The lines as columns by name, numbers where all are. Raises UserError: the run's lines have no header."""
         if self.header is None:
             raise UserError("the lines of these predictions have no header, so there is no table; see .lines")
-        names, *rows = csv.reader([self.header, *(line for told in self.lines for line in told.splitlines())])
+        lines = [self.header, *(line for told in self.lines for line in told.splitlines())]
+        if "\t" in self.header:
+            names, *rows = [line.split("\t") for line in lines]
+        else:
+            names, *rows = csv.reader(lines)
         return {name: _numbers(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+    def frame(self) -> Any:
+        """The same as a pandas DataFrame. Raises UserError: as `table`, or there is no pandas."""
+        try:
+            import pandas
+        except ImportError:
+            raise UserError("frame() needs pandas: pip install pandas; table() does without") from None
+        found = pandas.DataFrame(self.table())
+        for name in ("date", "window_end", "forecast_for"):
+            if name in found and (found[name] != "").all():
+                found[name] = _dated(pandas, found[name])
+        return found
+
+    def _repr_html_(self) -> str:
+        """The first lines as a table."""
+        return notebook.of_predictions(self)
 
 
 class Live:
@@ -127,8 +151,9 @@ class Run:
         """What the best epoch says.
 
         Args:
-          examples: the path of a file, as --input; or texts (or other lines), one an example; or a table: columns by
-            name, or whatever has `to_csv` (pandas).
+          examples: the path of a file, as --input; or texts (or other lines), one an example, a column of pandas among
+            them; or a table: columns by name, or a DataFrame of pandas (with its index where that holds dates) or of
+            polars.
           **options: of the run's answer, such as beam=5 of a translator.
 
         Raises:
@@ -160,8 +185,12 @@ class Run:
         done = "not finished" if self.results is None else "finished"
         return f"seqjax.Run({str(self.path)!r}: {self.config['experiment']}, {done})"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a small table, and the curve of the loss."""
+        return notebook.of_run(self)
+
     def _repr_png_(self) -> bytes | None:
-        """Loss and metric by epoch: what a notebook shows of a finished run."""
+        """Loss and metric by epoch, of a finished run: for what shows no HTML."""
         curves = self.path / "curves.png"
         return curves.read_bytes() if curves.is_file() else None
 
@@ -209,24 +238,30 @@ def train(
     tuned = settle()
     from seqjax.training.program import Settings
 
-    place = _Told(Path(workdir or f"runs/{name}"), on_epoch or (lambda row: None))
+    shown = notebook.Cell(name) if notebook.is_there() else None
+    tell = [*([shown.row] if shown else []), *([on_epoch] if on_epoch else [])]
+    place = _Told(Path(workdir or f"runs/{name}"), tell)
     options = [f"{knob}={_said(value)}" for knob, value in knobs.items()]
-    commands.train(
-        name, place, options=options, data=data, data_dir=_data_dir(data_dir), settings=Settings(), tuned=tuned
-    )
+    how: dict[str, Any] = {"settings": Settings(), "tuned": tuned, "progress": shown.begin if shown else None}
+    try:
+        commands.train(name, place, options=options, data=data, data_dir=_data_dir(data_dir), **how)
+    except RunStoppedError as error:
+        said = str(error).replace("the same command resumes", "the same call of seqjax.train goes on")
+        raise notebook.Stopped(said, error.exit_code) from None
     return Run(place.path)
 
 
 class _Told(Workdir):
     """A workdir that tells of each epoch."""
 
-    def __init__(self, path: Path, tell: Callable[[Row], Any]):
+    def __init__(self, path: Path, tell: Sequence[Callable[[Row], Any]]):
         super().__init__(path)
         self._tell = tell
 
     def append_row(self, row: Row) -> None:
         super().append_row(row)
-        self._tell(row)
+        for tell in self._tell:
+            tell(row)
 
 
 def _data_dir(given: str | os.PathLike | None) -> Path:
@@ -246,8 +281,12 @@ def _text(examples: Any) -> tuple[io.TextIOWrapper, str]:
         except (OSError, ValueError) as error:
             said = f"{examples!r:.80} cannot be read as a file: {getattr(error, 'strerror', None) or error}"
             raise UserError(f"{said}; give texts as a list") from error
-    elif hasattr(examples, "to_csv"):
-        data, name = examples.to_csv(index=False).encode(), "the table"
+    elif hasattr(examples, "to_csv") and getattr(examples, "ndim", 2) == 2:
+        dates = str(getattr(examples.index, "dtype", "")).startswith(("datetime64", "period"))
+        data = examples.to_csv(index=dates, index_label=(examples.index.name or "date") if dates else None).encode()
+        name = "the table"
+    elif hasattr(examples, "write_csv") and hasattr(examples, "columns"):
+        data, name = examples.write_csv().encode(), "the table"
     elif isinstance(examples, Mapping):
         lengths = {name: len(column) for name, column in examples.items()}
         if len(set(lengths.values())) > 1:
@@ -267,6 +306,14 @@ def _row(cells: Iterable[Any]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(["" if cell is None or cell != cell else cell for cell in cells])
     return line.getvalue()
+
+
+def _dated(pandas: Any, column: Any) -> Any:
+    """The column as dates; as it is where it holds none."""
+    try:
+        return pandas.to_datetime(column)
+    except (ValueError, TypeError):
+        return column
 
 
 def _numbers(column: Iterable[str]) -> np.ndarray:

@@ -132,10 +132,12 @@ class Forecaster(Trained):
         levels = _levels(self.levels)
         for name in ("horizon", "context"):
             check_least(name, getattr(self, name), 1)
+        if self.season is not None and self.season > self.context:
+            raise UserError(f"season={self.season}: the window does not reach back so far; context={self.context}")
         found, form = panels.of_given(y, X, self._columns())
         windows = Windows(self.context, self.horizon, levels, self.scaling, self.stride, season=self.season)
         edges = _edges(found, self.horizon, self.validation_fraction or 0)
-        made = windows.dataset(found, edges, "y", {}, lambda dataset: {})
+        made = windows.dataset(found, edges, "y", panels.as_file(form), lambda dataset: {})
         self.form_, self.panel_, self.facts_ = form, found, json.loads(made.assets[ASSET])
         self.n_features_in_ = found.values.shape[1] + found.known.shape[1]
         from seqjax.estimators.programs import padded
@@ -153,7 +155,8 @@ class Forecaster(Trained):
 
         Args:
           horizon: rows, at most those of the class; None: all of them.
-          y: more recent values, or other series, in the form of `fit`'s; None: what was fitted.
+          y: more recent values, or other series, in the form of `fit`'s; None: what was fitted. A series of a name that fit
+            knew (in a list: in the same place) keeps its scale.
           X: covariates known ahead of the rows that are forecast, [H, K], if `fit` had some.
 
         Returns:

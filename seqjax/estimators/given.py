@@ -122,18 +122,16 @@ def classes(y: Any, count: int, name: str) -> tuple[np.ndarray, np.ndarray]:
     """
     _check_there(y, name)
     column = column_or_1d(y, warn=True)
-    check_classification_targets(column)
     if column.dtype == object and (wrong := [own for own in column if own is None or own != own]):
         raise UserError(f"y holds {wrong[0]!r}, which is no class")
+    if column.dtype == object and len(kinds := sorted({type(own).__name__ for own in column})) > 1:
+        raise UserError(f"y mixes {' and '.join(kinds)}: classes of one type are expected")
+    check_classification_targets(column)
     if len(column) != count:
         raise UserError(f"X and y are of unequal length: {count} and {len(column)} examples")
-    try:
-        found, numbers = np.unique(column, return_inverse=True)
-    except TypeError as error:
-        kinds = sorted({type(own).__name__ for own in column})
-        raise UserError(f"y mixes {' and '.join(kinds)}: classes of one type are expected") from error
+    found, numbers = np.unique(column, return_inverse=True)
     if len(found) < 2:
-        raise UserError(f"{name} needs two classes at least; y holds one class only: {found[0]!r}")
+        raise UserError(f"{name} needs two classes at least; y holds one class only: {found.tolist()}")
     return found, numbers.astype(np.int32)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqjax.data.series import panel, steps, windows
+from seqjax.data.series import csv_table, panel, steps, windows
 from seqjax.data.series.panel import Panel, Roles
 from seqjax.data.series.table import Table
 from seqjax.errors import UserError
@@ -82,6 +82,14 @@ def of_given(y: Any, X: Any, columns: Columns) -> tuple[Panel, Form]:
     form = Form("column" if single else "columns", pandas, names, times is not None, index, "", start, zone)
     whole = np.concatenate([values, known], axis=1)
     return _panel(Roles(names, known=covariates), whole, times, None, ()), form
+
+
+def as_file(form: Form) -> dict[str, Any]:
+    """What --mode=predict has to know of a file with such a table."""
+    if form.kind == "list":
+        return {"form": csv_table.as_options(csv_table.Form()), "wide": True}
+    written = csv_table.Form(time=form.index if form.times else "", series=form.series)
+    return {"form": csv_table.as_options(written), "time": form.index}
 
 
 def with_future(found: Panel, X: Any, horizon: int) -> Panel:

@@ -36,7 +36,8 @@ class Series(Trained):
       cell: `gru`, `lstm` or `simple_rnn`.
       layers: one above the other.
       bidirectional: each in both directions.
-      pooling: of the steps: `max`, `mean`, `attention`, or the `last` one alone.
+      pooling: of the steps: `max`, `mean`, `attention`, or the `last` one alone (the regressor's default: the largest of
+        states says little about how much and where).
       patch: so many steps side by side are read as one.
       convolution: `front`, `branch` (LSTM-FCN) or `both`, of `filters` of `width` steps; `none`.
       normalize: `training`: each dimension by its mean and deviation over the training part; `series`: over its own
@@ -210,7 +211,7 @@ class SeriesRegressor(RegressorMixin, Series):  # pyright: ignore[reportIncompat
         cell: Literal["gru", "lstm", "simple_rnn"] = "gru",
         layers: int = 1,
         bidirectional: bool = False,
-        pooling: Literal["last", "mean", "max", "attention"] = "max",
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
         patch: int = 1,
         convolution: Literal["none", "front", "branch", "both"] = "none",
         filters: int = 64,

@@ -38,7 +38,10 @@ class Trained(BaseEstimator):
         return {name: value for name, value in params.items() if name not in (*COMMON, *self.own)}
 
     def _seed(self) -> int:
-        state = self.get_params(deep=False)["random_state"]
+        """Of this fit. Raises UserError: a parameter that all estimators have makes no sense."""
+        params = self.get_params(deep=False)
+        _check_common(params)
+        state = params["random_state"]
         if isinstance(state, int | np.integer) and not isinstance(state, bool):
             if state < 0:
                 raise UserError(f"random_state={state}: must be None, a RandomState, or an integer of at least 0")
@@ -78,7 +81,6 @@ class Trained(BaseEstimator):
         from seqjax.training.progress import Progress
 
         params = self.get_params(deep=False)
-        _check_common(params)
         before = getattr(self, "params_", None) if params["warm_start"] else None
         self.knobs_ = {**knobs, **dataset.knobs}
         dataset = _started(dataset, before)
