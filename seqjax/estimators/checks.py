@@ -33,9 +33,7 @@ def expected_failed_checks(estimator: Any) -> dict[str, str]:
 
 
 APPLY = {
-    "check_do_not_raise_errors_in_init_or_set_param",
     "check_estimator_cloneable",
-    "check_estimator_get_tags_default_keys",
     "check_estimator_repr",
     "check_estimator_tags_renamed",
     "check_get_params_invariance",

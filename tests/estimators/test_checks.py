@@ -34,6 +34,8 @@ def test_every_check(estimator, check):
 
 @pytest.mark.parametrize("name", sorted(APPLY))
 def test_the_checks_that_fit_nothing(name):
+    if not hasattr(estimator_checks, name):
+        pytest.skip("not a check of this scikit-learn")
     for estimator in [*CHECKED, TextClassifier()]:
         getattr(estimator_checks, name)(type(estimator).__name__, clone(estimator))
 
