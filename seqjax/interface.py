@@ -5,15 +5,14 @@
     run.predict(["A wonderful film.", "Two hours lost."]).outputs       # NumPy
     run.results["test"], run.params, run.model, run.evaluate()
 
-In a notebook `train` shows a bar and the curves as they grow, and a run its table (`seqjax.notebook`). Interrupted, it is
-saved, and the same call goes on.
+In a notebook `train` shows a bar and the curves as they grow, and a run its table (`seqjax.notebook`). Interrupted, it
+is saved, and the same call goes on.
 
 `import seqjax` imports neither JAX nor TensorFlow; these do when they need them. Errors are those of the commands:
 `seqjax.UserError` with one line that says what to do.
 """
 
 import csv
-import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from seqjax import folders, notebook
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
 from seqjax.runs import commands, prediction
+from seqjax.runs.examples import as_text, row_of
 from seqjax.runs.programs import settle
 from seqjax.training.workdir import Row, Workdir
 
@@ -53,7 +53,6 @@ class Predictions(NamedTuple):
         else:
             names, *rows = csv.reader(lines)
         return {name: _numbers(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
-
 
     def frame(self) -> Any:
         """The same as a pandas DataFrame. Raises UserError: as `table`, or there is no pandas."""
@@ -87,7 +86,7 @@ class Live:
             names of its columns).
         """
         if not isinstance(piece, str | bytes):
-            piece = _row(piece)
+            piece = row_of(piece)
         data = piece.encode() if isinstance(piece, str) else piece
         return [line for lines in self._listener.answers(data) for line in lines]
 
@@ -159,7 +158,7 @@ class Run:
         Raises:
           UserError: malformed examples, an option that there is not, no checkpoint yet.
         """
-        text, name = _text(examples)
+        text, name = as_text(examples)
         requests, found = prediction.answers(self.workdir, text, name, options)
         outputs = list(found)
         lines = [requests.line(position, output) for position, output in enumerate(outputs)]
@@ -247,7 +246,7 @@ def train(
         commands.train(name, place, options=options, data=data, data_dir=_data_dir(data_dir), **how)
     except RunStoppedError as error:
         said = str(error).replace("the same command resumes", "the same call of seqjax.train goes on")
-        raise notebook.Stopped(said, error.exit_code) from None
+        raise notebook.StoppedError(said, error.exit_code) from None
     return Run(place.path)
 
 
@@ -271,41 +270,6 @@ def _data_dir(given: str | os.PathLike | None) -> Path:
 def _said(value: Any) -> str:
     """A knob's value as --set takes it."""
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
-
-
-def _text(examples: Any) -> tuple[io.TextIOWrapper, str]:
-    """-> (the examples as a file that has been read, its name in messages)."""
-    if isinstance(examples, str | os.PathLike):
-        try:
-            data, name = Path(examples).read_bytes(), os.fspath(examples)
-        except (OSError, ValueError) as error:
-            said = f"{examples!r:.80} cannot be read as a file: {getattr(error, 'strerror', None) or error}"
-            raise UserError(f"{said}; give texts as a list") from error
-    elif hasattr(examples, "to_csv") and getattr(examples, "ndim", 2) == 2:
-        dates = str(getattr(examples.index, "dtype", "")).startswith(("datetime64", "period"))
-        data = examples.to_csv(index=dates, index_label=(examples.index.name or "date") if dates else None).encode()
-        name = "the table"
-    elif hasattr(examples, "write_csv") and hasattr(examples, "columns"):
-        data, name = examples.write_csv().encode(), "the table"
-    elif isinstance(examples, Mapping):
-        lengths = {name: len(column) for name, column in examples.items()}
-        if len(set(lengths.values())) > 1:
-            raise UserError(f"the table's columns are of different lengths: {lengths}")
-        rows = zip(*examples.values(), strict=True)
-        data, name = "".join(_row(cells) for cells in [list(examples), *rows]).encode(), "the table"
-    else:
-        lines = list(examples) if isinstance(examples, Iterable) else [examples]
-        if wrong := [line for line in lines if not isinstance(line, str)]:
-            raise UserError(f"examples must be texts, a table or a file's path, not {type(wrong[0]).__name__}")
-        data, name = "".join(" ".join(line.splitlines()) + "\n" for line in lines).encode(), "the examples"
-    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="\n"), name
-
-
-def _row(cells: Iterable[Any]) -> str:
-    """A line of a CSV file; what is None or NaN is empty."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(["" if cell is None or cell != cell else cell for cell in cells])
-    return line.getvalue()
 
 
 def _dated(pandas: Any, column: Any) -> Any:

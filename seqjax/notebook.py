@@ -28,7 +28,7 @@ def is_there() -> bool:
     return shell is not None and getattr(shell, "kernel", None) is not None
 
 
-class Stopped(RunStoppedError):
+class StoppedError(RunStoppedError):
     """A run that was stopped: in a notebook one line, not fifty of a traceback."""
 
     def _render_traceback_(self) -> list[str]:
@@ -121,7 +121,9 @@ def of_predictions(found: Any) -> str:
     count = min(LINES, max(map(len, columns.values()), default=0))
     row = lambda k: "".join(f"<td>{html.escape(f'{own[k]}')}</td>" for own in columns.values())
     body = "".join(f"<tr>{row(k)}</tr>" for k in range(count))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><small>{len(found.lines):,} in all</small>"
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><small>{len(found.lines):,} in all</small>"
+    )
 
 
 def _is_number(value: Any) -> bool:
@@ -151,14 +153,21 @@ def curve(rows: Sequence[Mapping[str, Any]], best: int = 0) -> str:
     for (part, colour), dash in zip(COLOURS.items(), ("5 3", "none"), strict=True):
         places = [(across(k), up(loss)) for k, loss in enumerate(losses[part]) if math.isfinite(loss)]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>')
+        parts.append(
+            f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>'
+        )
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in places]
     if best and math.isfinite(losses["validation"][best - 1]):
         x, y = across(best - 1), up(losses["validation"][best - 1])
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="none" stroke="{COLOURS["validation"]}" stroke-width="2"/>')
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="none" stroke="{COLOURS["validation"]}" stroke-width="2"/>'
+        )
     parts += [text(LEFT - 6, up(high) + 4, f"{high:.4g}", "end"), text(LEFT - 6, up(low) + 4, f"{low:.4g}", "end")]
     parts += [text(across(0), HEIGHT - 18, "1"), text(across(len(rows) - 1), HEIGHT - 18, f"{len(rows)}")]
     parts.append(text((LEFT + WIDTH) / 2, HEIGHT - 4, "epoch"))
-    parts.append(f'<text x="14" y="80" transform="rotate(-90 14 80)" text-anchor="middle" fill="currentColor" font-size="11">loss</text>')
+    parts.append(
+        '<text x="14" y="80" transform="rotate(-90 14 80)" text-anchor="middle" fill="currentColor" font-size="11">'
+        "loss</text>"
+    )
     parts.append(text(WIDTH - 14, 22, f"— validation{f', best {best}' if best else ''}&#160; - - train", "end"))
     return f'<svg role="img" aria-label="loss by epoch" width="{WIDTH}" height="{HEIGHT}">{"".join(parts)}</svg>'

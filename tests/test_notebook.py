@@ -3,6 +3,7 @@
 import re
 import signal
 import threading
+import types
 from xml.etree import ElementTree
 
 import pytest
@@ -12,21 +13,21 @@ from seqjax.errors import RunStoppedError
 from seqjax.training.interrupt import Interrupt
 
 ROWS = [
-    {"epoch": k + 1, "train": {"loss": 3.0 - k}, "validation": {"loss": [2.0, 1.0, 1.5][k], "mae": 1.0}} for k in range(3)
+    {"epoch": k + 1, "train": {"loss": 3.0 - k}, "validation": {"loss": [2.0, 1.0, 1.5][k], "mae": 1.0}}
+    for k in range(3)
 ]
 
 
-class Finished:
+def finished():
     """What `of_run` reads of a `seqjax.Run`."""
-
-    path = "runs/<b>"
-    config = {"experiment": "jena_lstm", "options": {"units": 4, "epochs": 3}, "defaults": {"units": 32, "epochs": 3}}
-    epochs = ROWS
+    options, defaults = {"units": 4, "epochs": 3}, {"units": 32, "epochs": 3}
     results = {"best_epoch": 2, "parameters": 1234, "validation": {"mae": 1.0}, "test": {"mae": 2.345678}}
+    config = {"experiment": "jena_lstm", "options": options, "defaults": defaults}
+    return types.SimpleNamespace(path="runs/<b>", config=config, epochs=ROWS, results=results)
 
 
 def test_a_run_is_a_small_table_and_a_curve_without_scripts():
-    found = notebook.of_run(Finished())
+    found = notebook.of_run(finished())
     assert "<script" not in found
     assert "runs/&lt;b&gt;" in found, "nothing of a run is HTML of its own"
     assert "<td>units=4</td>" in found
@@ -73,9 +74,9 @@ def test_in_another_thread_no_signal_is_noted_and_none_is_left_behind():
     thread.join()
     assert not wrong
     assert signal.getsignal(signal.SIGINT) is before
-    stopped = notebook.Stopped("stopped", 130)
+    stopped = notebook.StoppedError("stopped", 130)
     assert isinstance(stopped, RunStoppedError)
-    assert stopped._render_traceback_() == ["Stopped: stopped"]
+    assert stopped._render_traceback_() == ["StoppedError: stopped"]
 
 
 CELLS = [
@@ -127,7 +128,7 @@ def test_a_real_notebook(tmp_path):
     printed = "".join(output.get("text", "") for output in cells[0].outputs)
     assert "epoch 1/3" not in printed
     (error,) = [output for output in cells[2].outputs if output.output_type == "error"]
-    assert error.ename == "Stopped"
+    assert error.ename == "StoppedError"
     assert "stopped by SIGINT and saved at step" in error.evalue
     assert error.evalue.endswith("the same call of seqjax.train goes on")
     assert len(error.traceback) == 1

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from seqjax.estimators.checks import EXPECTED_FAILED_CHECKS as EXPECTED_FAILED_CHECKS
     from seqjax.estimators.checks import expected_failed_checks as expected_failed_checks
     from seqjax.estimators.forecaster import Forecaster as Forecaster
+    from seqjax.estimators.regression import SeriesRegressor as SeriesRegressor
     from seqjax.estimators.saving import load as load
     from seqjax.estimators.series import SeriesClassifier as SeriesClassifier
-    from seqjax.estimators.series import SeriesRegressor as SeriesRegressor
     from seqjax.estimators.texts import TextClassifier as TextClassifier
 
 WHERE = {
     "EXPECTED_FAILED_CHECKS": "checks",
     "Forecaster": "forecaster",
     "SeriesClassifier": "series",
-    "SeriesRegressor": "series",
+    "SeriesRegressor": "regression",
     "TextClassifier": "texts",
     "expected_failed_checks": "checks",
     "load": "saving",

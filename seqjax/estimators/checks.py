@@ -1,6 +1,6 @@
 """The checks of scikit-learn that these estimators do not pass, in one place, each with the reason.
 
-    check_estimator(SeriesClassifier(), expected_failed_checks=expected_failed_checks(SeriesClassifier()))
+check_estimator(SeriesClassifier(), expected_failed_checks=expected_failed_checks(SeriesClassifier()))
 """
 
 from typing import Any

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from seqjax.data.series import panel_parts, panel_requests, panel_windows
+from seqjax.data.series import panel_parts, panel_requests, panel_truth, panel_windows
 from seqjax.data.series.panel import Panel
 from seqjax.data.series.panel_arrays import Gather
 from seqjax.data.series.panel_parts import Edges
@@ -135,6 +135,7 @@ class Forecaster(Trained):
         if self.season is not None and self.season > self.context:
             raise UserError(f"season={self.season}: the window does not reach back so far; context={self.context}")
         found, form = panels.of_given(y, X, self._columns())
+        _check_counts(found, self.likelihood)
         windows = Windows(self.context, self.horizon, levels, self.scaling, self.stride, season=self.season)
         edges = _edges(found, self.horizon, self.validation_fraction or 0)
         made = windows.dataset(found, edges, "y", panels.as_file(form), lambda dataset: {})
@@ -155,8 +156,8 @@ class Forecaster(Trained):
 
         Args:
           horizon: rows, at most those of the class; None: all of them.
-          y: more recent values, or other series, in the form of `fit`'s; None: what was fitted. A series of a name that fit
-            knew (in a list: in the same place) keeps its scale.
+          y: more recent values, or other series, in the form of `fit`'s; None: what was fitted. A series of a name that
+            fit knew (in a list: in the same place) keeps its scale.
           X: covariates known ahead of the rows that are forecast, [H, K], if `fit` had some.
 
         Returns:
@@ -170,8 +171,8 @@ class Forecaster(Trained):
         """As `predict`, of all levels.
 
         Returns:
-          [H, Q] or [H, S, Q], [N, H, Q] of a list; a DataFrame where y was from pandas, whose columns are the levels (of
-          several series: the series and the level); of a table another one with a column q0.1, q0.5, ... for each.
+          [H, Q] or [H, S, Q], [N, H, Q] of a list; a DataFrame where y was from pandas, whose columns are the levels
+          (of several series: the series and the level); of a table another one with a column q0.1, q0.5, ... for each.
         """
         found, asked = self._forecasts(y, X)
         return self._shown(found[:, : self._steps(horizon)], asked)
@@ -226,7 +227,9 @@ class Forecaster(Trained):
         if isinstance(y, _Given):
             found = y.panel
         elif y is not None:
-            blank = np.zeros((len(y), len(found.roles.known))) if self.form_.kind != "table" and found.roles.known else None
+            blank = (
+                np.zeros((len(y), len(found.roles.known))) if self.form_.kind != "table" and found.roles.known else None
+            )
             found, form = panels.of_given(y, blank, self._columns())
             if form.kind != self.form_.kind or found.roles.targets != self.panel_.roles.targets:
                 raise UserError(
@@ -237,13 +240,16 @@ class Forecaster(Trained):
             found = panels.with_future(found, X, self.facts_["horizon"])
         elif X is not None:
             raise UserError("X: only a column or columns y have covariates beside them")
-        asked = panel_requests.asked(found, self.facts_, "y")
+        asked = panel_requests.asked(found, self.facts_, "y", quiet=not self.verbose)
         gather = self._gather()
         from seqjax.estimators.programs import padded
 
         arrays = padded(asked.arrays)
         outputs = self._outputs(arrays, asked.ids, None, gather.examples, gather.history)
-        return asked.values(outputs), asked
+        values = asked.values(outputs)
+        if self.knobs_["likelihood"] == "negative_binomial":
+            values = panel_truth.counted(values, asked.level[:, None, None])
+        return values, asked
 
     def _shown(self, values: np.ndarray, asked: panel_requests.Asked) -> Any:
         """Values [S, H] or [S, H, Q] in the form of y."""
@@ -258,6 +264,13 @@ class Forecaster(Trained):
 @dataclasses.dataclass(frozen=True)
 class _Given:
     panel: Panel
+
+
+def _check_counts(found: Panel, likelihood: str) -> None:
+    values = found.values[:, : len(found.roles.targets)]
+    wrong = values[(values < 0) | (values != np.round(values)) & ~np.isnan(values)]
+    if likelihood == "negative_binomial" and len(wrong):
+        raise UserError(f"y holds {wrong[0]:g}, which is no count: choose likelihood quantiles or student_t")
 
 
 def _levels(given: Sequence[float]) -> tuple[float, ...]:

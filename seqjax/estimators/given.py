@@ -26,6 +26,8 @@ def series(estimator: Any, X: Any, *, reset: bool) -> list[np.ndarray]:
     Raises:
       ValueError: something else, infinite, empty, or of another number of dimensions than was learned from.
     """
+    if X is None or isinstance(X, str | bytes | Mapping | set):
+        raise UserError(f"X ({type(X).__name__}) is no array or list of series")
     if _is_ragged(X):
         found = [_one(own, place) for place, own in enumerate(X)]
         kind = "list"
@@ -50,7 +52,9 @@ def _is_ragged(X: Any) -> bool:
             return False
     elif not isinstance(X, list | tuple) or not len(X):
         return False
-    if any(isinstance(own, str | bytes | Mapping) or np.ndim(_head(own)) > 2 or not hasattr(own, "__len__") for own in X):
+    if any(
+        isinstance(own, str | bytes | Mapping) or np.ndim(_head(own)) > 2 or not hasattr(own, "__len__") for own in X
+    ):
         return False
     lengths = {len(own) for own in X}
     return len(lengths) > 1 or any(hasattr(own, "shape") or (len(own) and hasattr(own[0], "__len__")) for own in X)
@@ -121,7 +125,8 @@ def classes(y: Any, count: int, name: str) -> tuple[np.ndarray, np.ndarray]:
       ValueError: y is no column of N classes, or of a single one.
     """
     _check_there(y, name)
-    column = column_or_1d(y, warn=True)
+    whole = getattr(getattr(y, "dtype", None), "numpy_dtype", None)  # pandas's Int64 and the like
+    column = column_or_1d(y if whole is None or y.isna().any() else y.to_numpy(whole), warn=True)
     if column.dtype == object and (wrong := [own for own in column if own is None or own != own]):
         raise UserError(f"y holds {wrong[0]!r}, which is no class")
     if column.dtype == object and len(kinds := sorted({type(own).__name__ for own in column})) > 1:

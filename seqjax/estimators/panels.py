@@ -4,6 +4,7 @@ Legend: T time, S series, C targets, K covariates known ahead, H horizon, Q leve
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ class Form:
     """The first number of an index without dates."""
     zone: str = ""
     """Of the dates."""
+    period: str = ""
+    """Whose begin the dates are, as pandas calls it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +82,8 @@ def of_given(y: Any, X: Any, columns: Columns) -> tuple[Panel, Form]:
     start = int(y.index[0]) if pandas and times is None and str(y.index.dtype).startswith("int") else 0
     index = str(y.index.name or "") if pandas else ""
     zone = _zone(y.index) if times is not None else ""
-    form = Form("column" if single else "columns", pandas, names, times is not None, index, "", start, zone)
+    period = str(y.index.freqstr) if times is not None and hasattr(y.index, "to_timestamp") else ""
+    form = Form("column" if single else "columns", pandas, names, times is not None, index, "", start, zone, period)
     whole = np.concatenate([values, known], axis=1)
     return _panel(Roles(names, known=covariates), whole, times, None, ()), form
 
@@ -130,7 +134,9 @@ def _of_table(y: Any, columns: Columns) -> tuple[Panel, Form]:
     values = _numbers(table[wanted], "y")
     times = _dates(table[columns.time], f"y's column {columns.time!r}", ascending=False) if columns.time else None
     if columns.time and times is None:
-        raise UserError(f"y's column {columns.time!r} holds no dates ({table[columns.time].dtype}): use pandas.to_datetime")
+        raise UserError(
+            f"y's column {columns.time!r} holds no dates ({table[columns.time].dtype}): use pandas.to_datetime"
+        )
     names, which = (), None
     if columns.series:
         found, which = np.unique(table[columns.series].astype(str).to_numpy(str), return_inverse=True)
@@ -151,14 +157,18 @@ def _panel(
     """Values [N, C + P + K] in the order of the roles."""
     ahead = len(roles.targets) + len(roles.past)
     if times is not None:
-        table = Table(tuple(roles.columns), times, values, which if which is None else which.astype(np.int32), tuple(names))
+        table = Table(
+            tuple(roles.columns), times, values, which if which is None else which.astype(np.int32), tuple(names)
+        )
         own = [times[start:stop] for start, stop in windows.pieces(table)]
         step = steps.find(own)
         if step is None:
             raise UserError(f"y: too few rows: {len(values)}, from which no time step can be told")
-        return panel.of_table(table, roles, steps.finest(step, own), "y")
+        step = steps.finest(step, own)
+        step.check([t if len(t) > steps.FEW else t[:1] for t in own], "y", table.names, "those of most", gaps=True)
+        return panel.of_table(table, roles, step, "y")
     edges = [0, len(values)] if which is None else [0, *np.cumsum(np.bincount(which)).tolist()]
-    bounds = list(zip(edges[:-1], edges[1:], strict=True))
+    bounds = list(itertools.pairwise(edges))
     static = np.zeros((len(bounds), 0))
     return Panel(roles, tuple(names) or ("",), bounds, values[:, :ahead], values[:, ahead:], static)
 
@@ -274,4 +284,6 @@ def _index(times: np.ndarray, form: Form) -> Any:
     import pandas
 
     index = pandas.DatetimeIndex(times)
+    if form.period:
+        return index.to_period(form.period)
     return index.tz_localize("UTC").tz_convert(form.zone) if form.zone else index

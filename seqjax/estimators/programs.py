@@ -82,9 +82,7 @@ class Reusable(Program):
         return whole[np.argsort(order, kind="stable")]
 
 
-def reusable(
-    key: Hashable, experiment: Experiment, dataset: Dataset, inputs: Callable[[Arrays, Any], Any]
-) -> Reusable:
+def reusable(key: Hashable, experiment: Experiment, dataset: Dataset, inputs: Callable[[Arrays, Any], Any]) -> Reusable:
     """The program kept under a key, made if need be; see `Reusable`."""
     with _lock:
         found = _programs.pop(key, None)

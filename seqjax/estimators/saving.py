@@ -23,10 +23,11 @@ from seqjax.data.text.vectorizer import Vectorizer
 from seqjax.errors import UserError
 from seqjax.estimators.forecaster import Forecaster
 from seqjax.estimators.panels import Form
-from seqjax.estimators.series import SeriesClassifier, SeriesRegressor
+from seqjax.estimators.regression import SeriesRegressor
+from seqjax.estimators.series import SeriesClassifier
 from seqjax.estimators.texts import TextClassifier
 from seqjax.estimators.trained import Trained
-from seqjax.files import read_json, to_json, unwritten, write_atomically
+from seqjax.files import read_json, to_json, unwritten
 from seqjax.training.workdir import Workdir
 
 KINDS = {kind.__name__: kind for kind in (SeriesClassifier, SeriesRegressor, TextClassifier, Forecaster)}

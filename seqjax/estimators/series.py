@@ -1,4 +1,4 @@
-"""Classifier and regressor of whole series: the row ts_gru on arrays.
+"""Classifier of whole series: the row ts_gru on arrays; and what it shares with the regressor.
 
     SeriesClassifier(units=32).fit(X, y).predict_proba(X)     # X [N, T, D], a list of [T_n, D], or [N, F]
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from seqjax.data.dataset import Dataset
@@ -21,7 +21,6 @@ from seqjax.data.series.series_files import SeriesForm
 from seqjax.errors import UserError
 from seqjax.estimators import given
 from seqjax.estimators.trained import Trained, draw
-from seqjax.experiment import Experiment
 from seqjax.files import to_json
 
 
@@ -36,8 +35,7 @@ class Series(Trained):
       cell: `gru`, `lstm` or `simple_rnn`.
       layers: one above the other.
       bidirectional: each in both directions.
-      pooling: of the steps: `max`, `mean`, `attention`, or the `last` one alone (the regressor's default: the largest of
-        states says little about how much and where).
+      pooling: of the steps: `max`, `mean`, `attention`, or the `last` one alone, the regressor's default.
       patch: so many steps side by side are read as one.
       convolution: `front`, `branch` (LSTM-FCN) or `both`, of `filters` of `width` steps; `none`.
       normalize: `training`: each dimension by its mean and deviation over the training part; `series`: over its own
@@ -49,7 +47,7 @@ class Series(Trained):
       epochs: at most; the best by the validation part is kept.
       batch_size: series in a step.
       class_weight: None, `balanced`, or a dict (the classifier's).
-      validation_fraction: of each class so many are held out to tell the best epoch. 0: it is told by the training part.
+      validation_fraction: this share of each class is held out to tell the best epoch; 0: training tells.
       patience: epochs without a better one after which training ends; None: never.
       warm_start: `fit` begins with what the last one has learned.
       random_state: of the initial values, the parts, the order and dropout; the same integer gives the same numbers.
@@ -59,7 +57,9 @@ class Series(Trained):
     row: ClassVar[str] = "ts_gru"
     scale_: dict[str, Any]
 
-    def _fit(self, found: list[np.ndarray], targets: np.ndarray, weights: np.ndarray | None, K: int, **told: Any) -> Any:
+    def _fit(
+        self, found: list[np.ndarray], targets: np.ndarray, weights: np.ndarray | None, K: int, **told: Any
+    ) -> Any:
         """Train on series with targets [N] (numbers of K classes, or float) and weights."""
         knobs = self._knobs() | {"seed": self._seed(), "classes": K}
         kept = np.flatnonzero(weights > 0) if weights is not None else np.arange(len(found))
@@ -68,6 +68,7 @@ class Series(Trained):
         train, validation = (kept[part].astype(np.int32) for part in draw(len(kept), share, knobs["seed"], groups))
         if knobs["normalize"] not in ("training", "series", "none"):
             raise UserError(f"normalize={knobs['normalize']!r}: choose training, series, none")
+        self._check_missing(found)
         scale = Scale.of([found[k] for k in train], knobs["normalize"], knobs["missing"])
         self.scale_ = dataclasses.asdict(scale)
         arrays, lengths = self._arrays(found)
@@ -82,6 +83,12 @@ class Series(Trained):
         parts = {"train": train, "validation": validation, "test": train[:0]}
         dataset = Dataset(padded(arrays), gather, parts, f"{len(found):,} series", "", lengths=lengths)
         return self._train(knobs, dataset, series_arrays.inputs)
+
+    def _check_missing(self, found: list[np.ndarray]) -> None:
+        if self.get_params(deep=False)["missing"] == "refuse":
+            for place, own in enumerate(found):
+                if np.isnan(own).any():
+                    raise UserError(f"X[{place}] has a missing value (NaN): missing='interpolate' or 'mask' takes it")
 
     def _arrays(self, found: list[np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
         """-> (the arrays that `series_arrays.inputs` gathers from, to what length each series is cut)."""
@@ -99,6 +106,7 @@ class Series(Trained):
         check_is_fitted(self)
         found = given.series(self, X, reset=False)
         given.check_dimensions(found, len(self.scale_["mean"]))
+        self._check_missing(found)
         from seqjax.estimators.programs import padded
 
         arrays, lengths = self._arrays(found)
@@ -112,7 +120,7 @@ class Series(Trained):
 
 
 class SeriesClassifier(ClassifierMixin, Series):  # pyright: ignore[reportIncompatibleMethodOverride]
-    __doc__ = "Classifier of series.\n" + (Series.__doc__ or "").partition("\n")[2]
+    """Classifier of series: each is of a class. X and the knobs: see `seqjax.estimators.series.Series`."""
 
     own: ClassVar[tuple[str, ...]] = ("class_weight",)
 
@@ -197,91 +205,6 @@ class SeriesClassifier(ClassifierMixin, Series):  # pyright: ignore[reportIncomp
         """The files of its run's folder, for `seqjax.load(...).predict` and --mode=predict."""
         facts = {"classes": [str(name) for name in self.classes_.tolist()], "form": dataclasses.asdict(SeriesForm())}
         return {series_requests.ASSET: to_json(facts | self.scale_ | {"lines": False}, indent=1) + "\n"}
-
-
-class SeriesRegressor(RegressorMixin, Series):  # pyright: ignore[reportIncompatibleMethodOverride]
-    __doc__ = "Regressor of series: a number each, by its squared error.\n" + (Series.__doc__ or "").partition("\n")[2]
-
-    own: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(
-        self,
-        *,
-        units: int = 64,
-        cell: Literal["gru", "lstm", "simple_rnn"] = "gru",
-        layers: int = 1,
-        bidirectional: bool = False,
-        pooling: Literal["last", "mean", "max", "attention"] = "last",
-        patch: int = 1,
-        convolution: Literal["none", "front", "branch", "both"] = "none",
-        filters: int = 64,
-        width: int = 8,
-        normalize: Literal["training", "series", "none"] = "training",
-        missing: Literal["interpolate", "mask", "refuse"] = "interpolate",
-        dropout: float = 0.0,
-        jitter: float = 0.0,
-        scaling: float = 0.0,
-        shift: float = 0.0,
-        time_mask: float = 0.0,
-        learning_rate: float = 3e-3,
-        epochs: int = 100,
-        batch_size: int = 16,
-        validation_fraction: float | None = 0.2,
-        patience: int | None = 20,
-        warm_start: bool = False,
-        random_state: Any = None,
-        verbose: int = 0,
-    ):
-        self.units = units
-        self.cell = cell
-        self.layers = layers
-        self.bidirectional = bidirectional
-        self.pooling = pooling
-        self.patch = patch
-        self.convolution = convolution
-        self.filters = filters
-        self.width = width
-        self.normalize = normalize
-        self.missing = missing
-        self.dropout = dropout
-        self.jitter = jitter
-        self.scaling = scaling
-        self.shift = shift
-        self.time_mask = time_mask
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train.
-
-        Args:
-          X: see the class.
-          y: [N] numbers.
-          sample_weight: [N] of the losses.
-        """
-        found = given.series(self, X, reset=True)
-        targets = given.numbers(y, len(found), type(self).__name__)
-        weights = given.weights(sample_weight, X, len(found))
-        mean, size = series_arrays.moments(targets[:, None])
-        self.target_mean_, self.target_size_ = float(mean[0]), float(size[0])
-        whole = np.ones(len(found)) if weights is None else weights
-        return self._fit(found, (targets - self.target_mean_) / self.target_size_, whole, 2)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """[N] float64."""
-        found = self._answers(X).astype(np.float64)
-        return self.target_mean_ + self.target_size_ * found
-
-    def _change(self, experiment: Experiment) -> Experiment:
-        from seqjax.estimators.losses import squared
-
-        return dataclasses.replace(experiment, **squared())
 
 
 def shares(logits: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@
 Legend: B batch, N texts, T tokens, K classes.
 """
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
@@ -61,7 +60,7 @@ class TextClassifier(ClassifierMixin, Trained):  # pyright: ignore[reportIncompa
       epochs: at most; the best by the validation part is kept.
       batch_size: texts in a step.
       class_weight: None, `balanced`, or a dict.
-      validation_fraction: of each class so many are held out to tell the best epoch. 0: it is told by the training part.
+      validation_fraction: this share of each class is held out to tell the best epoch; 0: training tells.
       patience: epochs without a better one after which training ends; None: never.
       warm_start: `fit` begins with what the last one has learned, and keeps its vocabulary.
       random_state: of the initial values, the parts, the order and dropout; the same integer gives the same numbers.
@@ -187,6 +186,8 @@ class TextClassifier(ClassifierMixin, Trained):  # pyright: ignore[reportIncompa
         ngrams = self.ngrams if self._encoding not in SEQUENCES else 1
         tokenizer = Tokenizer(**folds, split=self.tokens, ngrams=ngrams)
         corpus = Corpus.of(texts, tokenizer)
+        if self.sequence_length is not None:
+            check_least("sequence_length", self.sequence_length, 1)
         length = self.sequence_length if self._encoding in SEQUENCES else None
         if length is None and self._encoding in SEQUENCES:
             common = int(np.quantile(corpus.lengths[train], 0.99, method="lower"))

@@ -84,11 +84,15 @@ class Trained(BaseEstimator):
         before = getattr(self, "params_", None) if params["warm_start"] else None
         self.knobs_ = {**knobs, **dataset.knobs}
         dataset = _started(dataset, before)
-        found, experiment = self._program(dataset, inputs)
-        program = found.of(experiment, dataset)
         workdir, progress = InMemory(), Progress if params["verbose"] else Silent
         try:
+            found, experiment = self._program(dataset, inputs)
+            program = found.of(experiment, dataset)
             found = fit(experiment, dataset, workdir, program.settings, progress=progress, program=program)
+        except UserError as error:
+            if before is not None and "initial values" in str(error):
+                raise UserError(f"warm_start: {error}: what was learned before is of another shape") from error
+            raise
         except RunStoppedError as error:
             if error.exit_code == 130:
                 raise KeyboardInterrupt("fit was stopped; nothing was learned") from error
@@ -159,6 +163,9 @@ def _checked(function: Callable, knobs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_common(params: Mapping[str, Any]) -> None:
     share, patience = params["validation_fraction"], params["patience"]
+    for name, least in (("batch_size", 1), ("epochs", 0)):
+        if isinstance(params[name], int | np.integer):
+            check_least(name, params[name], least)
     if share is not None and not (isinstance(share, float | int) and 0 <= share < 1):
         raise UserError(f"validation_fraction={share!r}: must be in [0, 1); 0: the best epoch by the training part")
     if patience is not None:
@@ -186,8 +193,6 @@ def draw(count: int, share: float | None, seed: int, classes: np.ndarray | None 
     """
     rng, ids = np.random.default_rng(seed), np.arange(count, dtype=np.int32)
     groups = [ids] if classes is None else [ids[classes == k] for k in np.unique(classes)]
-    taken = [
-        rng.permutation(own)[: max(int(len(own) * share), int(len(own) >= 3))] for own in groups if share
-    ]
+    taken = [rng.permutation(own)[: max(int(len(own) * share), int(len(own) >= 3))] for own in groups if share]
     drawn = np.sort(np.concatenate([*taken, ids[:0]]))
     return (np.setdiff1d(ids, drawn), drawn) if len(drawn) else (ids, ids)

@@ -10,7 +10,15 @@ from seqjax import interface
 from seqjax.estimators import Forecaster, load
 
 pandas = pytest.importorskip("pandas")
-SMALL = {"horizon": 4, "context": 12, "units": 4, "epochs": 1, "batch_size": 16, "levels": (0.1, 0.5, 0.9), "random_state": 0}
+SMALL = {
+    "horizon": 4,
+    "context": 12,
+    "units": 4,
+    "epochs": 1,
+    "batch_size": 16,
+    "levels": (0.1, 0.5, 0.9),
+    "random_state": 0,
+}
 ROWS = 60
 
 
@@ -57,6 +65,8 @@ def test_dates_go_on(y, fitted):
     assert (found.index == wanted).all(), "over the change to summer time"
     months = pandas.Series(y, pandas.date_range("2020-01-31", periods=ROWS, freq="ME"))
     assert [str(day.date()) for day in Forecaster(**SMALL).fit(months).predict(2).index] == ["2025-01-31", "2025-02-28"]
+    quarters = pandas.Series(y, pandas.period_range("2000", periods=ROWS, freq="Q"))
+    assert Forecaster(**SMALL).fit(quarters).predict(1).index.astype(str).tolist() == ["2015Q1"]
     frame = pandas.DataFrame({"a": y, "b": y}, index=range(5, 5 + ROWS))
     quantiles = Forecaster(**SMALL).fit(frame).predict_quantiles(2)
     assert quantiles.index.tolist() == [5 + ROWS, 6 + ROWS]
@@ -66,7 +76,9 @@ def test_dates_go_on(y, fitted):
 @pytest.mark.slow
 def test_a_table_of_many_series_and_what_is_known_ahead(y, tmp_path):
     when = pandas.date_range("2024", periods=ROWS)
-    one = lambda shop, scale: pandas.DataFrame({"day": when, "shop": shop, "sales": scale * y, "holiday": np.arange(ROWS) % 7})
+    one = lambda shop, scale: pandas.DataFrame(
+        {"day": when, "shop": shop, "sales": scale * y, "holiday": np.arange(ROWS) % 7}
+    )
     table = pandas.concat([one(12, 1.0), one(3, 50.0)]).sample(frac=1, random_state=0)
     own = {"target": "sales", "time": "day", "series": "shop", "known": ["holiday"]}
     model = Forecaster(**SMALL, **own).fit(table)
@@ -135,6 +147,9 @@ CASES = [
     ({"y": np.arange(50.0), "horizon": 0}, "horizon must be at least 1"),
     ({"y": np.arange(50.0), "levels": (0.1, 0.9)}, "0.5 among them"),
     ({"y": np.arange(50.0), "season": 30}, "season"),
+    ({"y": np.arange(50.0) / 2, "likelihood": "negative_binomial"}, "y holds 0.5, which is no count"),
+    ({"y": 1e300 * np.arange(50.0)}, "give it in another unit"),
+    ({"y": pandas.Series(range(50), pandas.DatetimeIndex([None] * 50))}, "a missing date, in row 0"),
 ]
 
 

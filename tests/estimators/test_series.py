@@ -1,13 +1,16 @@
 """SeriesClassifier and SeriesRegressor do what scikit-learn's users expect, on any arrays."""
 
+import os
+import pathlib
 import pickle
-import warnings
+import signal
+import threading
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
-from seqjax.estimators import SeriesClassifier, SeriesRegressor, load, programs
+from seqjax.estimators import SeriesClassifier, SeriesRegressor, given, load, programs
 from seqjax.estimators.programs import few_lengths, rounded_up
 from seqjax.estimators.trained import draw
 
@@ -157,6 +160,8 @@ CASES = [
     (X[:, :0], [0, 1] * 3, "has no value"),
     (np.zeros(6), [0, 1] * 3, "Expected 2D array, got 1D array"),
     (np.zeros((6, 2, 2, 2)), [0, 1] * 3, "[Dd]im"),
+    (None, [0, 1] * 3, "X .NoneType. is no array"),
+    ({"a": X}, [0, 1] * 3, "X .dict. is no array"),
     ([["a", "b"]] * 6, [0, 1] * 3, "could not convert|[Nn]umeric"),
     ([np.zeros((3, 2)), np.zeros((4, 3))] * 3, [0, 1] * 3, r"X\[1\] has 3 dimensions, X\[0\] has 2"),
     ([np.zeros(3), np.zeros(0)] * 3, [0, 1] * 3, r"X\[1\] has the shape \(0,\)"),
@@ -167,8 +172,7 @@ CASES = [
 
 @pytest.mark.parametrize(("X", "y", "said"), CASES)
 def test_what_makes_no_sense_is_named(X, y, said):
-    with warnings.catch_warnings(), pytest.raises(ValueError, match=said):
-        warnings.simplefilter("ignore")
+    with pytest.raises(ValueError, match=said):
         SeriesClassifier(**SMALL).fit(X, y)
 
 
@@ -179,6 +183,11 @@ KNOBS = [
     ({"dropout": 1.5}, r"dropout=1.5 is not in \[0, 1\)"),
     ({"validation_fraction": 2}, "validation_fraction=2"),
     ({"patience": 0}, "patience must be at least 1"),
+    ({"batch_size": 0}, "batch_size must be at least 1, not 0"),
+    ({"epochs": -1}, "epochs must be at least 0"),
+    ({"bidirectional": None}, "'bidirectional' takes true or false, not 'none'"),
+    ({"missing": "zero"}, "'missing' takes one of interpolate, mask, refuse"),
+    ({"random_state": "lots"}, "random_state|seed"),
     ({"random_state": -1}, "random_state=-1"),
     ({"class_weight": {"left": 2}}, "'left' is no class of y; these are"),
     ({"class_weight": "even"}, "class_weight='even': choose"),
@@ -196,3 +205,46 @@ def test_other_dimensions_than_learned_are_refused(fitted):
         fitted.predict(np.zeros((2, 6, 3)))
     with pytest.raises(ValueError, match="not fitted yet"):
         SeriesClassifier().predict(np.zeros((2, 6, 3)))
+    with pytest.raises(ValueError, match=r"X\[1\] has a missing value \(NaN\): missing='interpolate' or 'mask'"):
+        SeriesClassifier(**SMALL, missing="refuse").fit([np.zeros(3), np.array([1, np.nan])] * 3, [0, 1] * 3)
+
+
+@pytest.mark.parametrize("kind", ["category", "string", "Int64", "bool"])
+def test_classes_of_any_column_of_pandas_come_back(kind):
+    pandas = pytest.importorskip("pandas")
+    y = pandas.Series([0, 1, 1]).map({0: "a", 1: "b"} if kind in ("category", "string") else int).astype(kind)
+    found, which = given.classes(y, 3, "it")
+    assert found.tolist() == {"Int64": [0, 1], "bool": [False, True]}.get(kind, ["a", "b"])
+    assert [type(own) for own in found.tolist()] == [type(own) for own in y[:2].tolist()]
+    assert which.tolist() == [0, 1, 1]
+
+
+@pytest.mark.slow
+def test_a_fit_can_be_interrupted_runs_in_a_thread_and_leaves_nothing_behind(arrays):
+    X, y = arrays
+    endless = SeriesClassifier(units=4, epochs=100_000, patience=None, random_state=0)
+    threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt, match="nothing was learned"):
+        endless.fit(X, y)
+    assert not hasattr(endless, "params_")
+    done = []
+    thread = threading.Thread(target=lambda: done.append(SeriesClassifier(**SMALL).fit(X, y).predict_proba(X)))
+    thread.start()
+    thread.join()
+    np.testing.assert_array_equal(done[0], SeriesClassifier(**SMALL).fit(X, y).predict_proba(X))
+    pages = lambda: int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    held = []
+    for seed in range(30):
+        SeriesClassifier(**(SMALL | {"random_state": seed})).fit(X[: 40 - seed % 2], y[: 40 - seed % 2]).predict(X)
+        held.append(pages())
+    assert held[-1] - held[9] < 16 << 20 >> 12, "less than 16 MB in twenty fits"
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_is_said(arrays):
+    X, y = arrays
+    with pytest.raises(ValueError, match=r"the loss is not finite at step .*: try a lower learning rate"):
+        SeriesRegressor(**(SMALL | {"learning_rate": 1e30, "epochs": 9})).fit(X, y == "up")
+    warm = SeriesClassifier(**SMALL, warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match=r"warm_start: .* another shape"):
+        warm.fit(X, np.arange(40) % 3)

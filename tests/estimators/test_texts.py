@@ -13,7 +13,7 @@ import seqjax
 from seqjax import interface
 from seqjax.estimators import SeriesClassifier, TextClassifier, load
 
-GOOD, BAD, PLAIN = "wonderful great lovely".split(), "dull poor awful".split(), "the film a story of".split()
+GOOD, BAD, PLAIN = ["wonderful", "great", "lovely"], ["dull", "poor", "awful"], ["the", "film", "a", "story", "of"]
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,10 @@ def test_a_folder_predicts_by_seqjax_load_too(reviews, bag, tmp_path, monkeypatc
     table = seqjax.load(tmp_path / "run").predict(texts[:9]).table()
     assert list(table) == ["class", "bad", "good"]
     assert table["class"].tolist() == bag.predict(texts[:9]).tolist()
+    pandas = pytest.importorskip("pandas")
+    said = seqjax.load(tmp_path / "run").predict(pandas.Series(texts[:9], name="review"))
+    assert said.frame()["class"].tolist() == table["class"].tolist()
+    assert said._repr_html_().count("<tr>") == 10
     np.testing.assert_allclose(table["good"], bag.predict_proba(texts[:9])[:, 1], atol=1e-4)
 
 

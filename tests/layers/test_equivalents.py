@@ -1,7 +1,7 @@
 """What the docstrings name as the same in Keras, PyTorch and Flax is the same, from the same weights.
 
-The recurrent layers, cells and attentions have tests of their own: test_equals_keras, test_equals_torch, test_recurrent,
-test_attention, test_conv_lstm.
+The recurrent layers, cells and attentions have tests of their own: test_equals_keras, test_equals_torch,
+test_recurrent, test_attention, test_conv_lstm.
 """
 
 import jax
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from seqjax.layers import Conv1D, Conv2D, Dense, Dropout, Embedding, LSTM, max_pool
+from seqjax.layers import LSTM, Conv1D, Conv2D, Dense, Dropout, Embedding, max_pool
 
 RNG = np.random.default_rng(0)
 

@@ -87,14 +87,15 @@ def of_panel(panel: Panel, assets: Path, name: str, counts: bool = False) -> Req
     )
 
 
-def asked(panel: Panel, facts: dict[str, Any], name: str) -> Asked:
-    """As `of_panel`, from facts as `facts_of` gives them."""
+def asked(panel: Panel, facts: dict[str, Any], name: str, quiet: bool = False) -> Asked:
+    """As `of_panel`, from facts as `facts_of` gives them. quiet: no warnings."""
+    told = (lambda *said: None) if quiet else logging.warning
     horizon, targets = facts["horizon"], len(panel.roles.targets)
-    origins = _origins(panel, name)
+    origins = _origins(panel, name, told)
     _check_known(panel, origins, horizon, name)
-    _warn(panel, origins, name)
+    _warn(panel, origins, name, told)
     longer, moved = extended(panel, origins, horizon)
-    scale, identity = _known_series(panel, facts, origins)
+    scale, identity = _known_series(panel, facts, origins, told)
     known, static = (Known(np.array(facts[key][0]), np.array(facts[key][1])) for key in ("known", "static"))
     known = known._replace(circles=tuple(facts["circles"]))
     arrays, filled = panel_arrays.arrays_of(longer, scale, known, static, identity, name)
@@ -116,7 +117,7 @@ def asked(panel: Panel, facts: dict[str, Any], name: str) -> Asked:
     )
 
 
-def _origins(panel: Panel, name: str) -> np.ndarray:
+def _origins(panel: Panel, name: str, told: Callable[..., Any]) -> np.ndarray:
     """[S, C] the last row of each series that has a value, -1 where there is none."""
     targets = len(panel.roles.targets)
     found = np.full((len(panel.bounds), targets), -1)
@@ -126,7 +127,7 @@ def _origins(panel: Panel, name: str) -> np.ndarray:
             if len(seen):
                 found[k, c] = start + seen[-1]
             else:
-                logging.warning("%s: %s has no value: it is not forecast", name, panel.name(k, c) or "the series")
+                told("%s: %s has no value: it is not forecast", name, panel.name(k, c) or "the series")
     if not (found >= 0).any():
         raise UserError(f"{name}: no series has a value to go on from")
     return found
@@ -148,7 +149,7 @@ def _check_known(panel: Panel, origins: np.ndarray, horizon: int, name: str) -> 
                 )
 
 
-def _warn(panel: Panel, origins: np.ndarray, name: str) -> None:
+def _warn(panel: Panel, origins: np.ndarray, name: str, told: Callable[..., Any]) -> None:
     """Say what is not there, or not where it is expected."""
     pairs = zip(panel.bounds, origins.max(axis=1), strict=True)
     lacking = sum(int(np.isnan(panel.known[start : last + 1]).sum()) for (start, _), last in pairs)
@@ -156,7 +157,7 @@ def _warn(panel: Panel, origins: np.ndarray, name: str) -> None:
         *(note for note in panel.notes if any(word in note for word in WORTH)),
         *sources.counted(lacking, "missing value", "of known covariates taken as their mean"),
     ]:
-        logging.warning("%s: %s", name, note)
+        told("%s: %s", name, note)
 
 
 def extended(panel: Panel, origins: np.ndarray, horizon: int) -> tuple[Panel, np.ndarray]:
@@ -182,7 +183,9 @@ def extended(panel: Panel, origins: np.ndarray, horizon: int) -> tuple[Panel, np
     return longer, np.array(moved)
 
 
-def _known_series(panel: Panel, facts: dict[str, Any], origins: np.ndarray) -> tuple[Scale, np.ndarray]:
+def _known_series(
+    panel: Panel, facts: dict[str, Any], origins: np.ndarray, told: Callable[..., Any]
+) -> tuple[Scale, np.ndarray]:
     """Scale and identity [S, C] of each series, of those that training has seen its own."""
     shift, unit = np.array(facts["shift"]), np.array(facts["unit"])
     targets = len(panel.roles.targets)
@@ -191,7 +194,7 @@ def _known_series(panel: Panel, facts: dict[str, Any], origins: np.ndarray) -> t
     new = at < 0
     if new.any():
         some = ", ".join(own for own, fresh in zip(panel.names, new, strict=True) if fresh)[:200] or "the series"
-        logging.warning("training has not seen %s: scaled by what is here", some)
+        told("training has not seen %s: scaled by what is here", some)
     here = panel_arrays.scale_of(panel.values, panel.bounds, facts["scaling"])
     identity = np.where(new[:, None], 0, 1 + at[:, None] * targets + np.arange(targets)[None, :])
     pick = lambda trained, own: np.where(new[:, None], own, trained[np.maximum(at, 0)])
