@@ -67,6 +67,8 @@ class Experiment:
     it as a second argument, and it is kept as `decided` among the validation's `details`."""
     enough: float | None = None
     """Training ends after the first epoch whose validation loss is at most this, if any is; None: after all epochs."""
+    patience: int | None = None
+    """Training ends after so many epochs on end without a lower validation loss; None: after all epochs."""
 
     def __post_init__(self):
         for knob, least in (("epochs", 0), ("batch_size", 1), ("seed", 0)):

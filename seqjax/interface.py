@@ -5,12 +5,14 @@
     run.predict(["A wonderful film.", "Two hours lost."]).outputs       # NumPy
     run.results["test"], run.params, run.model, run.evaluate()
 
+In a notebook `train` shows a bar and the curves as they grow, and a run its table (`seqjax.notebook`). Interrupted, it
+is saved, and the same call goes on.
+
 `import seqjax` imports neither JAX nor TensorFlow; these do when they need them. Errors are those of the commands:
 `seqjax.UserError` with one line that says what to do.
 """
 
 import csv
-import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,10 +21,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqjax import experiment as experiments
-from seqjax import folders
-from seqjax.errors import UserError
+from seqjax import folders, notebook
+from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
 from seqjax.runs import commands, prediction
+from seqjax.runs.examples import as_text, row_of
 from seqjax.runs.programs import settle
 from seqjax.training.workdir import Row, Workdir
 
@@ -44,8 +47,28 @@ class Predictions(NamedTuple):
         """The lines as columns by name, numbers where all are. Raises UserError: the run's lines have no header."""
         if self.header is None:
             raise UserError("the lines of these predictions have no header, so there is no table; see .lines")
-        names, *rows = csv.reader([self.header, *(line for told in self.lines for line in told.splitlines())])
+        lines = [self.header, *(line for told in self.lines for line in told.splitlines())]
+        if "\t" in self.header:
+            names, *rows = [line.split("\t") for line in lines]
+        else:
+            names, *rows = csv.reader(lines)
         return {name: _numbers(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+    def frame(self) -> Any:
+        """The same as a pandas DataFrame. Raises UserError: as `table`, or there is no pandas."""
+        try:
+            import pandas
+        except ImportError:
+            raise UserError("frame() needs pandas: pip install pandas; table() does without") from None
+        found = pandas.DataFrame(self.table())
+        for name in ("date", "window_end", "forecast_for"):
+            if name in found and (found[name] != "").all():
+                found[name] = _dated(pandas, found[name])
+        return found
+
+    def _repr_html_(self) -> str:
+        """The first lines as a table."""
+        return notebook.of_predictions(self)
 
 
 class Live:
@@ -63,7 +86,7 @@ class Live:
             names of its columns).
         """
         if not isinstance(piece, str | bytes):
-            piece = _row(piece)
+            piece = row_of(piece)
         data = piece.encode() if isinstance(piece, str) else piece
         return [line for lines in self._listener.answers(data) for line in lines]
 
@@ -127,14 +150,15 @@ class Run:
         """What the best epoch says.
 
         Args:
-          examples: the path of a file, as --input; or texts (or other lines), one an example; or a table: columns by
-            name, or whatever has `to_csv` (pandas).
+          examples: the path of a file, as --input; or texts (or other lines), one an example, a column of pandas among
+            them; or a table: columns by name, or a DataFrame of pandas (with its index where that holds dates) or of
+            polars.
           **options: of the run's answer, such as beam=5 of a translator.
 
         Raises:
           UserError: malformed examples, an option that there is not, no checkpoint yet.
         """
-        text, name = _text(examples)
+        text, name = as_text(examples)
         requests, found = prediction.answers(self.workdir, text, name, options)
         outputs = list(found)
         lines = [requests.line(position, output) for position, output in enumerate(outputs)]
@@ -160,8 +184,12 @@ class Run:
         done = "not finished" if self.results is None else "finished"
         return f"seqjax.Run({str(self.path)!r}: {self.config['experiment']}, {done})"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a small table, and the curve of the loss."""
+        return notebook.of_run(self)
+
     def _repr_png_(self) -> bytes | None:
-        """Loss and metric by epoch: what a notebook shows of a finished run."""
+        """Loss and metric by epoch, of a finished run: for what shows no HTML."""
         curves = self.path / "curves.png"
         return curves.read_bytes() if curves.is_file() else None
 
@@ -209,24 +237,30 @@ def train(
     tuned = settle()
     from seqjax.training.program import Settings
 
-    place = _Told(Path(workdir or f"runs/{name}"), on_epoch or (lambda row: None))
+    shown = notebook.Cell(name) if notebook.is_there() else None
+    tell = [*([shown.row] if shown else []), *([on_epoch] if on_epoch else [])]
+    place = _Told(Path(workdir or f"runs/{name}"), tell)
     options = [f"{knob}={_said(value)}" for knob, value in knobs.items()]
-    commands.train(
-        name, place, options=options, data=data, data_dir=_data_dir(data_dir), settings=Settings(), tuned=tuned
-    )
+    how: dict[str, Any] = {"settings": Settings(), "tuned": tuned, "progress": shown.begin if shown else None}
+    try:
+        commands.train(name, place, options=options, data=data, data_dir=_data_dir(data_dir), **how)
+    except RunStoppedError as error:
+        said = str(error).replace("the same command resumes", "the same call of seqjax.train goes on")
+        raise notebook.StoppedError(said, error.exit_code) from None
     return Run(place.path)
 
 
 class _Told(Workdir):
     """A workdir that tells of each epoch."""
 
-    def __init__(self, path: Path, tell: Callable[[Row], Any]):
+    def __init__(self, path: Path, tell: Sequence[Callable[[Row], Any]]):
         super().__init__(path)
         self._tell = tell
 
     def append_row(self, row: Row) -> None:
         super().append_row(row)
-        self._tell(row)
+        for tell in self._tell:
+            tell(row)
 
 
 def _data_dir(given: str | os.PathLike | None) -> Path:
@@ -238,35 +272,12 @@ def _said(value: Any) -> str:
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
-def _text(examples: Any) -> tuple[io.TextIOWrapper, str]:
-    """-> (the examples as a file that has been read, its name in messages)."""
-    if isinstance(examples, str | os.PathLike):
-        try:
-            data, name = Path(examples).read_bytes(), os.fspath(examples)
-        except (OSError, ValueError) as error:
-            said = f"{examples!r:.80} cannot be read as a file: {getattr(error, 'strerror', None) or error}"
-            raise UserError(f"{said}; give texts as a list") from error
-    elif hasattr(examples, "to_csv"):
-        data, name = examples.to_csv(index=False).encode(), "the table"
-    elif isinstance(examples, Mapping):
-        lengths = {name: len(column) for name, column in examples.items()}
-        if len(set(lengths.values())) > 1:
-            raise UserError(f"the table's columns are of different lengths: {lengths}")
-        rows = zip(*examples.values(), strict=True)
-        data, name = "".join(_row(cells) for cells in [list(examples), *rows]).encode(), "the table"
-    else:
-        lines = list(examples) if isinstance(examples, Iterable) else [examples]
-        if wrong := [line for line in lines if not isinstance(line, str)]:
-            raise UserError(f"examples must be texts, a table or a file's path, not {type(wrong[0]).__name__}")
-        data, name = "".join(" ".join(line.splitlines()) + "\n" for line in lines).encode(), "the examples"
-    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="\n"), name
-
-
-def _row(cells: Iterable[Any]) -> str:
-    """A line of a CSV file; what is None or NaN is empty."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(["" if cell is None or cell != cell else cell for cell in cells])
-    return line.getvalue()
+def _dated(pandas: Any, column: Any) -> Any:
+    """The column as dates; as it is where it holds none."""
+    try:
+        return pandas.to_datetime(column)
+    except (ValueError, TypeError):
+        return column
 
 
 def _numbers(column: Iterable[str]) -> np.ndarray:

@@ -12,6 +12,7 @@ import pytest
 import seqjax
 from command_calls import SMALL, call, write_weather
 from seqjax import interface
+from seqjax.runs.examples import as_text
 
 __all__ = ["call"]
 KNOBS = {"units": 4, "sequence_length": 24, "epochs": 3}
@@ -92,7 +93,14 @@ def test_texts_and_what_pandas_holds(call, tmp_path):
         run.predict(["A film."], beam=5)
     frame = pandas.DataFrame({"text": ["good", None, 'so "so", they say'], "n": [1.5, float("nan"), 2]})
     columns = {name: list(frame[name]) for name in frame}
-    assert interface._text(frame)[0].read() == interface._text(columns)[0].read()
+    assert as_text(frame)[0].read() == as_text(columns)[0].read()
+    column = pandas.Series(["A wonderful film, I loved it."], name="text")
+    np.testing.assert_array_equal(run.predict(column).outputs, one.outputs)
+    with pytest.raises(seqjax.UserError, match="have no header"):
+        found.frame()
+    dated = pandas.DataFrame({"v": [1.0, 2.0]}, pandas.date_range("2024", periods=2))
+    assert as_text(dated)[0].read().splitlines() == ["date,v", "2024-01-01,1.0", "2024-01-02,2.0"]
+    assert "<pre>" in found._repr_html_()
 
 
 def test_what_is_wrong_is_said_as_by_the_commands(tmp_path, monkeypatch):

@@ -71,17 +71,19 @@ def batches(
     seed: int | None = None,
     stack: int = 1,
     lengths: np.ndarray | None = None,
+    read_ahead: bool = True,
 ) -> Iterator[Batches]:
     """Batches number `start` to `stop` of an endless sequence of epochs over `ids`, in stacks of up to `stack`.
 
     Args:
-      ids: example ids of one part, [N].
+      ids: example ids of one part, [N]; none has no batches.
       batch_size: of each, over all devices and processes together.
       start: where to begin.
       stop: number of the batch after the last.
       seed: of the order, a new one each epoch; None keeps the order of `ids`.
       stack: the most batches to stack.
       lengths: of the examples `ids`, [N]; None: all alike.
+      read_ahead: import TensorFlow for it; False: only where it is imported anyway.
 
     Yields:
       Batches, read ahead by tf.data in its own thread once TensorFlow is there, until then made when asked for. Where
@@ -91,6 +93,8 @@ def batches(
     Raises:
       ImportError: TensorFlow is there and cannot be imported; or what else its import makes of itself.
     """
+    if not len(ids):
+        return
     epoch_steps = steps_per_epoch(len(ids), batch_size)
 
     @functools.lru_cache(maxsize=2)
@@ -107,7 +111,7 @@ def batches(
         longest = np.int32(0 if lengths is None else lengths[places].max())
         return chosen, weights, longest
 
-    wanted = seed is not None and importlib.util.find_spec("tensorflow") is not None
+    wanted = read_ahead and seed is not None and importlib.util.find_spec("tensorflow") is not None
     firsts, lasts = _stacks(start, stop, epoch_steps, stack)
     for first, chosen, weights, longest in _made(stack_at, firsts, lasts, wanted=wanted):
         yield Batches(int(first), chosen, weights, None if lengths is None else int(longest))

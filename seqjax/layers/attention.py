@@ -99,6 +99,19 @@ class AdditiveAttention(Attention):
     """score = v . tanh(query @ W_q + memory @ W_k (+ b)), W_q [U, A], W_k [D, A], v [A].
 
     Keras's AdditiveAttention is the inner part: it takes what is projected already, and calls v the scale.
+
+    Queries [B, U] or [B, T, U], a memory [B, S, D] and its mask [B, S] -> contexts [B, (T,) D] and weights [B, (T,) S].
+    `units` is A, `use_bias` told below. PyTorch and Flax have none.
+
+        >>> layer = AdditiveAttention(6)
+        >>> look = lambda attention, query: attention(query, attention.prepare(x, mask))
+        >>> params = layer.init(key, x[:, 0], method=look)
+        >>> context, weights = layer.apply(params, x[:, 0], method=look)
+        >>> context.shape, weights[1].round(3)[2:].tolist()
+        ((2, 3), [0.0, 0.0, 0.0])
+        >>> module = nnx.bridge.lazy_init(nnx.bridge.ToNNX(layer, rngs=rngs), x[:, 0], method=look)
+        >>> module(x[:, 0], method=look)[0].shape
+        (2, 3)
     """
 
     units: int
@@ -123,7 +136,22 @@ class AdditiveAttention(Attention):
 
 
 class DotAttention(Attention):
-    """score = query . memory; both have as many features (U = D)."""
+    """score = query . memory; both have as many features (U = D).
+
+    Queries [B, U] or [B, T, U], a memory [B, S, D] and its mask [B, S] -> contexts [B, (T,) D] and weights [B, (T,) S].
+    `use_scale` is told below. As Keras's Attention; PyTorch's scaled_dot_product_attention(scale=1); Flax's
+    nn.dot_product_attention of one head, whose query is divided by sqrt(D) first.
+
+        >>> layer = DotAttention()
+        >>> look = lambda attention, query: attention(query, attention.prepare(x, mask))
+        >>> params = layer.init(key, x[:, 0], method=look)
+        >>> context, weights = layer.apply(params, x[:, 0], method=look)
+        >>> context.shape, weights[1].round(3)[2:].tolist()
+        ((2, 3), [0.0, 0.0, 0.0])
+        >>> module = nnx.bridge.lazy_init(nnx.bridge.ToNNX(layer, rngs=rngs), x[:, 0], method=look)
+        >>> module(x[:, 0], method=look)[0].shape
+        (2, 3)
+    """
 
     use_scale: bool = False
     """Whether scores are multiplied by a trained number, which starts at 1 (Keras's use_scale)."""
@@ -142,7 +170,21 @@ class DotAttention(Attention):
 
 
 class GeneralAttention(Attention):
-    """score = query . (memory @ W), W [D, U]."""
+    """score = query . (memory @ W), W [D, U].
+
+    Queries [B, U] or [B, T, U], a memory [B, S, D] and its mask [B, S] -> contexts [B, (T,) D] and weights [B, (T,) S].
+    `units` is U. As Keras's Attention behind a Dense(units, use_bias=False); PyTorch and Flax: likewise.
+
+        >>> layer = GeneralAttention(3)
+        >>> look = lambda attention, query: attention(query, attention.prepare(x, mask))
+        >>> params = layer.init(key, x[:, 0], method=look)
+        >>> context, weights = layer.apply(params, x[:, 0], method=look)
+        >>> context.shape, weights[1].round(3)[2:].tolist()
+        ((2, 3), [0.0, 0.0, 0.0])
+        >>> module = nnx.bridge.lazy_init(nnx.bridge.ToNNX(layer, rngs=rngs), x[:, 0], method=look)
+        >>> module(x[:, 0], method=look)[0].shape
+        (2, 3)
+    """
 
     units: int
     """U, the size of the queries."""

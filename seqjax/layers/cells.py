@@ -53,7 +53,11 @@ def normalize(x: jax.Array) -> jax.Array:
 
 
 class RecurrentCell(nn.Module):
-    """What the three cells share: the fields, the parameters and the products."""
+    """What the three cells share: the fields, the parameters and the products.
+
+    `units`, `activation`, `layer_norm`, `initializer`, `kernel_init`, `recurrent_init`, `bias_init`, `dtype` and
+    `param_dtype` are as of `RecurrentLayer`. A cell stands in `RNN`, in Flax's nn.RNN, or in a loop of one's own.
+    """
 
     units: int
     activation: str | Activation = "tanh"
@@ -142,6 +146,13 @@ class SimpleRNNCell(RecurrentCell):
     """Elman's cell, as Keras's SimpleRNN.
 
     h' = a(x @ W + h @ R + b)
+
+    Carry h [B, U], x [B, D] -> (h', y [B, U]). As Keras's SimpleRNNCell(U), PyTorch's nn.RNNCell(D, U), Flax's
+    nn.SimpleCell(U).
+
+        >>> cell, state = SimpleRNNCell(4), SimpleRNNCell(4).initialize_carry(key, (2, 3))
+        >>> cell.apply(cell.init(key, state, x[:, 0]), state, x[:, 0])[1].shape
+        (2, 4)
     """
 
     def __call__(self, carry: jax.Array, x: jax.Array, drop: jax.Array | None = None) -> Any:
@@ -167,6 +178,13 @@ class LSTMCell(RecurrentCell):
     term `dot(c_t, Vo)`: with "full" c @ V, V [U, U]; with "diagonal" c * V, V [U]; with "none" 0. As in the lecture, c
     is the memory that *enters* the step (Gers and Schmidhuber 2000 let the output gate see the new c'). At D = 14,
     U = 16: 1984 parameters (none), 2000 (diagonal), 2240 (full).
+
+    Carry (h, c), x [B, D] -> ((h', c'), y). `recurrent_activation` is s. As Keras's LSTMCell(U), PyTorch's
+    nn.LSTMCell(D, U), Flax's nn.OptimizedLSTMCell(U).
+
+        >>> cell, state = LSTMCell(4), LSTMCell(4).initialize_carry(key, (2, 3))
+        >>> cell.apply(cell.init(key, state, x[:, 0]), state, x[:, 0])[1].shape
+        (2, 4)
     """
 
     recurrent_activation: str | Activation = "sigmoid"
@@ -234,6 +252,13 @@ class GRUCell(RecurrentCell):
 
     The blocks are in the order z, r, h. With reset_after the bias is [2, 3U]: row 0 stands at x (b), row 1 at h (d),
     and z and r add both rows.
+
+    Carry h [B, U], x [B, D] -> (h', y [B, U]). `recurrent_activation` is s. As Keras's GRUCell(U), PyTorch's
+    nn.GRUCell(D, U), Flax's nn.GRUCell(U).
+
+        >>> cell, state = GRUCell(4), GRUCell(4).initialize_carry(key, (2, 3))
+        >>> cell.apply(cell.init(key, state, x[:, 0]), state, x[:, 0])[1].shape
+        (2, 4)
     """
 
     recurrent_activation: str | Activation = "sigmoid"

@@ -26,6 +26,17 @@ class Bidirectional(Recurrent):
 
     What is returned is decided by the forward layer. The merged last output joins the forward output after the last
     step with the backward output after the first.
+
+    Inputs and mask as of the layer: [B, T, D] -> [B, 2U], or [B, T, 2U]. Its state is (forward, backward). `layer` and
+    `backward_layer` are told below; `merge`: concat, sum, mul or ave. As Keras's Bidirectional(LSTM(U)), whatever the
+    padding; PyTorch's nn.LSTM(..., bidirectional=True) on a packed sequence; Flax's nn.Bidirectional(nn.RNN(...),
+    nn.RNN(...)).
+
+        >>> layer = Bidirectional(LSTM(4))
+        >>> layer.apply(layer.init(key, x), x, mask=mask).shape
+        (2, 8)
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(layer, rngs=rngs), x)(x, mask=mask).shape
+        (2, 8)
     """
 
     layer: Any
@@ -93,6 +104,17 @@ class Stacked(Recurrent):
     """Recurrent layers one above the other; parameters below "layers_0", "layers_1", ...
 
     Each is fed all outputs of the one below; the top layer's `return_sequences` and `return_state` count.
+
+    Inputs and mask [B, T] as of the `layers`; outputs those of the top one. Its state has one for each. `residual` and
+    `dropout` are told below. As Keras's RNN([cell, cell]) or layers with return_sequences=True; PyTorch's nn.GRU(D, U,
+    num_layers=2, dropout=0.1); Flax's nn.Sequential.
+
+        >>> layer = Stacked([GRU(4), Bidirectional(GRU(4)), GRU(4, return_state=True)], dropout=0.1)
+        >>> last, states = layer.apply(layer.init(key, x), x, mask=mask)
+        >>> last.shape, len(states)
+        ((2, 4), 3)
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(Stacked([GRU(4), GRU(4)]), rngs=rngs), x)(x).shape
+        (2, 4)
     """
 
     layers: Sequence[Any]
@@ -206,6 +228,11 @@ def explain(layer: Any, *, masked: bool = False, train: bool = False, platform: 
       masked: whether a mask comes with the inputs.
       train: whether dropout acts.
       platform: cpu, gpu or tpu; None: where JAX runs.
+
+    Keras says it by an exception (use_cudnn=True), PyTorch and Flax not at all.
+
+        >>> explain(LSTM(4, backend="scan"))
+        ['LSTM(4): scan, because asked for']
     """
     return [said(*pair) for pair in _choices(layer, masked, train, platform)]
 

@@ -36,7 +36,17 @@ class ConvLSTMCell(nn.Module):
     Inputs are [B, T, H, W, D], outputs [B, T, H', W', F]. Kernels are [K, K, D, 4F] and [K, K, F, 4F], their blocks in
     the order i, f, g, o; the bias is [4F]. Names, layout and start are Keras's.
 
-        RNN(ConvLSTMCell(32, 3, padding="same"), return_sequences=True)
+    Its state is (h, c), each [B, H', W', F]; a mask is that of `RNN`, [B, T]. `filters` F, `kernel_size` and `strides`
+    one number or one for each axis, `padding` valid or same; `activation`, `recurrent_activation`, `kernel_init`,
+    `recurrent_init`, `bias_init`, `dtype` and `param_dtype` as of the LSTM. As Keras's ConvLSTM2D; Flax's
+    nn.ConvLSTMCell (state (c, h)); PyTorch has none.
+
+        >>> layer = RNN(ConvLSTMCell(2, 3, padding="same"), return_sequences=True)
+        >>> frames = jnp.ones((2, 5, 6, 6, 1))
+        >>> layer.apply(layer.init(key, frames), frames, mask=mask).shape
+        (2, 5, 6, 6, 2)
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(layer, rngs=rngs), frames)(frames).shape
+        (2, 5, 6, 6, 2)
     """
 
     filters: int

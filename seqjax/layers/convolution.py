@@ -18,7 +18,19 @@ from seqjax.layers.sharding import DATA, over_devices
 
 
 class Conv1D(nn.Module):
-    """Convolution over time without padding; starts as Keras's."""
+    """Convolution over time without padding; starts as Keras's.
+
+    Inputs are time first and batch last, [T, D, B] -> [T - `width` + 1, `filters`, B]; no mask. As Keras's
+    Conv1D(filters, width) and Flax's nn.Conv(filters, (width,), padding="VALID") on [B, T, D], with the same kernel;
+    PyTorch's nn.Conv1d(D, filters, width) on [B, D, T], whose kernel is [filters, D, width].
+
+        >>> turned = x.transpose(1, 2, 0)
+        >>> layer = Conv1D(4, 3)
+        >>> layer.apply(layer.init(key, turned), turned).shape
+        (3, 4, 2)
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(layer, rngs=rngs), turned)(turned).shape
+        (3, 4, 2)
+    """
 
     filters: int
     width: int
@@ -183,7 +195,12 @@ class _Stretches:
 def max_pool(inputs: jax.Array) -> jax.Array:
     """The larger of every two steps, [T, ...] -> [T // 2, ...]; of equal ones the first gets the gradient.
 
-    As Keras's MaxPooling1D(2). XLA:CPU runs the gradient of a reduce_window (select_and_scatter) element by element.
+    As Keras's MaxPooling1D(2), PyTorch's nn.MaxPool1d(2), Flax's nn.max_pool(x, (2,), (2,)), time first.
+
+        >>> max_pool(jnp.array([1.0, 3, 2, 0, 9])).tolist()
+        [3.0, 2.0]
+
+    XLA:CPU runs the gradient of a reduce_window (select_and_scatter) element by element.
     """
     steps = inputs.shape[0] // 2 * 2
     first, second = inputs[0:steps:2], inputs[1:steps:2]

@@ -22,7 +22,18 @@ Pair = tuple[int, int]
 
 
 class Conv2D(nn.Module):
-    """Convolution over a picture; parameters and start are Keras's."""
+    """Convolution over a picture; parameters and start are Keras's.
+
+    Inputs are [B, ..., H, W, D] -> [B, ..., H', W', F]; no mask. `filters` F, `kernel_size` and `strides` one number or
+    one for each axis, `padding` valid or same. As Keras's Conv2D(filters, kernel_size) and Flax's nn.Conv(filters, (K,
+    K)); PyTorch's nn.Conv2d(D, filters, K) on [B, D, H, W], whose kernel is [F, D, K, K].
+
+        >>> pictures, layer = jnp.ones((2, 8, 8, 1)), Conv2D(4, 3, strides=2)
+        >>> layer.apply(layer.init(key, pictures), pictures).shape
+        (2, 3, 3, 4)
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(layer, rngs=rngs), pictures)(pictures).shape
+        (2, 3, 3, 4)
+    """
 
     filters: int
     kernel_size: int | Sequence[int]

@@ -3,7 +3,6 @@
 Legend: D features, N columns of a kernel.
 """
 
-import functools
 from typing import Any
 
 import flax.linen as nn
@@ -31,11 +30,40 @@ def _dot_general(x: jax.Array, kernel: jax.Array, dimensions: Any, precision: An
     return product(x, kernel, precision)
 
 
-Dense = functools.partial(nn.Dense, kernel_init=glorot_uniform, dot_general=_dot_general)
+class Dense(nn.Dense):
+    """x @ kernel + bias: Linen's, which starts as Keras's (glorot-uniform) and has a quicker gradient on a CPU.
+
+    Inputs are [..., D] -> [..., `features`]; kernel [D, features], bias [features]; no mask. `use_bias`, `dtype`,
+    `param_dtype`, `precision`, `kernel_init`, `bias_init`, `promote_dtype`, `dot_general` and `dot_general_cls` are
+    Linen's. As Keras's Dense(features), Flax's nn.Dense(features, kernel_init=glorot_uniform); PyTorch's nn.Linear(D,
+    features), whose kernel is turned, [features, D].
+
+        >>> layer = Dense(4)
+        >>> layer.apply(layer.init(key, x), x).shape
+        (2, 5, 4)
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(layer, rngs=rngs), x)(x).shape
+        (2, 5, 4)
+    """
+
+    kernel_init: Any = glorot_uniform
+    dot_general: Any = _dot_general
 
 
 class Dropout(nn.Dropout):
-    """Linen's dropout, which refuses a rate outside [0, 1)."""
+    """Linen's dropout, which refuses a rate outside [0, 1).
+
+    Any shape, which stays; no mask. `rate` of the entries become 0, the others are divided by 1 - rate, where
+    `deterministic` is False; `broadcast_dims` share a draw; `rng_collection` is "dropout", or the call is given a
+    `rng`. As Keras's Dropout(rate), PyTorch's nn.Dropout(rate), Flax's nn.Dropout(rate).
+
+        >>> layer = Dropout(0.5)
+        >>> layer.apply({}, jnp.ones(4), deterministic=True).tolist()
+        [1.0, 1.0, 1.0, 1.0]
+        >>> set(layer.apply({}, jnp.ones(99), deterministic=False, rngs={"dropout": key}).tolist()) == {0.0, 2.0}
+        True
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(layer, rngs=rngs), x, deterministic=True)(x, deterministic=True).shape
+        (2, 5, 3)
+    """
 
     def __post_init__(self):
         """Raises UserError: rate out of range."""

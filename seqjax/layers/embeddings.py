@@ -22,7 +22,22 @@ def uniform(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) ->
 
 
 class Embedding(nn.Module):
-    """A table of V rows of E numbers."""
+    """A table of V rows of E numbers.
+
+    Ids [..., T] -> [..., T, E], by the parameter "embedding" [V, E]. `vocabulary_size` V, `embedding_size` E;
+    `trained`: or else it stays as it is; `embedding_init` starts it. If 0 is padding, `mask = ids != 0` goes to the
+    next. As Keras's Embedding(V, E) (its mask_zero is that mask), PyTorch's nn.Embedding(V, E), Flax's nn.Embed(V, E),
+    which start otherwise; ids outside count as the nearest one inside.
+
+        >>> ids, layer = jnp.array([[3, 1, 0], [2, 0, 0]]), Embedding(10, 4)
+        >>> params = layer.init(key, ids)
+        >>> layer.apply(params, ids).shape
+        (2, 3, 4)
+        >>> layer.apply(params, ids, method="tokens").shape  # for a recurrent layer: each distinct word projected once
+        (2, 3, 4)
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(layer, rngs=rngs), ids)(ids).shape
+        (2, 3, 4)
+    """
 
     vocabulary_size: int
     embedding_size: int

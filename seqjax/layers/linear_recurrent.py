@@ -30,7 +30,12 @@ class Terms(NamedTuple):
 
 
 class LinearRecurrent(Recurrent):
-    """A layer is its `terms`."""
+    """A layer is its `terms`.
+
+    Inputs are [B, T, D], a mask is [B, T] bool; outputs are [B, U], or [B, T, U] with `return_sequences`; with
+    `return_state` a pair: these, and the state [B, U]. `units` is U; `reverse`, `dropout`, `kernel_init`, `bias_init`,
+    `param_dtype` (sums and states are float32 at least) and `backend` are told below.
+    """
 
     units: int
     return_sequences: bool = False

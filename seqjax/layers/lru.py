@@ -26,7 +26,15 @@ class LRU(LinearRecurrent):
     The gradient of h_T towards h_k is l^(T-k) and nothing else: what vanishes, and how fast, is |l|. At the start the
     eigenvalues lie evenly in a ring of the unit circle, and gamma = ln sqrt(1 - |l|^2) keeps the state's size. B [D, U]
     and C [U, U] are complex (`input_real`, `input_imag`, ...); S [D, U] is the paper's skip D, which is diagonal there
-    because inputs are as wide as outputs.
+    because inputs are as wide as outputs. `least`, `most` and `phase` are told below; options, shapes and mask:
+    `LinearRecurrent`. The state is complex [B, U]. Neither Keras, PyTorch nor Flax has it.
+
+        >>> layer = LRU(4, least=0.9, return_state=True)
+        >>> last, h = layer.apply(layer.init(key, x), x, mask=mask)
+        >>> last.shape, h.shape, h.dtype.name
+        ((2, 4), (2, 4), 'complex64')
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(LRU(4), rngs=rngs), x)(x, mask=mask).shape
+        (2, 4)
     """
 
     least: float = 0.0

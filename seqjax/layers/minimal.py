@@ -64,6 +64,14 @@ class MinGRU(Gated):
     h' = (1 - z) * h + z * g
 
     The blocks are in the order z, h. (In the GRU, as Keras writes it, z keeps h; here, as in the paper, it lets g in.)
+    Options, shapes, mask and state: `LinearRecurrent`; `activation`: positive, or a name of `cells`. Neither Keras,
+    PyTorch nor Flax has it.
+
+        >>> layer = MinGRU(4, return_sequences=True)
+        >>> layer.apply(layer.init(key, x), x, mask=mask).shape
+        (2, 5, 4)
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(layer, rngs=rngs), x)(x, mask=mask).shape
+        (2, 5, 4)
     """
 
     @nn.compact
@@ -81,7 +89,15 @@ class MinLSTM(Gated):
     g = a(x @ W_h + b_h)
     h' = f / (f + i) * h + i / (f + i) * g
 
-    The blocks are in the order f, i, h.
+    The blocks are in the order f, i, h. Options, shapes, mask and state: `LinearRecurrent`; `activation`: positive, or
+    a name of `cells`. Neither Keras, PyTorch nor Flax has it.
+
+        >>> layer = MinLSTM(4, return_state=True)
+        >>> last, h = layer.apply(layer.init(key, x), x, mask=mask)
+        >>> last.shape, bool((last == h).all())
+        ((2, 4), True)
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(MinLSTM(4), rngs=rngs), x)(x, mask=mask).shape
+        (2, 4)
     """
 
     gates: ClassVar[int] = 3

@@ -24,6 +24,8 @@ from seqjax.layers.backends.directions import Direction
 from seqjax.layers.cells import Activation, GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
 from seqjax.layers.initializers import Initializer
 from seqjax.layers.inputs import check_inputs, dense
+from seqjax.layers.rnn import RNN as RNN  # for who knew it here
+from seqjax.layers.rnn import Recurrent
 from seqjax.layers.scan import scan_cell
 from seqjax.layers.tokens import Tokens
 
@@ -31,95 +33,17 @@ ONE_CALL = {"fused": fused.run, "native": native.run, "pallas": pallas.run}
 """The backends that run layers of one shape over the same inputs by one call."""
 
 
-class Recurrent(nn.Module):
-    """What can stand in a Bidirectional or a Stacked: `run` gives everything, `__call__` what was asked for."""
-
-    def run(
-        self,
-        inputs: Any,
-        mask: Any = None,
-        initial_state: Any = None,
-        train: bool = False,
-        sequences: bool = True,
-        **options: Any,
-    ) -> tuple[Any, Any, Any]:
-        """-> (outputs of all steps [B, T, ...], output of the last step [B, ...], final state).
-
-        Without `sequences` the first may be None.
-        """
-        raise NotImplementedError
-
-    def wants(self) -> tuple[bool, bool]:
-        """(return_sequences, return_state)."""
-        return self.return_sequences, self.return_state  # type: ignore[attr-defined]
-
-    def __call__(
-        self,
-        inputs: jax.Array | Tokens,
-        mask: jax.Array | None = None,
-        initial_state: Any = None,
-        train: bool = False,
-        **options: Any,
-    ) -> Any:
-        """Run the layer.
-
-        Args:
-          inputs: [B, T, D], or Tokens.
-          mask: [B, T] bool; False steps hold the state. None: all steps are real.
-          initial_state: a final state of this layer (feed that of the piece before to stream); None: zeros.
-            SimpleRNN and GRU: h [B, U]; LSTM: (h, c); Bidirectional: (forward, backward); Stacked: one per layer.
-          train: whether dropout and zoneout act; they draw from the rng collection "dropout".
-          options: what `run` takes besides.
-
-        Returns:
-          the output of the last step [B, U], or of all steps [B, T, U] with return_sequences; with return_state
-          (that, final state).
-
-        Raises:
-          UserError: shapes, rates or names that make no sense, or a backend that cannot do what is asked.
-        """
-        sequences, wants_state = self.wants()
-        outputs, last, state = self.run(inputs, mask, initial_state, train, sequences, **options)
-        chosen = outputs if sequences else last
-        return (chosen, state) if wants_state else chosen
-
-
-class RNN(Recurrent):
-    """Any cell along time: a Linen module (carry, x) -> (carry, y) with `initialize_carry(rng, input_shape)`.
-
-    Flax's own cells fit (`nn.LSTMCell(16)`, ...), and so do those of `seqjax.layers.cells`. `train` is accepted, so
-    that this layer can stand where the others do, and not used: a cell decides for itself.
-    """
-
-    cell: nn.Module
-    return_sequences: bool = False
-    return_state: bool = False
-    reverse: bool = False
-
-    def run(
-        self,
-        inputs: Any,
-        mask: Any = None,
-        initial_state: Any = None,
-        train: bool = False,
-        sequences: bool = True,
-        **options: Any,
-    ) -> tuple[Any, Any, Any]:
-        """As in `Recurrent`; no options."""
-        del train, sequences
-        if options:
-            raise UserError(f"RNN: unknown option {', '.join(options)}")
-        inputs, mask = check_inputs("RNN", inputs, mask)
-        inputs = dense(inputs)
-        state = checks.check_carry("RNN", self.cell, initial_state, (inputs.shape[0], *inputs.shape[2:]))
-        state, outputs = scan_cell(self.cell, state, inputs, mask, reverse=self.reverse)
-        if inputs.shape[1] == 0:  # as before the first valid step
-            return outputs, jax.tree.map(lambda y: jnp.zeros_like(y, shape=(y.shape[0], *y.shape[2:])), outputs), state
-        return outputs, jax.tree.map(lambda y: y[:, 0 if self.reverse else -1], outputs), state
-
-
 class RecurrentLayer(Recurrent):
-    """What SimpleRNN, LSTM and GRU share. The parameters lie below "cell", whatever the backend."""
+    """What SimpleRNN, LSTM and GRU share. The parameters lie below "cell", whatever the backend.
+
+    Inputs are [B, T, D] or Tokens, a mask is [B, T] bool; outputs are [B, U], or [B, T, U] with `return_sequences`;
+    with `return_state` a pair: these, and the state. `units` is U. `initializer` is a preset of the starting values,
+    keras, flax or torch, which `kernel_init`, `recurrent_init` and `bias_init` override. `layer_norm` normalises every
+    product of a gate. `dtype` is that of products and outputs, `param_dtype` that of parameters; sums and state are
+    float32 at least. `backend`: auto, scan, fused, native, cudnn or pallas. `reverse`, `activation`, `dropout`,
+    `recurrent_dropout`, `tied`, `fresh` and `zoneout` are told below; Keras has of them the first four (go_backwards),
+    PyTorch and Flax's nn.RNN none but `reverse`, and masks by lengths alone.
+    """
 
     units: int
     return_sequences: bool = False
@@ -258,14 +182,40 @@ class RecurrentLayer(Recurrent):
 
 
 class SimpleRNN(RecurrentLayer):
-    """Elman's recurrent layer: see `cells.SimpleRNNCell` for the equation."""
+    """Elman's recurrent layer: see `cells.SimpleRNNCell` for the equation, `RecurrentLayer` for the options.
+
+    Its state is h [B, U]. As Keras's SimpleRNN(U); PyTorch's nn.RNN(D, U, batch_first=True), whose two biases are
+    added; Flax's nn.RNN(nn.SimpleCell(U)).
+
+        >>> layer = SimpleRNN(4, return_sequences=True)
+        >>> outputs = layer.apply(layer.init(key, x), x, mask=mask)
+        >>> outputs.shape, bool((outputs[1, 4] == outputs[1, 1]).all())  # held where the mask is False
+        ((2, 5, 4), True)
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(SimpleRNN(4), rngs=rngs), x)(x, mask=mask).shape
+        (2, 4)
+    """
 
     cell_class = SimpleRNNCell
     fused_cell = fused_cells.SIMPLE_RNN
 
 
 class LSTM(RecurrentLayer):
-    """The LSTM layer: see `cells.LSTMCell` for the equations. Its state is (h, c)."""
+    """The LSTM layer: see `cells.LSTMCell` for the equations, `RecurrentLayer` for the options.
+
+    Its state is (h, c), each [B, U]. `recurrent_activation`: of the gates; `peephole`: none, diagonal or full. As
+    Keras's LSTM(U); PyTorch's nn.LSTM(D, U, batch_first=True), whose two biases are added, and gates are i, f, g, o as
+    here; Flax's nn.RNN(nn.OptimizedLSTMCell(U)), whose state is (c, h).
+
+        >>> layer = LSTM(4, return_state=True)
+        >>> params = layer.init(key, x)
+        >>> whole, (h, c) = layer.apply(params, x)
+        >>> _, state = layer.apply(params, x[:, :2])  # a stream: the state of one piece begins the next
+        >>> rest, _ = layer.apply(params, x[:, 2:], initial_state=state)
+        >>> h.shape, c.shape, bool(jnp.allclose(rest, whole, atol=1e-6))
+        ((2, 4), (2, 4), True)
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(LSTM(4), rngs=rngs), x)(x, mask=mask).shape
+        (2, 4)
+    """
 
     recurrent_activation: str | Activation = "sigmoid"
     peephole: str = "none"
@@ -280,7 +230,19 @@ class LSTM(RecurrentLayer):
 
 
 class GRU(RecurrentLayer):
-    """The GRU layer: see `cells.GRUCell` for the equations."""
+    """The GRU layer: see `cells.GRUCell` for the equations, `RecurrentLayer` for the options.
+
+    Its state is h [B, U]. `recurrent_activation`: of the gates. `reset_after`: where the reset gate acts. As Keras's
+    GRU(U); PyTorch's nn.GRU(D, U, batch_first=True), whose gates are r, z, n (here z, r, h); Flax's
+    nn.RNN(nn.GRUCell(U)), which has no bias at the reset gate's and the update gate's h.
+
+        >>> layer = GRU(4, dropout=0.2, recurrent_dropout=0.2)
+        >>> params = layer.init(key, x)
+        >>> layer.apply(params, x, train=True, rngs={"dropout": key}).shape
+        (2, 4)
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(GRU(4), rngs=rngs), x)(x, mask=mask).shape
+        (2, 4)
+    """
 
     recurrent_activation: str | Activation = "sigmoid"
     reset_after: bool = True

@@ -22,7 +22,19 @@ from seqjax.layers.checks import as_array, check_count, check_mask, within
 
 @struct.dataclass
 class Tokens:
-    """Stands for `table[ids]` [B, T, D], or for one-hot vectors [B, T, V]; recurrent layers take it as input."""
+    """Stands for `table[ids]` [B, T, D], or for one-hot vectors [B, T, V]; recurrent layers take it as input.
+
+    Fields `ids`, `table`, `vocabulary_size` and `mask` (of the vectors; the layer's own mask holds the state) are told
+    below. Keras, PyTorch and Flax build the vectors: their nn.Embed or one_hot before a layer gives the same numbers.
+
+        >>> ids, layer = jnp.array([[3, 1, 0], [2, 0, 0]]), LSTM(4)
+        >>> tokens = Tokens(ids, vocabulary_size=10)
+        >>> params = layer.init(key, tokens)
+        >>> bool(jnp.allclose(layer.apply(params, tokens), layer.apply(params, jax.nn.one_hot(ids, 10)), atol=1e-6))
+        True
+        >>> nnx.bridge.lazy_init(nnx.bridge.ToNNX(layer, rngs=rngs), tokens)(tokens).shape
+        (2, 4)
+    """
 
     ids: jax.Array
     """[B, T] int, in [0, V); others count as the nearest one inside."""

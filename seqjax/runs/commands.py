@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ def train(
     tuned: Mapping[str, str] | None = None,
     explained: bool = False,
     folds: "Folds | None" = None,
+    progress: Callable[[int, int], Any] | None = None,
 ) -> dict[str, Any]:
     """Train or resume an experiment, test its best epoch, write results.json and curves.png.
 
@@ -54,6 +55,7 @@ def train(
       tuned: what `seqjax.runtime.tune` has applied, for config.json.
       explained: print which backend runs each recurrent layer, and why.
       folds: train and test as at some time before, for a backtest.
+      progress: makes what the run reports to (`seqjax.training.fit.Training`); None: a bar, or lines.
 
     Returns:
       what results.json holds.
@@ -90,7 +92,9 @@ def train(
             return finished
         from seqjax.training.fit import fit
 
-        return finish(experiment, dataset, workdir, config, fit(experiment, dataset, workdir, settings))
+        reported = {"progress": progress} if progress else {}
+        scores = fit(experiment, dataset, workdir, settings, **reported)
+        return finish(experiment, dataset, workdir, config, scores)
 
 
 def load(experiment: Experiment, workdir: Workdir, data: str, data_dir: Path) -> "Dataset":

@@ -21,8 +21,10 @@ def best_epoch(rows: Sequence[Row]) -> int:
 
 
 def is_enough(experiment: Experiment, rows: Sequence[Row]) -> bool:
-    """Whether an epoch's validation loss is as low as the experiment asks for."""
-    enough = experiment.enough
+    """Whether an epoch's validation loss is as low as the experiment asks for, or has not fallen for too long."""
+    enough, patience = experiment.enough, experiment.patience
+    if patience is not None and len(rows) - best_epoch(rows) >= patience and rows:
+        return True
     return enough is not None and any(row["validation"]["loss"] <= enough for row in rows)
 
 

@@ -24,7 +24,6 @@ from seqjax.experiment import Experiment
 from seqjax.peers.watch import WATCH
 from seqjax.training.best import best_epoch, is_enough
 from seqjax.training.block_program import BlockProgram
-from seqjax.training.checkpoint import Checkpoints
 from seqjax.training.interrupt import Interrupt
 from seqjax.training.program import Program, Settings
 from seqjax.training.progress import Progress, scores
@@ -66,8 +65,23 @@ Request = Train | Evaluate | Answer
 Work = Generator[Request, Any, Row]
 
 
-def fit(experiment: Experiment, dataset: Dataset, workdir: Workdir, settings: Settings) -> Row:
+def fit(
+    experiment: Experiment,
+    dataset: Dataset,
+    workdir: Workdir,
+    settings: Settings,
+    *,
+    progress: Callable[[int, int], Any] = Progress,
+    program: Program | None = None,
+) -> Row:
     """Train, or resume, in a claimed workdir, then test the best epoch; returns what results.json says of it.
+
+    Args:
+      experiment, dataset: what to train on what.
+      workdir: where.
+      settings: how.
+      progress: as of `Training`.
+      program: of this experiment and dataset, if it is compiled already.
 
     Raises:
       RunStoppedError: a signal came and the run was saved, or the loss became infinite or NaN and the last good
@@ -76,7 +90,8 @@ def fit(experiment: Experiment, dataset: Dataset, workdir: Workdir, settings: Se
     """
     with Interrupt() as interrupt:
         kind = BlockProgram if settings.deterministic else Program
-        training = Training(experiment, kind(experiment, dataset, settings), workdir, interrupt)
+        program = program or kind(experiment, dataset, settings)
+        training = Training(experiment, program, workdir, interrupt, progress)
         try:
             with WATCH.guarded():  # an error in one process ends all: to close, they would wait for one another
                 return training.run()
@@ -115,8 +130,7 @@ class Training:
         self.shown = ("loss", *experiment.metrics)
         self.examples = len(dataset.parts["train"])
         self.epoch_steps = steps_per_epoch(self.examples, experiment.batch_size)
-        self.latest = Checkpoints(workdir.path / "checkpoints" / "latest")
-        self.best = Checkpoints(workdir.path / "checkpoints" / "best")
+        self.latest, self.best = workdir.checkpoints("latest"), workdir.checkpoints("best")
         initial = program.initial(experiment)
         step, self.state = self.latest.restore(initial) or (None, initial)
         self.rows = check_rows(workdir, workdir.keep_rows(int(self.state.epoch)))

@@ -1,6 +1,10 @@
-"""SIGINT and SIGTERM asked for politely: finish the step, save, leave."""
+"""SIGINT and SIGTERM asked for politely: finish the step, save, leave.
+
+Python hands signals to the main thread alone: in any other one, a server's or a notebook's, none is noted.
+"""
 
 import signal
+import threading
 from types import FrameType
 from typing import Self
 
@@ -16,6 +20,8 @@ class Interrupt:
         self._previous: dict[int, object] = {}
 
     def __enter__(self) -> Self:
+        if threading.current_thread() is not threading.main_thread():
+            return self
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._note)
         return self
@@ -33,7 +39,8 @@ class Interrupt:
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
+            # None: it was not set from Python, and cannot be read
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # pyright: ignore[reportArgumentType]
 
     def __exit__(self, *exception: object) -> None:
         self._restore()

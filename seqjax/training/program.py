@@ -193,6 +193,7 @@ class Program:
             seed=None if self.dataset.ordered else seed,
             stack=self.steps_per_dispatch,
             lengths=None if lengths is None else lengths[ids],
+            read_ahead=self.settings.read_ahead,
         )
 
     def train(self, state: Tree, batch: Batches) -> tuple[Tree, Any]:

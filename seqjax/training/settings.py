@@ -34,6 +34,8 @@ class Settings:
     shard_rows: int | None = None
     """Parameters with an axis of at least so many entries, such as the tables of a large vocabulary, are split along it
     over the devices, with their optimizer state; None: every device has all."""
+    read_ahead: bool = True
+    """Import TensorFlow, and let it make the batches in its own thread."""
 
     def __post_init__(self):
         if self.deterministic and self.shard_rows:

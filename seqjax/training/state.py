@@ -78,24 +78,28 @@ def create_state(
     Raises:
       UserError: an initial value whose path or shape is not that of a parameter.
     """
-    params_key, key = jax.random.split(jax.random.key(experiment.seed))
-
-    def create(inputs: Any, initial: Mapping[str, Any], targets: Any) -> TrainState:
-        outputs, variables = experiment.model.init_with_output({"params": params_key}, inputs)
-        params = _laid_over(variables.get("params", {}), initial)
-        carry = _rows(variables.get("carry"), experiment.batch_size)
-        kind = TrainState if carry is None else functools.partial(CarryingState, carry=carry)
-        return kind(
-            step=jnp.int32(0),
-            epoch=jnp.int32(0),
-            params=params,
-            opt_state=experiment.optimizer.init(params),
-            key=key,
-            sums=_no_sums(experiment, outputs, targets),
-            bad_step=jnp.int32(0),
-        )
-
+    keys = jax.random.split(jax.random.key(experiment.seed))
+    create = functools.partial(first_state, experiment, (keys[0], keys[1]))
     return jax.jit(create)(inputs, dict(initial or {}), targets)
+
+
+def first_state(
+    experiment: Experiment, keys: tuple[Any, Any], inputs: Any, initial: Mapping[str, Any], targets: Any
+) -> TrainState:
+    """The body of `create_state`. keys: of the initial values, and of training."""
+    outputs, variables = experiment.model.init_with_output({"params": keys[0]}, inputs)
+    params = _laid_over(variables.get("params", {}), initial)
+    carry = _rows(variables.get("carry"), experiment.batch_size)
+    kind = TrainState if carry is None else functools.partial(CarryingState, carry=carry)
+    return kind(
+        step=jnp.int32(0),
+        epoch=jnp.int32(0),
+        params=params,
+        opt_state=experiment.optimizer.init(params),
+        key=keys[1],
+        sums=_no_sums(experiment, outputs, targets),
+        bad_step=jnp.int32(0),
+    )
 
 
 def _rows(carry: Any, count: int) -> Any:

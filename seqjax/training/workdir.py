@@ -231,6 +231,12 @@ class Workdir:
             with_numbers(results, "validation", "test") if identity.is_finished(results, self.config() or {}) else None
         )
 
+    def checkpoints(self, name: str) -> Any:
+        """`latest` or `best`, opened to be written: a `seqjax.training.checkpoint.Checkpoints`."""
+        from seqjax.training.checkpoint import Checkpoints
+
+        return Checkpoints(self.path / "checkpoints" / name)
+
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Write results.json: the run is finished."""
         self._write("results.json", to_json(results, indent=2) + "\n")

@@ -31,6 +31,37 @@ def facts_of(assets: Path) -> dict[str, Any]:
     return sources.read_facts(assets / ASSET, FACTS)
 
 
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is to be forecast, and what brings forecasts back to the targets' own unit; N series and targets."""
+
+    arrays: dict[str, np.ndarray]
+    gather: Gather
+    ids: np.ndarray
+    """[N]"""
+    names: list[str]
+    """[N]"""
+    level: np.ndarray
+    """[N] float64: the values at the origins."""
+    unit: np.ndarray
+    """[N] float64: of their scales."""
+    panel: Panel
+    """With the rows of the horizon."""
+    rows: np.ndarray
+    """[N] those of the origins."""
+    starts: np.ndarray
+    """[N] the first rows of their series."""
+
+    def values(self, outputs: np.ndarray) -> np.ndarray:
+        """Quantiles [N, H, Q] of changes on the scale -> float64 in the own unit."""
+        return self.level[:, None, None] + self.unit[:, None, None] * np.asarray(outputs, float)
+
+    def times(self, horizon: int) -> np.ndarray | None:
+        """[N, H] the dates that are forecast; None: there are none."""
+        ahead = self.rows[:, None] + np.arange(1, horizon + 1)
+        return None if self.panel.times is None else self.panel.times[ahead]
+
+
 def of_panel(panel: Panel, assets: Path, name: str, counts: bool = False) -> Requests:
     """The request of each series and target.
 
@@ -44,12 +75,27 @@ def of_panel(panel: Panel, assets: Path, name: str, counts: bool = False) -> Req
       UserError: covariates that are not known ahead, or nothing to go on.
     """
     facts = facts_of(assets)
+    found = asked(panel, facts, name)
+    quantiles = ",".join(f"q{level:g}" for level in facts["levels"])
+    places = (found.panel, found.rows, found.starts, found.names, found.level, found.unit)
+    return Requests(
+        arrays=found.arrays,
+        gather=found.gather.history,
+        ids=found.ids,
+        line=_lines(*places, facts["horizon"], counts),
+        header=f"series,origin,step,date,{quantiles}",
+    )
+
+
+def asked(panel: Panel, facts: dict[str, Any], name: str, quiet: bool = False) -> Asked:
+    """As `of_panel`, from facts as `facts_of` gives them. quiet: no warnings."""
+    told = (lambda *said: None) if quiet else logging.warning
     horizon, targets = facts["horizon"], len(panel.roles.targets)
-    origins = _origins(panel, name)
+    origins = _origins(panel, name, told)
     _check_known(panel, origins, horizon, name)
-    _warn(panel, origins, name)
+    _warn(panel, origins, name, told)
     longer, moved = extended(panel, origins, horizon)
-    scale, identity = _known_series(panel, facts, origins)
+    scale, identity = _known_series(panel, facts, origins, told)
     known, static = (Known(np.array(facts[key][0]), np.array(facts[key][1])) for key in ("known", "static"))
     known = known._replace(circles=tuple(facts["circles"]))
     arrays, filled = panel_arrays.arrays_of(longer, scale, known, static, identity, name)
@@ -58,19 +104,20 @@ def of_panel(panel: Panel, assets: Path, name: str, counts: bool = False) -> Req
     which, target = np.nonzero(some)
     ids = (rows * targets + target).astype(np.int32)
     gather = Gather(facts["context"], horizon, targets, facts["mixed"])
-    level, unit = filled[rows, target], scale.unit[which, target]
-    quantiles = ",".join(f"q{level:g}" for level in facts["levels"])
-    names = [panel.name(int(k), int(c)) for k, c in zip(which, target, strict=True)]
-    return Requests(
+    return Asked(
         arrays=arrays,
-        gather=gather.history,
+        gather=gather,
         ids=ids,
-        line=_lines(longer, rows, np.array(panel.bounds)[which, 0] + moved[which], names, level, unit, horizon, counts),
-        header=f"series,origin,step,date,{quantiles}",
+        names=[panel.name(int(k), int(c)) for k, c in zip(which, target, strict=True)],
+        level=filled[rows, target],
+        unit=scale.unit[which, target],
+        panel=longer,
+        rows=rows,
+        starts=np.array(panel.bounds)[which, 0] + moved[which],
     )
 
 
-def _origins(panel: Panel, name: str) -> np.ndarray:
+def _origins(panel: Panel, name: str, told: Callable[..., Any]) -> np.ndarray:
     """[S, C] the last row of each series that has a value, -1 where there is none."""
     targets = len(panel.roles.targets)
     found = np.full((len(panel.bounds), targets), -1)
@@ -80,7 +127,7 @@ def _origins(panel: Panel, name: str) -> np.ndarray:
             if len(seen):
                 found[k, c] = start + seen[-1]
             else:
-                logging.warning("%s: %s has no value: it is not forecast", name, panel.name(k, c) or "the series")
+                told("%s: %s has no value: it is not forecast", name, panel.name(k, c) or "the series")
     if not (found >= 0).any():
         raise UserError(f"{name}: no series has a value to go on from")
     return found
@@ -102,7 +149,7 @@ def _check_known(panel: Panel, origins: np.ndarray, horizon: int, name: str) -> 
                 )
 
 
-def _warn(panel: Panel, origins: np.ndarray, name: str) -> None:
+def _warn(panel: Panel, origins: np.ndarray, name: str, told: Callable[..., Any]) -> None:
     """Say what is not there, or not where it is expected."""
     pairs = zip(panel.bounds, origins.max(axis=1), strict=True)
     lacking = sum(int(np.isnan(panel.known[start : last + 1]).sum()) for (start, _), last in pairs)
@@ -110,7 +157,7 @@ def _warn(panel: Panel, origins: np.ndarray, name: str) -> None:
         *(note for note in panel.notes if any(word in note for word in WORTH)),
         *sources.counted(lacking, "missing value", "of known covariates taken as their mean"),
     ]:
-        logging.warning("%s: %s", name, note)
+        told("%s: %s", name, note)
 
 
 def extended(panel: Panel, origins: np.ndarray, horizon: int) -> tuple[Panel, np.ndarray]:
@@ -136,7 +183,9 @@ def extended(panel: Panel, origins: np.ndarray, horizon: int) -> tuple[Panel, np
     return longer, np.array(moved)
 
 
-def _known_series(panel: Panel, facts: dict[str, Any], origins: np.ndarray) -> tuple[Scale, np.ndarray]:
+def _known_series(
+    panel: Panel, facts: dict[str, Any], origins: np.ndarray, told: Callable[..., Any]
+) -> tuple[Scale, np.ndarray]:
     """Scale and identity [S, C] of each series, of those that training has seen its own."""
     shift, unit = np.array(facts["shift"]), np.array(facts["unit"])
     targets = len(panel.roles.targets)
@@ -145,7 +194,7 @@ def _known_series(panel: Panel, facts: dict[str, Any], origins: np.ndarray) -> t
     new = at < 0
     if new.any():
         some = ", ".join(own for own, fresh in zip(panel.names, new, strict=True) if fresh)[:200] or "the series"
-        logging.warning("training has not seen %s: scaled by what is here", some)
+        told("training has not seen %s: scaled by what is here", some)
     here = panel_arrays.scale_of(panel.values, panel.bounds, facts["scaling"])
     identity = np.where(new[:, None], 0, 1 + at[:, None] * targets + np.arange(targets)[None, :])
     pick = lambda trained, own: np.where(new[:, None], own, trained[np.maximum(at, 0)])
