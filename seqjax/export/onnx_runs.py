@@ -14,6 +14,7 @@ import onnxruntime  # pyright: ignore[reportMissingImports]
 from seqjax.errors import UserError
 from seqjax.export import onnx_file
 from seqjax.export.onnx_models import table
+from seqjax.models.translation import Translator
 
 Run = Callable[[Any], Any]
 
@@ -29,7 +30,7 @@ def names(model: Any, examples: Any) -> list[str]:
     try:
         known = [name for name, _ in table.writer(model).inputs]
     except UserError:
-        known = []
+        known = ["source", "before"] if isinstance(model, Translator) else []
     return [known[k] if k < len(known) else f"input_{k}" for k in range(len(leaves))]
 
 

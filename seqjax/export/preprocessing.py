@@ -9,7 +9,7 @@ import numpy as np
 
 from seqjax.data.series import jena
 from seqjax.data.series.sources import read_facts
-from seqjax.data.text import atis, classified, imdb
+from seqjax.data.text import atis, classified, imdb, pairs
 from seqjax.data.text.vectorizer import OPTIONS, Vectorizer
 from seqjax.errors import UserError
 from seqjax.export.subject import Subject
@@ -76,6 +76,7 @@ def _tags(path: Path, source: atis.Atis) -> Files:
 
 
 def translation(subject: Subject) -> Files:
-    """Of a translator."""
-    del subject
-    return {}
+    """Of a translator: its words, and what writes token after token. Raises UserError: it answers in another way."""
+    answer = subject.experiment.answer
+    facts = read_facts(subject.path / pairs.ASSET, ("way", "length", "source", "target"))
+    return _facts("translations", facts | {"most": getattr(answer, "max_length", 80)})
