@@ -48,12 +48,17 @@ def _head(subject: Subject, target: str) -> dict[str, Any]:
     dataset = {"name": subject.config.get("description", subject.name)[:200], "type": subject.name, "split": "test"}
     measured = [{"type": name, "name": f"test {name}", "value": value} for name, value, _ in scores]
     result = {"task": {"type": task or "other", "name": title}, "dataset": dataset, "metrics": measured}
-    return found | {"metrics": [name for name, _, _ in scores], "model-index": [{"name": subject.name, "results": [result]}]}
+    return found | {
+        "metrics": [name for name, _, _ in scores],
+        "model-index": [{"name": subject.name, "results": [result]}],
+    }
 
 
 def _task(model: Any) -> tuple[str, str]:
     name = type(getattr(model, "forecaster", model)).__name__
-    endings = [ending for ending in TASKS if name.endswith(ending) or (ending == "Forecaster" and "forecaster" in vars(model))]
+    endings = [
+        ending for ending in TASKS if name.endswith(ending) or (ending == "Forecaster" and "forecaster" in vars(model))
+    ]
     return TASKS[max(endings, key=len)] if endings else ("", type(model).__name__)
 
 
@@ -78,7 +83,8 @@ def _body(subject: Subject, target: str, lines: Sequence[str], takes: str) -> It
     yield ""
     yield said
     yield ""
-    yield f"A {type(subject.model).__name__} of {subject.size():,} parameters, exported as {target} by seqjax {seqjax.__version__}."
+    what = f"A {type(subject.model).__name__} of {subject.size():,} parameters"
+    yield f"{what}, exported as {target} by seqjax {seqjax.__version__}."
     yield from ("", "## Use", "")
     if takes:
         yield f"`python predict.py FILE` takes {takes}; it needs numpy and onnxruntime, and nothing of seqjax."
@@ -94,11 +100,13 @@ def _body(subject: Subject, target: str, lines: Sequence[str], takes: str) -> It
     yield from _score_lines(subject)
     yield from ("", "## Training", "")
     seeds = [one.get("seed") for one in (subject.seeds or {}).get("seeds", [])] or [config["options"].get("seed", 0)]
-    yield f"Seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}; the weights are those of seed {config['options'].get('seed', 0)}, "
+    own, many = config["options"].get("seed", 0), "s" if len(seeds) > 1 else ""
+    yield f"Seed{many} {', '.join(map(str, seeds))}; the weights are those of seed {own},"
     yield f"epoch {subject.results.get('best_epoch', 'not finished')}, which has the lowest validation loss."
     yield from ("", "```json", json.dumps(config["options"], indent=1), "```", "")
     versions = config.get("versions", {})
-    yield f"Trained on {config.get('device', 'an unknown device')} with {', '.join(f'{k} {v}' for k, v in versions.items())}."
+    told = ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield f"Trained on {config.get('device', 'an unknown device')}{f' with {told}' if told else ''}."
     yield from ("", "## Licence and limits", "")
     yield "The program and these weights: Apache-2.0. The data have licences of their own, which their publishers tell;"
     yield "whoever passes the weights on looks there first."
@@ -129,6 +137,10 @@ def _yaml(value: Any, indent: str = "") -> list[str]:
                 lines.append(f"{indent}{key}: {json.dumps(one, ensure_ascii=False)}")
         return lines
     for one in value:
-        inner = _yaml(one, indent + "  ") if isinstance(one, Mapping | list) else [f"  {indent}{json.dumps(one, ensure_ascii=False)}"]
+        inner = (
+            _yaml(one, indent + "  ")
+            if isinstance(one, Mapping | list)
+            else [f"  {indent}{json.dumps(one, ensure_ascii=False)}"]
+        )
         lines += [f"{indent}- {inner[0].strip()}", *inner[1:]]
     return lines

@@ -22,13 +22,16 @@ def check(path: Path) -> None:
     own = _own(path)
     others = [name for name in strangers if name not in (*own, MARK)]
     if others and not own:
-        raise UserError(
-            f"--output={shown(path)} holds other files ({others[0]}, ...) and no export; choose an empty or a new folder"
-        )
+        said = f"--output={shown(path)} holds other files ({others[0]}, ...) and no export"
+        raise UserError(f"{said}; choose an empty or a new folder")
 
 
 def write(path: Path, files: Mapping[str, bytes | str], about: Mapping[str, object]) -> None:
-    """Write the files, and take away those of an export before. Raises UserError: as `check`, or it cannot be written."""
+    """Write the files, and take away those of an export before.
+
+    Raises:
+      UserError: as `check`, or it cannot be written.
+    """
     check(path)
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from flax import linen as nn
 from seqjax.errors import UserError
 from seqjax.export.graph import Graph, Value
 from seqjax.export.onnx_models import table, translation
-from seqjax.export.onnx_models.table import Port, Writer, axes
+from seqjax.export.ports import PORTS, Port, Ports
 from seqjax.layers.composite import Stacked, recurrent_layers
 from seqjax.layers.recurrent import LSTM, RecurrentLayer
 from seqjax.models.hotwords import HISTORY, HotwordDetector
@@ -20,6 +20,8 @@ from seqjax.models.translation import Translator
 
 STATE = "state"
 """Before the number of a state's array; `next_` stands before the name of the one that a step gives."""
+MOST = 1 << 30
+"""Bytes of parameters: protobuf ends at 2 GB, and a few weights are kept in two forms."""
 
 
 def whole(model: nn.Module, params: Any, example: Any) -> Any:
@@ -33,9 +35,9 @@ def whole(model: nn.Module, params: Any, example: Any) -> Any:
     Raises:
       UserError: a model, or a layer of it, that ONNX has no operators for.
     """
-    known, graph = table.writer(model), Graph()
+    (write, known), graph, params = table.writer(model), Graph(), _single(params)
     inputs = _inputs(graph, known, example)
-    outputs, _ = known.write(graph, model, params, inputs, None)
+    outputs, _ = write(graph, model, params, inputs, None)
     shapes = jax.eval_shape(lambda p, x: model.apply({"params": p}, x), params, example)
     _outputs(graph, known.outputs, outputs, shapes)
     return graph.model(type(model).__name__)
@@ -46,7 +48,7 @@ def step(model: nn.Module, params: Any, example: Any) -> Any:
 
     Arguments and errors as of `whole`; also refused is what looks at steps that have not come yet.
     """
-    known, graph = table.writer(model), Graph()
+    (write, known), graph, params = table.writer(model), Graph(), _single(params)
     check_streams(model, known)
     inputs = _inputs(graph, known, example)
     begin = states(model, params)
@@ -55,7 +57,7 @@ def step(model: nn.Module, params: Any, example: Any) -> Any:
         graph.input(f"{STATE}_{k}", np.float32, ["batch", *[None] * (leaf.ndim - 1)], leaf.shape)
         for k, leaf in enumerate(leaves)
     ]
-    outputs, after = known.write(graph, model, params, inputs, jax.tree.unflatten(structure, given))
+    outputs, after = write(graph, model, params, inputs, jax.tree.unflatten(structure, given))
     shapes = jax.eval_shape(lambda p, x: model.apply({"params": p}, x), params, example)
     _outputs(graph, known.outputs, outputs, shapes)
     ports = [(f"next_{STATE}_{k}", "b" + "." * (leaf.ndim - 1)) for k, leaf in enumerate(leaves)]
@@ -68,7 +70,7 @@ def translator(model: Translator, params: Any) -> tuple[Any, Any]:
 
     What the first gives besides the state is what the second wants under the same names.
     """
-    first, second = Graph(), Graph()
+    first, second, params = Graph(), Graph(), _single(params)
     source = first.input("source", np.int32, ("batch", "source_time"), (1, 1))
     encoded, state = translation.encoder(first, model, params, source)
     layer_axes = ("batch", None)
@@ -112,11 +114,11 @@ def states(model: Any, params: Any) -> Any:
     return inner
 
 
-def check_streams(model: Any, known: Writer) -> None:
+def check_streams(model: Any, known: Ports) -> None:
     """Raise UserError: the model does not answer from a state and what comes next alone."""
     name = type(model).__name__
     if not known.stream:
-        able = ", ".join(sorted(kind.__name__ for kind, one in table.WRITERS.items() if one.stream))
+        able = ", ".join(sorted(kind.__name__ for kind, one in PORTS.items() if one.stream))
         raise UserError(f"onnx-step: {name} reads whole examples, only {able} read on; choices: --to=onnx")
     for layer in recurrent_layers(model):
         for part in [layer, *getattr(layer, "layers", ())]:
@@ -124,29 +126,35 @@ def check_streams(model: Any, known: Writer) -> None:
                 raise UserError(
                     f"onnx-step: {name} has a layer that reads from the end ({type(part).__name__}); choices: --to=onnx"
                 )
-    if getattr(model, "filters", 0) and isinstance(getattr(model, "filters"), int):
+    if isinstance(getattr(model, "filters", None), int) and model.filters:
         raise UserError(f"onnx-step: {name} has convolutions over the whole text; choices: --to=onnx")
     if known.outputs[0][1] in ("b", "b.") and model.layer.wants()[0]:
         raise UserError(f"onnx-step: {name} takes the maximum over all steps; choices: --to=onnx")
 
 
-def _inputs(graph: Graph, known: Writer, example: Any) -> Any:
+def _single(params: Any) -> Any:
+    """In float32. Raises UserError: more than a file of ONNX holds."""
+    params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), params)
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
+    if size > MOST:
+        raise UserError(f"{size:,} bytes of parameters are more than an ONNX file holds; choices: --to=stablehlo")
+    return params
+
+
+def _inputs(graph: Graph, known: Ports, example: Any) -> Any:
     """Inputs for all leaves, in the example's structure."""
     leaves, structure = jax.tree.flatten(example)
-    ports = [*known.inputs, *((f"unused_{k}", "b" + "." * (leaf.ndim - 1)) for k, leaf in enumerate(leaves))]
-    values = []
-    for port, leaf in zip(ports, leaves, strict=False):
-        own = port if len(port[1]) == leaf.ndim else (port[0], "b" + "." * (leaf.ndim - 1))
-        values.append(graph.input(own[0], leaf.dtype, axes(own), leaf.shape))
+    ports = known.inputs[: len(leaves)]
+    values = [graph.input(p[0], leaf.dtype, axes(p), leaf.shape) for p, leaf in zip(ports, leaves, strict=True)]
     return jax.tree.unflatten(structure, values)
+
+
+def axes(port: Port) -> list[str | None]:
+    """For ONNX."""
+    return [{"b": "batch", "t": "time"}.get(letter) for letter in port[1]]
 
 
 def _outputs(graph: Graph, ports: Any, outputs: Any, shapes: Any) -> None:
     values, sizes = jax.tree.leaves(outputs), jax.tree.leaves(shapes)
     for port, value, like in zip(ports, values, sizes, strict=True):
         graph.output(port[0], value, axes(port), like.shape)
-
-
-def input_ports(known: Writer, example: Any) -> list[Port]:
-    """Names and axes of the leaves that a model is fed."""
-    return list(known.inputs)[: len(jax.tree.leaves(example))]

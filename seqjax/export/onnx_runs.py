@@ -6,15 +6,13 @@ Legend: B batch, T time.
 from collections.abc import Callable
 from typing import Any
 
-import flax.linen as nn
 import jax
 import numpy as np
 import onnxruntime  # pyright: ignore[reportMissingImports]
 
-from seqjax.errors import UserError
 from seqjax.export import onnx_file
 from seqjax.export.onnx_models import table
-from seqjax.models.translation import Translator
+from seqjax.export.ports import names
 
 Run = Callable[[Any], Any]
 
@@ -22,16 +20,6 @@ Run = Callable[[Any], Any]
 def session(data: bytes) -> Any:
     """On a CPU."""
     return onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-
-
-def names(model: Any, examples: Any) -> list[str]:
-    """Of the leaves of a model's inputs; `input_0`, ... of one without a writer."""
-    leaves = jax.tree.leaves(examples)
-    try:
-        known = [name for name, _ in table.writer(model).inputs]
-    except UserError:
-        known = ["source", "before"] if isinstance(model, Translator) else []
-    return [known[k] if k < len(known) else f"input_{k}" for k in range(len(leaves))]
 
 
 def whole(data: bytes, model: Any, examples: Any) -> Run:
@@ -50,7 +38,7 @@ def pieces(data: bytes, model: Any, params: Any, examples: Any, size: int) -> Ru
     """The same, read so many steps at a time, the state handed on: all outputs, or the last where there is but one."""
     made, own = session(data), names(model, examples)
     wanted = {one.name for one in made.get_inputs()}
-    known = table.writer(model)
+    _, known = table.writer(model)
     streamed = {name for name, axes in known.inputs if "t" in axes}
     begin = jax.tree.leaves(onnx_file.states(model, params))
     every = "t" in known.outputs[0][1]
@@ -73,17 +61,6 @@ def pieces(data: bytes, model: Any, params: Any, examples: Any, size: int) -> Ru
 def first_step(examples: Any) -> Any:
     """Of inputs whose second axis is the time, the first step."""
     return jax.tree.map(lambda leaf: leaf[:, :1] if leaf.ndim > 1 else leaf, examples)
-
-
-class Dense(nn.Module):
-    """A translator whose logits are built."""
-
-    model: nn.Module
-
-    def __call__(self, inputs: Any, *, train: bool = False) -> Any:
-        """-> [B, T, V]"""
-        found = self.model(inputs, train=train)
-        return found.features @ found.kernel + found.bias[None, None]
 
 
 def translator(encoder: bytes, step: bytes, model: Any) -> Run:

@@ -24,7 +24,8 @@ Facts = dict[str, Any]
 def refuse(what: str) -> NoReturn:
     """Raise UserError."""
     names = ", ".join(kind.__name__ for kind in KNOWN)
-    raise UserError(f"{what} is not among what becomes a model of keras or torch ({names}); choices: --to=onnx, --to=stablehlo, --to=safetensors")
+    said = f"{what} is not among what becomes a model of keras or torch ({names})"
+    raise UserError(f"{said}; choices: --to=onnx, --to=stablehlo, --to=safetensors")
 
 
 def describe(model: Any, params: Any, examples: Any) -> Facts:

@@ -1,4 +1,4 @@
-"""What stands before a model: vocabulary or scaling, and the program beside it that needs numpy and onnxruntime only."""
+"""What stands before a model: vocabulary or scaling, and a program that needs numpy and onnxruntime only."""
 
 import dataclasses
 import json

@@ -3,6 +3,7 @@
 Legend: B batch, T time, S tokens of a source.
 """
 
+import importlib
 import io
 import json
 from collections.abc import Callable, Mapping
@@ -15,10 +16,19 @@ from flax.traverse_util import flatten_dict
 
 from seqjax.errors import UserError
 from seqjax.export import card, folder, preprocessing, proof
+from seqjax.export.logits import Built
+from seqjax.export.ports import names
 from seqjax.export.subject import Subject
 from seqjax.models.translation import Translator
 
 FULL = "README.md"
+NEEDED = {
+    "onnx": ("onnx", "onnxruntime"),
+    "onnx-step": ("onnx", "onnxruntime"),
+    "safetensors": ("safetensors.numpy",),
+    "torch": ("safetensors.numpy",),
+}
+"""Packages beside seqjax's own."""
 
 
 class Written(NamedTuple):
@@ -44,12 +54,18 @@ def export(subject: Subject, to: str, output: Path, *, gradient: bool = False) -
     """
     check(to, gradient)
     folder.check(output)
-    if to == "stablehlo":
-        written = stablehlo(subject, gradient)
-    else:
-        written = TARGETS[to](subject)
+    for package in NEEDED.get(to, ()):
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            raise UserError(
+                f"--to={to}: {package} cannot be imported ({error}); pip install 'seqjax[export]'"
+            ) from error
+    written = stablehlo(subject, gradient) if gradient else TARGETS[to](subject)
     files = {**written.files, FULL: card.text(subject, to, written.lines, written.takes)}
-    folder.write(output, files, {"to": to, "experiment": subject.name, "fingerprint": subject.config.get("fingerprint")})
+    folder.write(
+        output, files, {"to": to, "experiment": subject.name, "fingerprint": subject.config.get("fingerprint")}
+    )
     names = ", ".join(sorted((*files, folder.MARK)))
     model = f"{subject.name}: {type(subject.model).__name__}, {subject.size():,} parameters"
     return [model, *written.lines, f"written to {output}: {names}"]
@@ -88,7 +104,9 @@ def onnx_step(subject: Subject) -> Written:
     lines = []
     for pieces in (1, 7):
         run = onnx_runs.pieces(made, model, params, examples, pieces)
-        lines.append(f"model.onnx, {pieces} steps at a time, {proof.prove(model, params, examples, run, 'steps').said()}")
+        lines.append(
+            f"model.onnx, {pieces} steps at a time, {proof.prove(model, params, examples, run, 'steps').said()}"
+        )
     one = onnx_runs.first_step(examples)
     run = onnx_runs.pieces(made, model, params, examples, 1)
     lines += [f"one step, {line}" for line in proof.latency({"onnxruntime": run}, one)]
@@ -103,7 +121,7 @@ def _translator(subject: Subject) -> Written:
     pair = [one.SerializeToString() for one in onnx_file.translator(model, params)]
     run = onnx_runs.translator(*pair, model)
     inputs = tuple(examples[:2])
-    said = proof.prove(onnx_runs.Dense(model), {"model": params}, inputs, run, "onnxruntime").said()
+    said = proof.prove(Built(model), {"model": params}, inputs, run, "onnxruntime").said()
     lines = [f"encoder.onnx and step.onnx: logits of the known translation: {said}"]
     if getattr(subject.experiment.answer, "beam", 1) > 1:
         lines.append("predict.py takes the likeliest token at each step; the run itself follows several beginnings")
@@ -113,22 +131,23 @@ def _translator(subject: Subject) -> Written:
 
 def stablehlo(subject: Subject, gradient: bool = False) -> Written:
     """model.stablehlo, its parameters, and example.py that runs both by jax alone."""
-    from seqjax.export import onnx_runs
     from seqjax.export import stablehlo as program
 
     model, params, examples = subject.model, subject.params, subject.examples()
-    names = onnx_runs.names(model, examples)
+    own = names(model, examples)
     if isinstance(model, Translator):
-        model, params = onnx_runs.Dense(model), {"model": params}
-    made = program.write(model, params, names, examples, gradient)
+        model, params = Built(model), {"model": params}
+    made = program.write(model, params, own, examples, gradient)
     back = jax.export.deserialize(bytearray(made.data))
 
     def run(inputs: Any) -> Any:
-        return back.call(params, dict(zip(names, map(np.asarray, jax.tree.leaves(inputs)), strict=True)))
+        return back.call(params, dict(zip(own, map(np.asarray, jax.tree.leaves(inputs)), strict=True)))
 
     ours = _ours(model, params)
     real = proof.difference(ours, run, examples, "real examples (stablehlo)")
-    lines = [f"model.stablehlo differs from JAX by at most {real:.1e} on {len(jax.tree.leaves(examples)[0])} real examples"]
+    lines = [
+        f"model.stablehlo differs from JAX by at most {real:.1e} on {len(jax.tree.leaves(examples)[0])} real examples"
+    ]
     sizes = ", ".join(f"{name} {shape}" for name, shape in made.shapes.items())
     lines += [f"platforms: {', '.join(program.PLATFORMS)}; inputs: {sizes}{'; with a gradient' if gradient else ''}"]
     lines += proof.latency({"StableHLO": run, "JAX": ours}, examples) if "batch" in sizes else []
@@ -186,10 +205,8 @@ def _ours(model: Any, params: Any) -> Callable[[Any], Any]:
 
 
 def _safetensors(arrays: Mapping[str, np.ndarray]) -> bytes:
-    try:
-        from safetensors import numpy as safe
-    except ImportError as error:
-        raise UserError(f"safetensors cannot be imported ({error}); pip install 'seqjax[export]'") from error
+    from safetensors import numpy as safe
+
     return safe.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
 

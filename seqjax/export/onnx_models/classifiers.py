@@ -121,7 +121,9 @@ def series(graph: Graph, model: Any, params: Any, inputs: Any, state: Any = None
 
 def _first_kernel(params: Any) -> Any:
     """Of the recurrent layer: its rows are the features of a patch."""
-    name = next(name for name in params if name.split("_")[0] in ("GRU", "LSTM", "SimpleRNN", "Bidirectional", "Stacked"))
+    name = next(
+        name for name in params if name.split("_")[0] in ("GRU", "LSTM", "SimpleRNN", "Bidirectional", "Stacked")
+    )
     own = params[name]
     while "kernel" not in own:
         own = own[next(part for part in ("cell", "forward", "layers_0") if part in own)]

@@ -63,7 +63,9 @@ def _scales(graph: Graph, how: str, history: History, weight: Value) -> tuple[Va
     return graph.concat([zero, mean.slice(1, 1)], 1), graph.concat([sizes, size.slice(1, 1)], 1)
 
 
-def _read(graph: Graph, model: Any, params: Any, window: Value, history: History, valid: Value, about: Any, known: bool) -> Value:
+def _read(
+    graph: Graph, model: Any, params: Any, window: Value, history: History, valid: Value, about: Any, known: bool
+) -> Value:
     marks = history.seen.unsqueeze(2).cast(np.float32)
     parts = [window, marks]
     if known:
@@ -80,7 +82,14 @@ def _read(graph: Graph, model: Any, params: Any, window: Value, history: History
 
 
 def _steps(
-    graph: Graph, model: Any, params: Any, read: Value, about: list[Value], seasons: Value | None, history: History, known: bool
+    graph: Graph,
+    model: Any,
+    params: Any,
+    read: Value,
+    about: list[Value],
+    seasons: Value | None,
+    history: History,
+    known: bool,
 ) -> Value:
     own = [graph.dense(read, params["steps"]).reshape(0, model.horizon, model.step_context)]
     own += [] if seasons is None else [seasons]

@@ -46,7 +46,9 @@ def convolved(graph: Graph, x: Value, params: Any, before: int = 0, after: int =
 
 def to_multiple(graph: Graph, x: Value, size: int, axes: int) -> Value:
     """[B, T, ...] of so many axes with zeros at the end of the time, up to a multiple of a size."""
-    missing = graph.op("Mod", graph.integers(size) - graph.op("Mod", x.size(1), graph.integers(size)), graph.integers(size))
+    missing = graph.op(
+        "Mod", graph.integers(size) - graph.op("Mod", x.size(1), graph.integers(size)), graph.integers(size)
+    )
     none = graph.integers(*[0] * (axes + 1))
     rest = graph.integers(*[0] * (axes - 2))
     widths = graph.concat([none, missing, rest] if axes > 2 else [none, missing], 0)

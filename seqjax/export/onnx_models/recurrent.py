@@ -1,7 +1,7 @@
 """Recurrent layers as ONNX's own LSTM, GRU and RNN operators: both directions, stacked, masked, states in and out.
 
-The operators take [T, B, D] and have the gates in another order: of the LSTM i, o, f, g (ours i, f, g, o), of the GRU z,
-r, h as we do. `linear_before_reset` is `reset_after`.
+The operators take [T, B, D] and have the LSTM's gates in another order: i, o, f, g (ours i, f, g, o); the GRU's, z, r,
+h, are in ours. `linear_before_reset` is `reset_after`.
 
 Legend: B batch, T time, D features, U units, G gates, N directions (1 or 2), V vocabulary.
 """
@@ -72,7 +72,9 @@ def run(graph: Graph, layer: Any, params: Any, x: Any, mask: Mask | None = None,
         return _stacked(graph, layer, params, x, mask, state)
     if isinstance(layer, Encoded):
         whole = x.vectors() if isinstance(x, Looked) else x
-        return run(graph, layer.layer, params["layer"], graph.dense(whole, params["Dense_0"]).apply("Relu"), mask, state)
+        return run(
+            graph, layer.layer, params["layer"], graph.dense(whole, params["Dense_0"]).apply("Relu"), mask, state
+        )
     if isinstance(layer, Bidirectional):
         halves = [layer.layer, layer.backward_layer or layer.layer]
         halves[1] = halves[1].clone(parent=None, name=None, reverse=not halves[0].reverse)
@@ -81,7 +83,10 @@ def run(graph: Graph, layer: Any, params: Any, x: Any, mask: Mask | None = None,
         if _together(*halves):
             found = _operator(graph, halves, [params[name] for name in names], x, mask, states)
         else:
-            found = [run(graph, *each) for each in zip(halves, map(params.get, names), (x, x), (mask, mask), states)]
+            found = [
+                run(graph, *each)
+                for each in zip(halves, map(params.get, names), (x, x), (mask, mask), states, strict=True)
+            ]
         (first, last_first, final), (second, last_second, final_second) = found
         merged = (_merge(graph, layer.merge, *pair) for pair in ((first, second), (last_first, last_second)))
         return (*merged, (final, final_second))
@@ -148,9 +153,7 @@ def _operator(graph: Graph, layers: list[Any], params: list[Any], x: Any, mask: 
     inputs = [x.transpose(1, 0, 2), stack(0), stack(1), stack(2), lengths, *begin][: 6 + lstm]
     while inputs[-1] is None:
         inputs.pop()
-    found = graph.ops(
-        OPERATORS[type(layer)], *inputs, outputs=2 + lstm, hidden_size=layer.units, **_attributes(layers)
-    )
+    found = graph.ops(OPERATORS[type(layer)], *inputs, outputs=2 + lstm, hidden_size=layer.units, **_attributes(layers))
     outputs = found[0].transpose(1, 2, 0, 3)  # [N, B, T, U]
     results = []
     for k, one in enumerate(layers):

@@ -11,8 +11,7 @@ import onnxruntime  # pyright: ignore[reportMissingImports]
 HERE = Path(__file__).resolve().parent
 FACTS = json.loads((HERE / "predict.json").read_text(encoding="utf-8"))
 SWITCHES, CLASSES, BAG = FACTS["tokenizer"], FACTS["classes"], FACTS["length"] is None
-IDS = {word.encode(): k for k, word in enumerate(FACTS["words"], 1 if BAG else 2)}
-IDF = np.array(FACTS["idf"], np.float32)
+IDS, IDF = {word.encode(): k for k, word in enumerate(FACTS["words"], 2 - BAG)}, np.array(FACTS["idf"], np.float32)
 PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 MODEL = onnxruntime.InferenceSession(str(HERE / "model.onnx"), providers=["CPUExecutionProvider"])
 
@@ -55,6 +54,6 @@ def predict(texts):
 if __name__ == "__main__":
     given = (Path(sys.argv[1]).read_bytes() if len(sys.argv) > 1 else sys.stdin.buffer.read()).decode("utf-8-sig")
     lines = [line.strip() if FACTS["header"] else line for line in given.removesuffix("\n").split("\n") if given]
-    print(*(["\t".join(["class", *CLASSES])] if FACTS["header"] else []), sep="", end="\n" if FACTS["header"] else "")
+    sys.stdout.write("\t".join(["class", *CLASSES]) + "\n" if FACTS["header"] else "")
     for row in predict(lines) if lines else []:
         print(CLASSES[row.argmax()], *(f"{share:.4f}" for share in (row if FACTS["header"] else row[1:])), sep="\t")

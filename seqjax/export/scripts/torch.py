@@ -33,6 +33,7 @@ class Model(nn.Module):
             width = units
 
     def forward(self, inputs):
+        """See the class."""
         facts, x, mask = self.facts, inputs, None
         if facts["reads"] == "ids":
             mask = inputs != 0 if facts["masked"] else None

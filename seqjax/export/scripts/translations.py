@@ -1,4 +1,4 @@
-"""Translate sentences, one a line: python predict.py FILE (or from standard input). Needs numpy and onnxruntime only."""
+"""Translate sentences, one a line: python predict.py FILE (or from stdin). Needs numpy and onnxruntime only."""
 
 import json
 import re
@@ -14,8 +14,7 @@ HERE = Path(__file__).resolve().parent
 FACTS = json.loads((HERE / "predict.json").read_text(encoding="utf-8"))
 IDS = {token: k for k, token in enumerate(FACTS["source"], 4)}
 UNKNOWN, START, END, JOINER = 1, 2, 3, "\uffed"
-DELETED = "".join(set(string.punctuation) - set("[]")) + "¿"
-BOOK = str.maketrans(string.ascii_uppercase, string.ascii_lowercase, DELETED)
+BOOK = str.maketrans(string.ascii_uppercase, string.ascii_lowercase, re.sub(r"[][]", "", string.punctuation) + "¿")
 CPU = {"providers": ["CPUExecutionProvider"]}
 READ, WRITE = (onnxruntime.InferenceSession(str(HERE / f"{name}.onnx"), **CPU) for name in ("encoder", "step"))
 
