@@ -65,7 +65,7 @@ HEADS = {
     distributions.Quantiles: (("quantiles", "b.."),),
     distributions.Mean: (("mean", "b."),),
     distributions.StudentT: tuple((name, "b.") for name in distributions.Student._fields),
-    distributions.NegativeBinomial: tuple((name, "b.") for name in distributions.Counts._fields),
+    distributions.NegativeBinomial: tuple((name, "b.") for name in ("mean", "spread", "count_zero", "count_unit")),
 }
 
 
