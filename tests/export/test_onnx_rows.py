@@ -1,4 +1,4 @@
-"""Every row as ONNX gives what JAX gives: on random, padded and masked inputs, for other batches and times, in steps."""
+"""Every row as ONNX gives what JAX gives: on random, padded and masked inputs, for other batches, in steps."""
 
 import jax
 import numpy as np
@@ -6,11 +6,11 @@ import pytest
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
-from export_rows import example, small  # noqa: E402
-from seqjax import experiment as experiments  # noqa: E402
-from seqjax.errors import UserError  # noqa: E402
-from seqjax.export import onnx_file, onnx_runs, proof  # noqa: E402
-from seqjax.export.logits import Built  # noqa: E402
+from export_rows import example, small
+from seqjax import experiment as experiments
+from seqjax.errors import UserError
+from seqjax.export import onnx_file, onnx_runs, proof
+from seqjax.export.logits import Built
 
 QUICK = ("jena_lstm", "imdb_bilstm_masked", "bots_gru")
 NONE = {"digit_words", "glove", "moving_digits", "word2vec"}

@@ -9,28 +9,30 @@ import sys
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
-import odd_texts  # noqa: E402
-from seqjax.data.series import jena  # noqa: E402
-from seqjax.data.text import imdb, pairs, sentences  # noqa: E402
-from seqjax.data.text.vectorizer import Vectorizer  # noqa: E402
-from seqjax.data.text.words import Words  # noqa: E402
-from seqjax.export import onnx_file, preprocessing  # noqa: E402
-from seqjax.layers import LSTM, Bidirectional  # noqa: E402
-from seqjax.models.classifiers import BagOfWordsClassifier, RecurrentClassifier  # noqa: E402
-from seqjax.models.forecasters import RecurrentForecaster  # noqa: E402
-from seqjax.models.translate import Translate  # noqa: E402
-from seqjax.models.translation import Translator  # noqa: E402
-from weather_tables import SMALL, climate, csv_text  # noqa: E402
+import odd_texts
+from seqjax.data.series import jena
+from seqjax.data.text import imdb, pairs, sentences
+from seqjax.data.text.vectorizer import Vectorizer
+from seqjax.data.text.words import Words
+from seqjax.export import onnx_file, preprocessing
+from seqjax.layers import LSTM, Bidirectional
+from seqjax.models.classifiers import BagOfWordsClassifier, RecurrentClassifier
+from seqjax.models.forecasters import RecurrentForecaster
+from seqjax.models.translate import Translate
+from seqjax.models.translation import Translator
+from weather_tables import SMALL, climate, csv_text
 
 TEXTS = [
-    "A wonderful film.<br /><br />I LOVED it!", "", "Dull, dull & DULL...", "\u00c9t\u00e9 \u65e5\u672c \U0001f3ac\U0001f600 don't", "\u3000ideographic\u3000space\u3000",
-    "x " * 2000, "[UNK] [unk]", "tab\tand\x0bodd\x1cspaces\x85here\xa0", "\\n backslash", "\u0130stanbul \u00df \ufeffmark",
+    "A wonderful film.<br /><br />I LOVED it!", "", "Dull, dull & DULL...", "x " * 2000, "[UNK] [unk]",
+    "\u00c9t\u00e9 \u65e5\u672c \U0001f3ac\U0001f600 don't", "\u3000ideographic\u3000space\u3000",
+    "tab\tand\x0bodd\x1cspaces\x85here\xa0", "\\n backslash", "\u0130stanbul \u00df \ufeffmark",
 ]  # fmt: skip
 
 
@@ -67,7 +69,7 @@ def folder(path, subject, models):
 
 def texts_folder(path, **options):
     assets = path / "run"
-    fitted = Vectorizer.fit(TEXTS + ["dull film \u00e9t\u00e9 ete loved it dull film"], vocabulary_size=30, **options)
+    fitted = Vectorizer.fit([*TEXTS, "dull film \u00e9t\u00e9 ete loved it dull film"], vocabulary_size=30, **options)
     fitted.save(assets)
     inputs = fitted(TEXTS[:2])
     if fitted.length is None:
@@ -114,7 +116,7 @@ def test_sequences_are_the_vectorizer_s(tmp_path, switches):
 
 def test_stems_are_refused(tmp_path):
     pytest.importorskip("snowballstemmer")
-    with pytest.raises(preprocessing.UserError, match="stem=english: .*choices"):
+    with pytest.raises(preprocessing.UserError, match=r"stem=english: .*choices"):
         texts_folder(tmp_path, length=4, tokenizer=imdb.Tokenizer(stem="english"))
 
 
@@ -133,7 +135,7 @@ def test_windows_are_repaired_and_scaled_alike(tmp_path):
     text = csv_text(table)
     requests = source.requests(tmp_path, io.StringIO(text), "weather")
     found = np.asarray(model.apply({"params": params}, requests.gather(requests.arrays, requests.ids)))
-    dates, values = own["read"](text.encode())
+    _, values = own["read"](text.encode())
     np.testing.assert_array_equal(own["scaled"](values), requests.arrays["series"])
     np.testing.assert_allclose(own["predict"](values), found, atol=1e-5)
     (tmp_path / "weather.csv").write_text(text)
@@ -181,7 +183,7 @@ def test_translations_are_those_of_the_greedy_search(tmp_path, way):
             assert own["predict"](text) == ""
             continue
         ids = np.array([[*words[0].encode(tokens), 3][:12]], np.int32)
-        found = answer(model, params, (ids, np.full((1, 1), 2, np.int32)))
+        found = answer(model, jax.tree.map(jnp.asarray, params), (ids, np.full((1, 1), 2, np.int32)))
         assert own["predict"](text) == words[1].decode(np.asarray(found["tokens"])[0, 0])
 
 
