@@ -45,13 +45,13 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"--to={TO.value} is unknown; choices: {', '.join(TARGETS)}")
     from seqjax import experiment, folders
     from seqjax.export import folder, targets
-    from seqjax.export.subject import Subject
+    from seqjax.export.subject import Subject, of_one_seed
 
     targets.check(TO.value, GRADIENT.value)
     output = Path(OUTPUT.value)
     folder.check(output)
     if TRUST.value:
-        experiment.trust_copy(Path(WORKDIR.value))
+        experiment.trust_copy(of_one_seed(Path(WORKDIR.value)))
     subject = Subject.of(Path(WORKDIR.value), folders.data_dir(DATA_DIR.value))
     for line in targets.export(subject, TO.value, output, gradient=GRADIENT.value):
         print(line)

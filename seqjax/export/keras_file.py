@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from seqjax.errors import UserError
 from seqjax.export.peers import Facts
 from seqjax.interop import Adapter, to_keras
 from seqjax.interop.experiments import multi_hot
@@ -14,7 +15,16 @@ from seqjax.interop.keras_models import import_keras
 
 
 def build(facts: Facts) -> Any:
-    """The Keras model of the facts (`peers.describe`), with initial values; its outputs are logits."""
+    """The Keras model of the facts (`peers.describe`), with initial values; its outputs are logits.
+
+    Raises:
+      UserError: Keras computes something else.
+    """
+    if facts["masked"] and facts["every"] and any(own["both"] for own in facts["layers"]):
+        raise UserError(
+            "keras: a model that answers at every step by Bidirectional layers holds its outputs where masked, and "
+            "Keras's Bidirectional gives zeros there; choices: --to=onnx, --to=torch, --to=stablehlo"
+        )
     layers = import_keras().layers
     if facts["reads"] == "ids":
         stack = [import_keras().Input((None,), dtype="int32")]

@@ -11,8 +11,11 @@ import jax
 import numpy as np
 
 from seqjax.data.dataset import Dataset
+from seqjax.errors import UserError
 from seqjax.experiment import Experiment
+from seqjax.files import shown
 from seqjax.runs import commands
+from seqjax.training.identity import KINDS
 from seqjax.training.state import count_parameters
 from seqjax.training.workdir import Workdir
 
@@ -40,15 +43,12 @@ class Subject:
         Raises:
           UserError: there is no run or checkpoint, or its data are not there.
         """
-        whole, seeds = Workdir(path), None
-        config = whole.config() or {}
-        if config.get("kind", "run") != "run":
-            seeds = whole.results()
-            path = next(iter(sorted(path.glob("seed_*"))), path)
-        workdir = Workdir(path)
+        own = of_one_seed(path)
+        seeds = None if own == path else Workdir(path).results()
+        workdir = Workdir(own)
         _, params, program = commands.opened(workdir, (), data_dir)
         params = jax.tree.map(np.asarray, jax.device_get(params))
-        return cls(path, workdir.run(), workdir.results() or {}, program.experiment, params, program.dataset, seeds)
+        return cls(own, workdir.run(), workdir.results() or {}, program.experiment, params, program.dataset, seeds)
 
     @property
     def name(self) -> str:
@@ -68,3 +68,14 @@ class Subject:
     def size(self) -> int:
         """How many parameters there are."""
         return count_parameters(self.params)
+
+
+def of_one_seed(path: Path) -> Path:
+    """A run's folder; of one of --seeds that of the first seed. Raises UserError: it holds something else."""
+    config = Workdir(path).run()
+    if config.get("kind", "run") == "run":
+        return path
+    found = sorted(path.glob("seed_*"), key=lambda folder: (len(folder.name), folder.name))
+    if not found:
+        raise UserError(f"workdir {shown(path)} holds {KINDS[config['kind']]}; choices: the folders of its runs")
+    return found[0]

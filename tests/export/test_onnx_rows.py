@@ -29,7 +29,12 @@ def rows(names, quick=QUICK):
 @pytest.mark.parametrize("name", rows(WHOLE))
 def test_a_row(name):
     experiment, params, inputs = small(name)
-    made = onnx_file.whole(experiment.model, params, inputs).SerializeToString()
+    graph = onnx_file.whole(experiment.model, params, inputs)
+    recurrent = [node for node in graph.graph.node if node.op_type in ("LSTM", "GRU", "RNN")]
+    assert bool(recurrent) == ("recurrent_kernel" in str(jax.tree.structure(params)))
+    assert not {"Loop", "Scan", "If"} & {node.op_type for node in graph.graph.node}
+    assert "layout" not in {attribute.name for node in recurrent for attribute in node.attribute}
+    made = graph.SerializeToString()
     run = onnx_runs.whole(made, experiment.model, inputs)
     found = proof.prove(experiment.model, params, inputs, run, name)  # raises above 1e-5
     assert max(found.real, found.other) < 1e-5

@@ -49,9 +49,7 @@ def test_keras(name):
     assert difference < 1e-5
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "imdb_bilstm_masked")) for name in TORCH]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) for name in TORCH])
 def test_torch(name, tmp_path):
     torch = pytest.importorskip("torch")
     safe = pytest.importorskip("safetensors.numpy")
@@ -88,3 +86,11 @@ def test_what_they_lack_is_refused_by_name(name, knobs, said):
     experiment, params, inputs = small(name, **knobs)
     with pytest.raises(UserError, match=f"{said}.*choices: --to=onnx, --to=stablehlo"):
         peers.describe(experiment.model, params, inputs)
+
+
+def test_what_keras_computes_otherwise_is_refused():
+    from seqjax.export import keras_file
+
+    experiment, params, inputs = small("atis_bilstm")
+    with pytest.raises(UserError, match="Keras's Bidirectional gives zeros there; choices: --to=onnx, --to=torch"):
+        keras_file.build(peers.describe(experiment.model, params, inputs))

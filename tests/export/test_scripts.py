@@ -160,7 +160,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("way", ["words", *(pytest.param(way, marks=pytest.mark.slow) for way in sentences.WAYS[1:])])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", sentences.WAYS)
 def test_translations_are_those_of_the_greedy_search(tmp_path, way):
     said = ["A man's hat, blue.", "two   dogs \u2013 \u00bfqu\u00e9?", "", "zzz", "Caf\u00e9 (open)!"]
     words = [Words.fit([sentences.split(text, way) for text in said], way)] * 2
