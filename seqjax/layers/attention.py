@@ -73,7 +73,7 @@ class Attention(nn.Module):
         Raises:
           UserError: a query of another shape.
         """
-        batch = len(source.keys)
+        batch = source.keys.shape[0]
         if query.ndim not in (2, 3) or (batch and query.shape[0] % batch):
             raise UserError(
                 f"{type(self).__name__}: query must be [{batch}, units] or [{batch}, time, units], or of a multiple "

@@ -35,6 +35,8 @@ def product(tokens: jax.Array, weights: jax.Array | None, kernel: jax.Array) -> 
       UserError: other shapes or types.
     """
     tokens, weights, kernel = _check(tokens, weights, kernel)
+    if not all(isinstance(size, int) for size in tokens.shape):
+        return plain(tokens, weights, kernel)  # `jax.export` leaves a size open
     cpu = natively if native_library.computes(_dtype(kernel, weights)) else in_pieces
 
     def run(operands: Any) -> jax.Array:

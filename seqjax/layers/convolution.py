@@ -65,6 +65,8 @@ def convolve(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
     dtype = jnp.result_type(inputs, kernel)
     dtype = dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32
     inputs, kernel = inputs.astype(dtype), kernel.astype(dtype)
+    if not all(isinstance(size, int) for size in inputs.shape):
+        return plain(inputs, kernel)  # `jax.export` leaves a size open
     cpu = natively if native_library.computes(dtype) else banded
 
     def run(operands: tuple[jax.Array, jax.Array]) -> jax.Array:

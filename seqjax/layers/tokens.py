@@ -118,7 +118,9 @@ def project(
     """
     if isinstance(inputs, Tokens):
         inputs = check_tokens("a product of tokens", inputs)
-    else:
+        if inputs.table is not None and not all(isinstance(size, int) for size in inputs.ids.shape):
+            inputs = inputs.dense()  # of a size that `jax.export` leaves open nobody knows what would be cheaper
+    if not isinstance(inputs, Tokens):
         steps = jnp.swapaxes(inputs, 0, 1).astype(jnp.result_type(inputs, *kernels))
         rows = (_product(steps, kernel) + bias[None, None, :] for kernel, bias in zip(kernels, biases, strict=True))
         return tuple(jnp.flip(row, axis=0) if flip else row for row, flip in zip(rows, flips, strict=True))

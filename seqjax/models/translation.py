@@ -168,7 +168,7 @@ class Translator(nn.Module):
         """Query [N, U] or [N, T, U] -> contexts [N, (T,) D], weights [N, (T,) S]."""
         if self.attend is not None and encoded.keys is not None:
             return self.attend(query, encoded.keys)
-        rows = jnp.repeat(encoded.last, len(query) // len(encoded.last), axis=0)
+        rows = jnp.repeat(encoded.last, query.shape[0] // encoded.last.shape[0], axis=0)
         return jnp.broadcast_to(rows if query.ndim == 2 else rows[:, None], query.shape), None
 
     def _follow(self, encoded: Encoded, before: jax.Array, train: bool) -> tuple[jax.Array, jax.Array, Any, Any]:

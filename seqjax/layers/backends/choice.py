@@ -78,7 +78,7 @@ def choose(
         return Choice(layer.backend, "asked for")
     if refusals["cudnn"] is None and not masked and layer.units >= CUDNN_UNITS:
         return Choice("cudnn", f"an LSTM of {layer.units} >= {CUDNN_UNITS} units on NVIDIA without a mask")
-    in_place = rows is not None and rows <= FEW_ROWS and layer.units % WHOLE == 0
+    in_place = isinstance(rows, int) and rows <= FEW_ROWS and layer.units % WHOLE == 0
     if steps == 1 and platform == "cpu" and layer.units >= STEP_UNITS and not in_place:
         return Choice("scan", f"for one step {layer.units} >= {STEP_UNITS} units are not laid out anew")
     if refusals["native"] is None:

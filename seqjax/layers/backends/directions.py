@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from seqjax.layers.backends.fused_cells import FusedCell, State
 
@@ -32,7 +33,7 @@ def input_bias(cell: FusedCell, bias: jax.Array) -> jax.Array:
     if bias.ndim == 1:
         return bias
     units = bias.shape[1] // cell.gates
-    return bias[0] + bias[1].at[-units:].set(0)
+    return bias[0] + jnp.asarray(bias[1]).at[-units:].set(0)  # NumPy's, where nothing is traced
 
 
 def inner_bias(bias: jax.Array) -> jax.Array | None:
