@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from seqjax.errors import UserError
+from seqjax.serve.limits import RefusedError
 
 DEEPEST = 32
 """Brackets within brackets."""
+DIGITS = 400
+"""Of a whole number."""
 
 
 def read(data: bytes) -> dict[str, Any]:
@@ -27,7 +30,7 @@ def read(data: bytes) -> dict[str, Any]:
     if _depth(text) > DEEPEST:
         raise UserError(f"the body is nested deeper than {DEEPEST} brackets")
     try:
-        found = json.loads(text, parse_constant=_constant, parse_float=_float, object_pairs_hook=_object)
+        found = json.loads(text, parse_constant=_constant, parse_float=_float, parse_int=_int, object_pairs_hook=_object)
     except UserError:
         raise
     except (ValueError, RecursionError) as error:
@@ -66,6 +69,12 @@ def _float(text: str) -> float:
     return value
 
 
+def _int(text: str) -> int:
+    if len(text) > DIGITS:
+        raise UserError(f"the number {text[:40]}... is too large")
+    return int(text)
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -82,11 +91,11 @@ def known(body: Mapping[str, Any], *names: str) -> None:
 
 
 def text(value: Any, name: str, most: int) -> str:
-    """A string of so many characters at most. Raises UserError: something else."""
+    """A string of so many characters at most. Raises UserError, RefusedError: something else; a longer one."""
     if not isinstance(value, str):
         raise UserError(f"{name} must be a string, not {_kind(value)}")
     if len(value) > most:
-        raise UserError(f"{name} has {len(value):,} characters; the most is {most:,}")
+        raise RefusedError(413, f"{name} has {len(value):,} characters; the most is {most:,}")
     try:
         value.encode()
     except UnicodeEncodeError as error:

@@ -6,6 +6,7 @@ likes. Here a head has to come in time.
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from typing import Any
@@ -15,11 +16,10 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from seqjax.errors import UserError
+from seqjax.serve.guard import HEAD
 
 GRACE = 60
 """Seconds that the answers in flight have, once the server is to end."""
-HEAD = 64 << 10
-"""Bytes of a request's head."""
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -99,6 +99,7 @@ def serve(app: Any, listening: socket.socket, timeout: float) -> None:
         h11_max_incomplete_event_size=HEAD,
         backlog=1_024,
     )
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # not a line for every malformed request
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises it anew once all is answered: that is a good end
     with contextlib.suppress(KeyboardInterrupt):

@@ -19,8 +19,10 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-PATIENCE = 5.0
-"""Seconds in which the rest of a body that is too large is read over, so that its sender reads the refusal."""
+PATIENCE = 1.0
+"""Seconds without a piece of a body that is too large, whose rest is read over so that its sender reads the refusal."""
+HEAD = 64 << 10
+"""Bytes of a request's head."""
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -78,6 +80,8 @@ class Guard:
 
     async def _let_in(self, scope: Message, receive: Receive) -> bytes:
         """The whole body. Raises RefusedError."""
+        if len(scope.get("raw_path") or b"") + sum(len(name) + len(value) for name, value in scope["headers"]) > HEAD:
+            raise RefusedError(431, f"the head of the request is above {HEAD:,} bytes")
         headers: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.lower(), []).append(value)
@@ -140,11 +144,10 @@ async def _body(receive: Receive, headers: dict[bytes, list[bytes]], limits: Lim
 
 async def _read_over(receive: Receive, more: bool, most: int) -> None:
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
-            while more and most > 0:
-                message = await receive()
-                more = message["type"] == "http.request" and message.get("more_body", False)
-                most -= len(message.get("body", b""))
+        while more and most > 0:
+            message = await asyncio.wait_for(receive(), PATIENCE)
+            more = message["type"] == "http.request" and message.get("more_body", False)
+            most -= len(message.get("body", b""))
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

@@ -25,6 +25,8 @@ class Truth(NamedTuple):
     """(name of the series, date as a forecast's line has it) -> value; what is missing is not there."""
     series: dict[str, list[tuple[str, float]]]
     """Name -> (date, value) of its rows."""
+    target: str
+    """What the values are of."""
 
 
 def truth(model: Model, data: bytes) -> Truth | None:
@@ -33,7 +35,7 @@ def truth(model: Model, data: bytes) -> Truth | None:
     try:
         if isinstance(source, jena.Windows):
             table = weather.parse(text, "the text")
-            return _truth([""], [list(map(sources.date, table.times))], [table.values[:, jena.TEMPERATURE]])
+            return _truth([""], [list(map(sources.date, table.times))], [table.values[:, jena.TEMPERATURE]], table.columns[jena.TEMPERATURE])
         source = getattr(source, "windows", source)
         if isinstance(source, table_windows.TableWindows):
             return _of_windows(model, data)
@@ -44,12 +46,12 @@ def truth(model: Model, data: bytes) -> Truth | None:
     return None
 
 
-def _truth(names: list[str], dates: list[list[str]], values: list[np.ndarray]) -> Truth:
+def _truth(names: list[str], dates: list[list[str]], values: list[np.ndarray], target: str) -> Truth:
     series = {
         name: [(date, float(value)) for date, value in zip(own, numbers, strict=True) if np.isfinite(value)]
         for name, own, numbers in zip(names, dates, values, strict=True)
     }
-    return Truth({(name, date): value for name, rows in series.items() for date, value in rows}, series)
+    return Truth({(name, date): value for name, rows in series.items() for date, value in rows}, series, target)
 
 
 def _of_windows(model: Model, data: bytes) -> Truth:
@@ -101,20 +103,23 @@ def _of_table(table: Any, columns: list[int], targets: tuple[str, ...] = ()) -> 
             names.append(" ".join(filter(None, [name, targets[place]])) if several else name)
             dates.append(own)
             values.append(table.values[rows, column])
-    return _truth(names, dates, values)
+    return _truth(names, dates, values, " and ".join(targets) or table.columns[0])
 
 
 def beside(said: Mapping[str, Any], after: Truth) -> dict[str, Any]:
-    """What came true beside each line of a forecast, null where nobody knows it yet; and the series themselves."""
+    """What came true beside each line of a forecast, null where nobody knows it yet; the last value before each, which is
+    the naive forecast; and the series themselves."""
     table = said.get("table", {})
     date = table.get("date") or table.get("forecast_for") or []
     names = table.get("series") or [""] * len(date)
     if len(after.series) == 1 and not {*names} & {*after.series}:
         names = list(after.series) * len(date)
+    ends = table.get("window_end") or table.get("origin") or []
     came = [after.values.get(pair) for pair in zip(names, date, strict=True)]
     wanted = {*names}
     shown = {name: rows[-MOST_POINTS:] for name, rows in after.series.items() if name in wanted}
-    return {"truth": came, "series": shown}
+    naive = [after.values.get(pair) for pair in zip(names, ends, strict=True)] if ends else None
+    return {"target": after.target, "truth": came, "naive": naive, "series": shown}
 
 
 def without_last(model: Model, data: bytes) -> bytes:

@@ -40,33 +40,10 @@ function ticks(low, high, wanted) {
 }
 
 // A picture with axes: {x: [low, high], y: [low, high], xLabel, yLabel, names: texts of x's ticks, draw(at, picture)}.
+// It is drawn anew when its place becomes wider or narrower, so that its letters stay as large as the page's.
 function chart(place, title, caption, options) {
-  const figure = element("figure", {}, title ? element("b", {}, title) : null);
-  place.append(figure);
-  const width = Math.max(260, Math.floor(figure.clientWidth || 560));
-  const height = options.height || 210;
-  const edge = { left: 52, right: 10, top: 8, bottom: 42 };
-  const [x0, x1] = options.x[0] === options.x[1] ? [options.x[0], options.x[1] + 1] : options.x;
-  const [y0, y1] = options.y[0] === options.y[1] ? [options.y[0] - 1, options.y[1] + 1] : options.y;
-  const at = {
-    x: (value) => edge.left + ((value - x0) / (x1 - x0)) * (width - edge.left - edge.right),
-    y: (value) => height - edge.bottom - ((value - y0) / (y1 - y0)) * (height - edge.top - edge.bottom),
-  };
-  const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `${title}. ${caption}` });
-  for (const value of ticks(y0, y1, 4)) {
-    svg.append(shape("line", { x1: edge.left, x2: width - edge.right, y1: at.y(value), y2: at.y(value), stroke: "var(--line)" }));
-    svg.append(shape("text", { x: edge.left - 6, y: at.y(value) + 4, "text-anchor": "end", class: "faint" }, short(value, 2)));
-  }
-  const marks = options.names ? options.names(Math.floor(width / 130)) : ticks(x0, x1, Math.floor(width / 90)).map((value) => [value, short(value, 2)]);
-  marks.forEach(([value, text], k) => {
-    const anchor = !options.names ? "middle" : k === 0 ? "start" : k === marks.length - 1 ? "end" : "middle";
-    svg.append(shape("text", { x: at.x(value), y: height - edge.bottom + 16, "text-anchor": anchor, class: "faint" }, text));
-  });
-  svg.append(shape("line", { x1: edge.left, x2: width - edge.right, y1: at.y(y0), y2: at.y(y0), stroke: "var(--grid)" }));
-  svg.append(shape("text", { x: (edge.left + width - edge.right) / 2, y: height - 6, "text-anchor": "middle" }, options.xLabel));
-  svg.append(shape("text", { x: 12, y: (height - edge.bottom + edge.top) / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${(height - edge.bottom + edge.top) / 2})` }, options.yLabel));
-  options.draw(at, svg);
-  figure.append(svg);
+  const canvas = element("div");
+  const figure = element("figure", {}, title ? element("b", {}, title) : null, canvas);
   if (options.legend) {
     figure.append(element("div", { class: "legend" }, ...options.legend.map(([text, color, kind]) => {
       const mark = element("i", { class: kind || "" });
@@ -75,7 +52,46 @@ function chart(place, title, caption, options) {
     })));
   }
   figure.append(element("figcaption", {}, caption));
+  place.append(figure);
+  let drawn = 0;
+  const paint = () => {
+    const width = Math.max(240, Math.floor(figure.clientWidth || 560));
+    if (width === drawn) return;
+    drawn = width;
+    canvas.replaceChildren(picture(width, `${title}. ${caption}`, options));
+  };
+  paint();
+  new ResizeObserver(paint).observe(figure);
   return figure;
+}
+
+function picture(width, label, options) {
+  const height = options.height || 210;
+  const edge = { left: 52, right: 10, top: 8, bottom: 42 };
+  const [x0, x1] = options.x[0] === options.x[1] ? [options.x[0], options.x[1] + 1] : options.x;
+  const [y0, y1] = options.y[0] === options.y[1] ? [options.y[0] - 1, options.y[1] + 1] : options.y;
+  const right = width - edge.right, bottom = height - edge.bottom, middle = (bottom + edge.top) / 2;
+  const at = {
+    x: (value) => edge.left + ((value - x0) / (x1 - x0)) * (right - edge.left),
+    y: (value) => bottom - ((value - y0) / (y1 - y0)) * (bottom - edge.top),
+  };
+  const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label });
+  for (const value of ticks(y0, y1, 4)) {
+    svg.append(shape("line", { x1: edge.left, x2: right, y1: at.y(value), y2: at.y(value), stroke: "var(--line)" }));
+    svg.append(shape("text", { x: edge.left - 6, y: at.y(value) + 4, "text-anchor": "end", class: "faint" }, short(value, 2)));
+  }
+  const marks = options.names ? options.names(Math.max(2, Math.floor(width / 190))) : ticks(x0, x1, Math.floor(width / 90)).map((value) => [value, short(value, 2)]);
+  for (const [value, text] of marks) {
+    const half = 3.4 * text.length, x = at.x(value);
+    const anchor = x - half < edge.left - 40 ? "start" : x + half > width ? "end" : "middle";
+    svg.append(shape("line", { x1: x, x2: x, y1: bottom, y2: bottom + 4, stroke: "var(--grid)" }));
+    svg.append(shape("text", { x: anchor === "end" ? width : x, y: bottom + 17, "text-anchor": anchor, class: "faint" }, text));
+  }
+  svg.append(shape("line", { x1: edge.left, x2: right, y1: at.y(y0), y2: at.y(y0), stroke: "var(--grid)" }));
+  svg.append(shape("text", { x: (edge.left + right) / 2, y: height - 6, "text-anchor": "middle" }, options.xLabel));
+  svg.append(shape("text", { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, options.yLabel));
+  options.draw(at, svg);
+  return svg;
 }
 
 function line(at, points, color, more = {}) {

@@ -76,7 +76,7 @@ function heard(said, place) {
   const many = said.detections.length;
   place.append(element("p", { class: "said" }, many ? `${many} detection${many > 1 ? "s" : ""}: ${said.detections.slice(0, 6).map((one) => `${one.word} at ${one.seconds.toFixed(2)} s`).join(", ")}` : `no ${words.join(" or ")} detected`));
   chart(place, "Probability over time", "The mean of the last frames, as the detector judges it; above the dashed threshold a word is detected, at the marks.", {
-    x: [0, end], y: [0, 1], xLabel: "seconds", yLabel: "probability", legend: words.map((word, k) => [word, COLORS[k % COLORS.length]]),
+    x: [0, end], y: [0, 1], xLabel: "seconds", yLabel: "probability", legend: [...words.map((word, k) => [word, COLORS[k % COLORS.length]]), ["threshold, detections", "var(--c1)"]],
     draw(at, svg) {
       if (said.threshold !== null) svg.append(shape("line", { x1: at.x(0), x2: at.x(end), y1: at.y(said.threshold), y2: at.y(said.threshold), stroke: "var(--c1)", "stroke-dasharray": "5 4" }));
       words.forEach((word, k) => svg.append(line(at, said.probability[word].map((value, frame) => [said.first + said.step * frame, value]), COLORS[k % COLORS.length], { "stroke-width": 1.6 })));

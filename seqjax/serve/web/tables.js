@@ -56,9 +56,9 @@ function forecast(said, place) {
     const space = (Math.max(...numbers) - Math.min(...numbers)) * 0.05;
     const texts = [...before.map((pair) => pair[0]), ...own.map((k) => dates[k])];
     const share = ends ? Math.round(100 * (Number(ends[1].slice(1)) - Number(ends[0].slice(1)))) : 0;
-    chart(drawing, `${name ? `${name}: ` : ""}${own.length.toLocaleString("en")} forecasts`, summary(truth, mid, low, high, share, before), {
-      height: 280, x: [0, Math.max(texts.length - 1, 1)], y: [Math.min(...numbers) - space, Math.max(...numbers) + space], xLabel: texts[0] ? "date" : "row", yLabel: columns.length === 1 ? columns[0] : "value",
-      names: (count) => { const step = Math.max(1, Math.floor((texts.length - 1) / Math.max(count - 1, 1))); return texts.map((text, k) => [k, text.replace(/ 00:00:00$/, "").replace(/:00$/, "")]).filter((_, k) => k % step === 0).slice(0, count); },
+    chart(drawing, `${name ? `${name}: ` : ""}${own.length.toLocaleString("en")} forecasts`, summary(truth, mid, low, high, share, own.map((k) => (said.naive ? said.naive[k] : null))), {
+      height: 280, x: [0, Math.max(texts.length - 1, 1)], y: [Math.min(...numbers) - space, Math.max(...numbers) + space], xLabel: texts[0] ? "date" : "row", yLabel: said.target || "value",
+      names: (count) => { const step = Math.max(1, Math.ceil(texts.length / Math.max(count, 1))); return texts.map((text, k) => [k, text.replace(/ 00:00:00$/, "").replace(/:00$/, "")]).filter((_, k) => k % step === 0); },
       legend: [["true", "var(--ink)"], [quantiles.length ? "median forecast" : "forecast", "var(--c0)"], ...(ends ? [[`${share} % interval`, "var(--c0)", "band"]] : [])],
       draw(scale, svg) {
         if (ends && own.length) {
@@ -78,13 +78,14 @@ function forecast(said, place) {
   else place.append(element("pre", {}, [said.header, ...said.lines.slice(0, 30)].filter(Boolean).join("\n")));
 }
 
-function summary(truth, mid, low, high, share, before) {
+function summary(truth, mid, low, high, share, naive) {
   const pairs = truth.map((value, k) => [value, k]).filter(([value]) => value !== null);
   if (!pairs.length) return "The table does not reach into the time that is forecast, so there is nothing to compare with.";
   const mean = (numbers) => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
   const error = mean(pairs.map(([value, k]) => Math.abs(value - mid[k])));
   let said = `Mean absolute error ${short(error)} over ${pairs.length.toLocaleString("en")} true values`;
-  if (before.length) said += `; of the last value before them, ${short(mean(pairs.map(([value]) => Math.abs(value - before[before.length - 1][1]))))}`;
+  const both = pairs.filter(([, k]) => naive[k] !== null);
+  if (both.length) said += `; of the last value before, for ever (naive), ${short(mean(both.map(([value, k]) => Math.abs(value - naive[k]))))}`;
   if (low) said += `. Inside the ${share} % interval: ${pairs.filter(([value, k]) => low[k] <= value && value <= high[k]).length} of ${pairs.length}`;
   else said += ". This run says no interval";
   return `${said}.`;

@@ -77,7 +77,9 @@ function translated(said, place) {
   if (said.alignments) attention(place, said.alignments[0]);
 }
 
-function attention(place, { source, translation, weights }) {
+function attention(place, found) {
+  const plain = (token) => token.replaceAll("\uffed", "") || token; // a joiner, which few fonts have
+  const source = found.source.map(plain), translation = found.translation.map(plain), weights = found.weights;
   const figure = element("figure", {}, element("b", {}, "Attention"));
   place.append(figure);
   const longest = Math.max(...translation.map((word) => word.length), 4);
