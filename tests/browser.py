@@ -70,7 +70,14 @@ class Page:
 def opened(file, profile, width=1200, patience=PATIENCE, flags=()):
     """Open a file, or an address, in a fresh browser; yields (Page, the addresses that it asked for)."""
     to_browser, from_browser = os.pipe(), os.pipe()
-    command = [find(), *FLAGS, *flags, "--remote-debugging-pipe", f"--user-data-dir={profile}", f"--window-size={width},900"]
+    command = [
+        find(),
+        *FLAGS,
+        *flags,
+        "--remote-debugging-pipe",
+        f"--user-data-dir={profile}",
+        f"--window-size={width},900",
+    ]
     # The browser reads its descriptor 3 and writes its descriptor 4.
     shell = f'exec "$@" 3<&{to_browser[0]} 4>&{from_browser[1]}'
     process = subprocess.Popen(

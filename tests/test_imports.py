@@ -17,7 +17,7 @@ ORDER = (
     {"main"},
     {"generate", "predict", "stream", "archive", "backtest", "knobs", "nab", "verdict", "microscope"},
     {"lecture"},
-    {"report", "compare", "benchmark", "interop", "export"},
+    {"report", "compare", "benchmark", "interop", "export", "serve"},
     {"analogies", "interface"},
     {"runs"},
     {"training"},

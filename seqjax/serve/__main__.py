@@ -55,8 +55,7 @@ def main(arguments: Sequence[str]) -> None:
         from seqjax.serve.model import Model
 
         models = {
-            name: Model(path, name, limits.batch, TRUST.value)
-            for path, name in zip(paths, names(paths), strict=True)
+            name: Model(path, name, limits.batch, TRUST.value) for path, name in zip(paths, names(paths), strict=True)
         }
         app = application(models, limits, [*ALLOW_HOST.value, HOST.value])
         print(f"seqjax: {connections.address_of(listening)} answers for {', '.join(models)}", flush=True)
@@ -66,7 +65,7 @@ def main(arguments: Sequence[str]) -> None:
 def check_needed() -> None:
     """Raises UserError: what serves is not installed."""
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise UserError(f'{" and ".join(missing)} is not installed: pip install "seqjax[serve]"')
+        raise UserError(f'not installed: {" and ".join(missing)}: pip install "seqjax[serve]"')
 
 
 def names(paths: Sequence[Path]) -> list[str]:

@@ -67,7 +67,9 @@ async def outputs(model: Model, batches: Batches, requests: Requests, options: t
         futures = []
         for shape, group in itertools.groupby(rows, operator.itemgetter(0)):
             own = [row for _, row in group]
-            while (taken := _submitted(batches, (model.name, options, shape), own, begun=bool(found or futures))) is None:
+            while (
+                taken := _submitted(batches, (model.name, options, shape), own, begun=bool(found or futures))
+            ) is None:
                 await asyncio.sleep(PATIENCE)
             futures += taken
         found += await asyncio.gather(*map(asyncio.wrap_future, futures))

@@ -124,7 +124,7 @@ def about(service: Service) -> dict[str, Any]:
         "POST /api/runs/NAME/explain": {"text": "which words move the answer", "class": "of which class"},
         "POST /api/runs/NAME/generate": "prompt, length, temperature, top_k, top_p, min_p, seed -> lines of JSON",
         "POST /api/runs/NAME/stream": "piece (text) or bytes (base64), state of the answer before, end -> lines, state",
-        "limits": {name: value for name, value in vars(service.limits).items()},
+        "limits": vars(service.limits),
     }
 
 
@@ -178,7 +178,9 @@ def application(models: Mapping[str, Model], limits: Limits, hosts: Collection[s
         said = {404: "there is nothing here; see /api", 405: "this address is asked in another way; see /api"}
         return Json({"error": said.get(status, "not answered")}, status, getattr(error, "headers", None))
 
-    return Guard(Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: unknown}), limits, hosts, policy)
+    return Guard(
+        Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: unknown}), limits, hosts, policy
+    )
 
 
 async def _netted(answering: Callable[[], Awaitable[Response]]) -> Response:

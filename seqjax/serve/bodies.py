@@ -30,7 +30,9 @@ def read(data: bytes) -> dict[str, Any]:
     if _depth(text) > DEEPEST:
         raise UserError(f"the body is nested deeper than {DEEPEST} brackets")
     try:
-        found = json.loads(text, parse_constant=_constant, parse_float=_float, parse_int=_int, object_pairs_hook=_object)
+        found = json.loads(
+            text, parse_constant=_constant, parse_float=_float, parse_int=_int, object_pairs_hook=_object
+        )
     except UserError:
         raise
     except (ValueError, RecursionError) as error:
@@ -136,5 +138,12 @@ def content(value: Any, name: str) -> bytes:
 
 
 def _kind(value: Any) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
+    kinds = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "an object",
+    }
     return "null" if value is None else kinds.get(type(value), "that")

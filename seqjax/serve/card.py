@@ -52,7 +52,7 @@ def _scores(results: dict[str, Any], description: str, source: str) -> list[dict
     count = re.search(r"([\d,]+) test\b", description)
     baselines = results.get("baselines") or {}
     for name, value in (results.get("test") or {}).items():
-        if name in HIDDEN and len(results["test"]) > 1 or not isinstance(value, int | float):
+        if (name in HIDDEN and len(results["test"]) > 1) or not isinstance(value, int | float):
             continue
         naive = {
             who: parts["test"][name]

@@ -32,14 +32,16 @@ HEADERS = (
     (b"permissions-policy", b"microphone=(self), camera=(), geolocation=()"),
     (b"cache-control", b"no-store"),
 )
-POLICY = "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 class Guard:
     """ASGI around ASGI."""
 
     def __init__(self, app: Any, limits: Limits, hosts: Collection[str], policy: str = ""):
-        """Args: hosts: names besides addresses and localhost. policy: what the page's own CSP allows besides `POLICY`."""
+        """Args: hosts: names besides addresses and localhost. policy: what the page needs besides `POLICY`."""
         self.app, self.limits, self.rates = app, limits, Rates(limits.rate)
         self.hosts = {"localhost", *(host.lower() for host in hosts)}
         self.active = 0
@@ -101,7 +103,7 @@ class Guard:
     def _host(self, headers: dict[bytes, list[bytes]]) -> str:
         given = headers.get(b"host", [])
         host = given[0].decode("latin-1").strip().lower() if len(given) == 1 else ""
-        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+        name = host[1:].rpartition("]")[0] if host.startswith("[") else host.partition(":")[0]
         with contextlib.suppress(ValueError):
             ipaddress.ip_address(name)
             return host
@@ -114,9 +116,9 @@ class Guard:
             said = origin.decode("latin-1").strip().lower()
             if said.partition("://")[2] != host or not said.startswith(("http://", "https://")):
                 raise RefusedError(403, "pages of other origins are not answered")
-        if headers.get(b"sec-fetch-site", [b"none"])[0] in (b"cross-site", b"same-site"):
-            if headers.get(b"sec-fetch-mode", [b""])[0] != b"navigate":
-                raise RefusedError(403, "pages of other origins are not answered")
+        strange = headers.get(b"sec-fetch-site", [b"none"])[0] in (b"cross-site", b"same-site")
+        if strange and headers.get(b"sec-fetch-mode", [b""])[0] != b"navigate":
+            raise RefusedError(403, "pages of other origins are not answered")
 
 
 async def _body(receive: Receive, headers: dict[bytes, list[bytes]], limits: Limits) -> bytes:

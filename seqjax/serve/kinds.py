@@ -17,7 +17,10 @@ EXPECTS = {
     "forecast": ("file", "a table with a header as the run has learned from, as CSV"),
     "hotword": ("audio", "a WAV file as base64"),
     "sound": ("audio", "a WAV file as base64"),
-    "series": ("file", "a series a line, values divided by commas, or a file of the kind that the run has learned from"),
+    "series": (
+        "file",
+        "a series a line, values divided by commas, or a file of the kind that the run has learned from",
+    ),
     "visits": ("file", "a table of clicks as the run has learned from, as CSV"),
     "watch": ("file", "a table with a header as the run has learned from, as CSV"),
     "other": ("file", "what --mode=predict --input reads"),
@@ -41,7 +44,17 @@ EXAMPLES = {
 def kind_of(source: Any, path: Path) -> str:
     """Of a run with this source, in this folder."""
     from seqjax.data.clicks.labelled_visits import LabelledVisits
-    from seqjax.data.series import csv_panel, ett, jena, jena_hours, labelled_series, m4, table_watch, table_windows, walks
+    from seqjax.data.series import (
+        csv_panel,
+        ett,
+        jena,
+        jena_hours,
+        labelled_series,
+        m4,
+        table_watch,
+        table_windows,
+        walks,
+    )
     from seqjax.data.sound.hotwords import Hotwords
     from seqjax.data.sound.labelled_sounds import LabelledSounds
     from seqjax.data.text.atis import Atis

@@ -3,8 +3,9 @@
 python -m seqjax.serve --workdir=runs/imdb_bilstm &
 python -m seqjax.serve.load --run=imdb_bilstm --requests=10000 --clients=32
 
-Each client asks again as soon as it is answered. Every body is first asked alone; an answer under load that differs from
-that in a single bit is wrong. A 429 is asked again after its Retry-After. Exit code 1: an answer was lost, or wrong.
+Each client asks again as soon as it is answered. Every body is first asked alone; an answer under load that differs
+from that in a single bit is wrong. A 429 is asked again after its Retry-After. Exit code 1: an answer was lost, or
+wrong.
 """
 
 import asyncio
@@ -55,10 +56,11 @@ class Tally:
         """For people."""
         found = sorted(self.seconds) or [float("nan")]
         at = lambda share: 1e3 * found[min(len(found) - 1, int(share * len(found)))]
+        count = len(self.seconds)
         return (
-            f"{len(self.seconds):,} answers in {elapsed:.1f} s, {len(self.seconds) / max(elapsed, 1e-9):,.0f} a second; "
-            f"p50 {at(0.5):.1f} ms, p95 {at(0.95):.1f} ms, p99 {at(0.99):.1f} ms; {self.lost} lost, {self.wrong} wrong, "
-            f"{self.again} asked again"
+            f"{count:,} answers in {elapsed:.1f} s, {count / max(elapsed, 1e-9):,.0f} a second; "
+            f"p50 {at(0.5):.1f} ms, p95 {at(0.95):.1f} ms, p99 {at(0.99):.1f} ms; {self.lost} lost, "
+            f"{self.wrong} wrong, {self.again} asked again"
         )
 
 

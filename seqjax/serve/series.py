@@ -35,7 +35,12 @@ def truth(model: Model, data: bytes) -> Truth | None:
     try:
         if isinstance(source, jena.Windows):
             table = weather.parse(text, "the text")
-            return _truth([""], [list(map(sources.date, table.times))], [table.values[:, jena.TEMPERATURE]], table.columns[jena.TEMPERATURE])
+            return _truth(
+                [""],
+                [list(map(sources.date, table.times))],
+                [table.values[:, jena.TEMPERATURE]],
+                table.columns[jena.TEMPERATURE],
+            )
         source = getattr(source, "windows", source)
         if isinstance(source, table_windows.TableWindows):
             return _of_windows(model, data)
@@ -107,8 +112,8 @@ def _of_table(table: Any, columns: list[int], targets: tuple[str, ...] = ()) -> 
 
 
 def beside(said: Mapping[str, Any], after: Truth) -> dict[str, Any]:
-    """What came true beside each line of a forecast, null where nobody knows it yet; the last value before each, which is
-    the naive forecast; and the series themselves."""
+    """What came true beside each line of a forecast, null where nobody knows it yet; the naive forecast, which is the
+    last value before; and the series themselves."""
     table = said.get("table", {})
     date = table.get("date") or table.get("forecast_for") or []
     names = table.get("series") or [""] * len(date)

@@ -50,7 +50,9 @@ class Writer:
             state = jax.lax.fori_loop(0, count - 1, read, state)
             keys = jax.random.fold_in(jax.random.key(seed), 0)[None]
             last = jax.lax.dynamic_slice_in_dim(prompt, count - 1, 1, 1)[:, 0]
-            return begin_sampling(functools.partial(step, params, len(self.alphabet)), state, last, keys, limits, Sampling())
+            return begin_sampling(
+                functools.partial(step, params, len(self.alphabet)), state, last, keys, limits, Sampling()
+            )
 
         def more(params: Any, progress: Any, most: Any, temperature: Any, top_p: Any, min_p: Any) -> Any:
             at, sampling = progress.position, Sampling(temperature, None, top_p, min_p)
