@@ -5,7 +5,8 @@ import json
 
 
 async def ask(app, method, path, body=None, headers=None, client=("127.0.0.1", 5), pieces=None):
-    """-> (status, headers, content). body: JSON, or bytes. pieces: what comes instead, seconds to wait among them."""
+    """-> (status, headers, content). body: JSON, or bytes. pieces: what comes instead, seconds to wait among them; then
+    the client goes."""
     data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     given = {"host": "127.0.0.1", "content-type": "application/json", **(headers or {})}
     raw = [(name.encode(), value.encode("latin-1")) for name, value in given.items() if value is not None]

@@ -4,10 +4,12 @@ Legend: N examples.
 """
 
 import asyncio
+import contextlib
 import csv
+import io
 import itertools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -98,18 +100,18 @@ async def predict(model: Model, batches: Batches, body: Mapping[str, Any], limit
     if model.kind == "hotword":
         from seqjax.serve import listening
 
-        return await run_in_threadpool(listening.heard, model, data, limits)
+        return await run_in_threadpool(tried, listening.heard, model, data, limits)
     read, after = model.requests, None
     if model.kind == "sound":
         from seqjax.serve import listening
 
-        data, read = await run_in_threadpool(listening.checked, data, limits), model.read
+        data, read = await run_in_threadpool(tried, listening.checked, data, limits), model.read
     if model.kind == "forecast":
         from seqjax.serve import series
 
         after = await run_in_threadpool(series.truth, model, data)
         if held:
-            data = await run_in_threadpool(series.without_last, model, data)
+            data = await run_in_threadpool(tried, series.without_last, model, data)
     requests = await run_in_threadpool(read, data)
     if len(requests.ids) > limits.max_rows:
         raise RefusedError(413, f"there are {len(requests.ids):,} examples; the most is {limits.max_rows:,}")
@@ -118,6 +120,16 @@ async def predict(model: Model, batches: Batches, body: Mapping[str, Any], limit
     if after is not None:
         said |= series.beside(said, after)
     return said | ({"outputs": [jax.tree.map(_numbers, output) for output in found]} if raw else {})
+
+
+def tried(call: Callable[..., Any], *arguments: Any) -> Any:
+    """What it returns. Raises UserError, RefusedError: its own, or for whatever odd input makes of it."""
+    try:
+        return call(*arguments)
+    except (UserError, RefusedError):
+        raise
+    except Exception as error:
+        raise UserError(f"this cannot be read ({type(error).__name__})") from error
 
 
 def described(model: Model, requests: Requests, outputs: Sequence[Any]) -> dict[str, Any]:
@@ -136,8 +148,9 @@ def described(model: Model, requests: Requests, outputs: Sequence[Any]) -> dict[
             for source, words, weights in aligned
         ]
     if requests.header and "," in requests.header:
-        names, *rows = csv.reader([requests.header, *(one for said in lines for one in said.splitlines())])
-        found["table"] = {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+        with contextlib.suppress(ValueError, csv.Error):  # a name with odd characters: the lines have to do
+            names, *rows = csv.reader(io.StringIO("\n".join([requests.header, *lines])))
+            found["table"] = {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
     return found
 
 

@@ -68,7 +68,7 @@ class Guard:
             if self.active >= self.limits.concurrent:
                 raise RefusedError(429, f"{self.active} requests are being answered: ask again later", 1)
             self.active, counted = self.active + 1, True
-            await self.app(scope, _again(body, receive), headed)
+            await _while_there(lambda again: self.app(scope, again, headed), body, receive)
         except RefusedError as error:
             await refuse(error, headed)
         except (ConnectionError, asyncio.CancelledError):
@@ -152,16 +152,31 @@ async def _read_over(receive: Receive, more: bool, most: int) -> None:
             most -= len(message.get("body", b""))
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """What gives a body that has been read, and then what comes after it."""
-    left = [body]
+async def _while_there(answering: Callable[[Receive], Awaitable[None]], body: bytes, receive: Receive) -> None:
+    """Answer a body that has been read; once the client has gone nobody works for it any more."""
+    left, gone = [body], asyncio.Event()
 
     async def again() -> Message:
         if left:
             return {"type": "http.request", "body": left.pop(), "more_body": False}
-        return await receive()
+        await gone.wait()
+        return {"type": "http.disconnect"}
 
-    return again
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    tasks = [asyncio.ensure_future(answering(again)), asyncio.ensure_future(watch())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not tasks[0].done():
+            tasks[0].cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await tasks[0]
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def refuse(error: RefusedError, send: Send) -> None:

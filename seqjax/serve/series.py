@@ -46,8 +46,8 @@ def truth(model: Model, data: bytes) -> Truth | None:
             return _of_windows(model, data)
         if (model.path / panel_requests.ASSET).is_file():
             return _of_panel(model, data)
-    except (UserError, KeyError, IndexError, TypeError):
-        return None  # the forecast's own reader says what is wrong
+    except Exception:  # whatever is odd about the table: the forecast's own reader says it
+        return None
     return None
 
 
@@ -120,10 +120,10 @@ def beside(said: Mapping[str, Any], after: Truth) -> dict[str, Any]:
     if len(after.series) == 1 and not {*names} & {*after.series}:
         names = list(after.series) * len(date)
     ends = table.get("window_end") or table.get("origin") or []
-    came = [after.values.get(pair) for pair in zip(names, date, strict=True)]
+    came = [after.values.get(pair) for pair in zip(names, date, strict=False)]
     wanted = {*names}
     shown = {name: rows[-MOST_POINTS:] for name, rows in after.series.items() if name in wanted}
-    naive = [after.values.get(pair) for pair in zip(names, ends, strict=True)] if ends else None
+    naive = [after.values.get(pair) for pair in zip(names, ends, strict=False)] if ends else None
     return {"target": after.target, "truth": came, "naive": naive, "series": shown}
 
 

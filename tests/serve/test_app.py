@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from asked import ask, asked
 from seqjax import interface
+from seqjax.errors import UserError
 from seqjax.runs.generation import Speed, Wish, generate
 from seqjax.training.workdir import Workdir
 from serve_texts import TEXTS
@@ -231,6 +233,19 @@ def test_there_is_nothing_else(app, path):
         assert status in (404, 405)
         assert "error" in said
         assert "x" not in headers
+
+
+def test_a_strangers_run_is_not_run(folder, tmp_path, monkeypatch):
+    from seqjax.serve.model import Model
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(interface, "settle", dict)
+    shutil.copytree(folder / "texts", tmp_path / "strange")
+    program = tmp_path / "strange" / "experiment.py"
+    program.write_text(program.read_text() + "\n# and something else\n")
+    with pytest.raises(UserError, match="give --trust"):
+        Model(tmp_path / "strange", "strange", 4)
+    assert Model(tmp_path / "strange", "strange", 4, trust=True).kind == "text"
 
 
 def test_cards(app):

@@ -101,6 +101,28 @@ def test_rates_and_crowds():
     assert full.active == 0
 
 
+def test_nobody_works_for_a_client_that_has_gone():
+    seen = []
+
+    async def long(scope, receive, send):
+        await receive()
+        try:
+            await asyncio.sleep(20)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    app = Guard(long, Limits(), ())
+
+    async def gone():
+        with pytest.raises(IndexError):  # there is no answer
+            await ask(app, "POST", "/", pieces=[b"a", 0.05])
+
+    asyncio.run(gone())
+    assert seen == ["cancelled"]
+    assert app.active == 0
+
+
 def test_a_fault_is_not_shown(caplog):
     status, _, said = asked(guard(), "POST", "/", body=b"fail")
     assert (status, said) == (500, {"error": "the server could not answer"})
