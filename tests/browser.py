@@ -14,7 +14,8 @@ import threading
 import time
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "chrome-headless-shell", "headless_shell")
-FLAGS = ("--headless", "--no-sandbox", "--no-zygote", "--single-process", "--in-process-gpu", "--use-angle=swiftshader")
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--mute-audio")
+"""Not --single-process, with which Debian's ends at once."""
 PATIENCE = 60
 
 
@@ -35,6 +36,30 @@ class Page:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def wait(self, script, seconds=30):
+        """Until an expression is true."""
+        deadline = time.monotonic() + seconds
+        while not self.evaluate(f"!!({script})"):
+            assert time.monotonic() < deadline, script
+            time.sleep(0.05)
+
+    def type(self, text):
+        """Into what has the focus."""
+        self.send("Input.insertText", self.session, text=text)
+
+    def choose(self, selector, *files):
+        """Files for an input of files."""
+        root = self.send("DOM.getDocument", self.session)["root"]["nodeId"]
+        node = self.send("DOM.querySelector", self.session, nodeId=root, selector=selector)["nodeId"]
+        self.send("DOM.setFileInputFiles", self.session, nodeId=node, files=[str(file) for file in files])
+
+    def look(self, width, scheme):
+        """As a screen of this width, in the light or the dark."""
+        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.send("Emulation.setDeviceMetricsOverride", self.session, **screen)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.send("Emulation.setEmulatedMedia", self.session, features=features)
+
     def screenshot(self):
         """All of the page, as PNG bytes."""
         answer = self.send("Page.captureScreenshot", self.session, captureBeyondViewport=True)
@@ -42,10 +67,17 @@ class Page:
 
 
 @contextlib.contextmanager
-def opened(file, profile, width=1200):
-    """Open a file in a fresh browser; yields (Page, the addresses that it asked for)."""
+def opened(file, profile, width=1200, patience=PATIENCE, flags=()):
+    """Open a file, or an address, in a fresh browser; yields (Page, the addresses that it asked for)."""
     to_browser, from_browser = os.pipe(), os.pipe()
-    command = [find(), *FLAGS, "--remote-debugging-pipe", f"--user-data-dir={profile}", f"--window-size={width},900"]
+    command = [
+        find(),
+        *FLAGS,
+        *flags,
+        "--remote-debugging-pipe",
+        f"--user-data-dir={profile}",
+        f"--window-size={width},900",
+    ]
     # The browser reads its descriptor 3 and writes its descriptor 4.
     shell = f'exec "$@" 3<&{to_browser[0]} 4>&{from_browser[1]}'
     process = subprocess.Popen(
@@ -57,7 +89,7 @@ def opened(file, profile, width=1200):
     )
     os.close(to_browser[0])
     os.close(from_browser[1])
-    deadline = threading.Timer(PATIENCE, process.kill)
+    deadline = threading.Timer(patience, process.kill)
     deadline.start()
     asked, count = [], iter(range(1, 10**6))
     with os.fdopen(to_browser[1], "wb", buffering=0) as commands, os.fdopen(from_browser[0], "rb") as answers:
@@ -85,7 +117,7 @@ def opened(file, profile, width=1200):
             target = send("Target.createTarget", url="about:blank")["targetId"]
             session = send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
             send("Network.enable", session)
-            send("Page.navigate", session, url=file.as_uri())
+            send("Page.navigate", session, url=file if isinstance(file, str) else file.as_uri())
             page = Page(send, session)
             while page.evaluate("document.readyState") != "complete":
                 time.sleep(0.05)

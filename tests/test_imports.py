@@ -19,7 +19,7 @@ ORDER = (
     {"cluster"},
     {"lecture"},
     {"export"},
-    {"report", "compare", "benchmark", "interop"},
+    {"report", "compare", "benchmark", "interop", "serve"},
     {"analogies", "interface", "estimators"},
     {"notebook"},
     {"runs"},

@@ -11,6 +11,7 @@ Legend: N texts, L length, K distinct columns of the richest text, V ids.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -36,6 +37,8 @@ from seqjax.files import read_json
 ENCODINGS = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 SEQUENCES = ("int", "one_hot")
 ARRAYS = ("tokens", "counts", "idf")
+KEPT = 16
+"""Vectorizers that have been loaded."""
 OPTIONS, WORDS, WEIGHTS = "text.json", "vocabulary.txt", "idf.txt"
 
 
@@ -167,12 +170,18 @@ class Vectorizer:
 
     @classmethod
     def load(cls, folder: Path | str) -> "Vectorizer":
-        """Undo `save`.
+        """Undo `save`. Files that have not changed since are not read again: a server asks for each request.
 
         Raises:
           UserError: a file is missing or damaged; the message names it.
         """
-        folder = Path(folder)
+        return cls._loaded(Path(folder), tuple(_stamp(Path(folder) / name) for name in (OPTIONS, WORDS, WEIGHTS)))
+
+    @classmethod
+    @functools.lru_cache(maxsize=KEPT)
+    def _loaded(cls, folder: Path, stamps: tuple[Any, ...]) -> "Vectorizer":
+        """As `load`. Args: stamps: of the files, so that one that has changed is another."""
+        del stamps
         options = _read_options(folder / OPTIONS)
         written = options.pop("words")
         mask = options["encoding"] in SEQUENCES
@@ -188,6 +197,15 @@ class Vectorizer:
             if len(idf) != vocabulary.size or not np.isfinite(idf).all():
                 raise UserError(f"{folder / WEIGHTS}: {np.isfinite(idf).sum()} weights for {vocabulary.size} ids")
         return cls(vocabulary=vocabulary, idf=idf, **options)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes with a file; None: it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _identity(vocabulary: Vocabulary) -> dict[str, Any]:
