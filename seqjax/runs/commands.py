@@ -14,7 +14,7 @@ from seqjax import peers, trust
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS, Experiment
 from seqjax.runs import agreement, rolled
-from seqjax.runs.lines import skill
+from seqjax.runs.lines import beside
 from seqjax.runs.machine import backends, device, layout, versions
 from seqjax.runs.prediction import answering
 from seqjax.runs.prediction import predict as predict  # the third command
@@ -172,19 +172,9 @@ def finish(
     if peers.is_first():
         curves.draw(workdir.rows(), scores["best_epoch"], next(iter(experiment.metrics)), workdir.path / "curves.png")
     results = {"experiment": config["experiment"], "options": config["options"], **scores}
-    results |= known(experiment, dataset, config, scores)
+    results |= beside(experiment.lecture, dataset, config["data"], scores)
     workdir.write_results(results)
     return results
-
-
-def known(
-    experiment: Experiment, dataset: "Dataset", config: Mapping[str, Any], scores: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What a result is to be seen beside: the lecture's, the best possible, and what needs no model."""
-    beside: dict[str, Any] = {"lecture": experiment.lecture, "data": config["data"], "optimum": dataset.optimum}
-    if dataset.baselines:
-        beside |= {"baselines": dataset.baselines, "skill": skill(scores, dataset.baselines)}
-    return beside
 
 
 def own_copy(workdir: Workdir, source_file: Path) -> Path:
@@ -269,7 +259,7 @@ def evaluate(
         "parameters": count_parameters(params),
         "best_epoch": step // steps_per_epoch(len(dataset.parts["train"]), experiment.batch_size),
         **scores,
-        **known(experiment, dataset, config, scores),
+        **beside(experiment.lecture, dataset, config["data"], scores),
     }
 
 

@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqjax.errors import UserError
 from seqjax.experiment import FOLDS
+
+if TYPE_CHECKING:
+    from seqjax.data.dataset import Dataset
 
 Results = Mapping[str, Any]
 ERRORS = ("mae", "mse", "nats", "perplexity", "wql", "pinball", "nd", "smape", "mase", "rmse", "rmsse")
@@ -18,6 +21,14 @@ def number(value: float | None) -> str:
         return "not finite"
     size = abs(value)
     return f"{value:.4f}" if size == 0 or 0.1 <= size < 1e6 else f"{value:#.4g}" if size < 0.1 else f"{value:.7g}"
+
+
+def beside(lecture: Results, dataset: "Dataset", data: str, scores: Results) -> dict[str, Any]:
+    """What a result is to be seen beside: the lecture's, the best possible, and what needs no model."""
+    found: dict[str, Any] = {"lecture": lecture, "data": data, "optimum": dataset.optimum}
+    if dataset.baselines:
+        found |= {"baselines": dataset.baselines, "skill": skill(scores, dataset.baselines)}
+    return found
 
 
 def skill(scores: Results, baselines: Results) -> dict[str, float]:
