@@ -14,7 +14,7 @@ from seqjax import peers, trust
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS, Experiment
 from seqjax.runs import agreement, rolled
-from seqjax.runs.lines import beside
+from seqjax.runs.lines import context
 from seqjax.runs.machine import backends, device, layout, versions
 from seqjax.runs.prediction import answering
 from seqjax.runs.prediction import predict as predict  # the third command
@@ -172,7 +172,7 @@ def finish(
     if peers.is_first():
         curves.draw(workdir.rows(), scores["best_epoch"], next(iter(experiment.metrics)), workdir.path / "curves.png")
     results = {"experiment": config["experiment"], "options": config["options"], **scores}
-    results |= beside(experiment.lecture, dataset, config["data"], scores)
+    results |= context(experiment.lecture, dataset, config["data"], scores)
     workdir.write_results(results)
     return results
 
@@ -259,7 +259,7 @@ def evaluate(
         "parameters": count_parameters(params),
         "best_epoch": step // steps_per_epoch(len(dataset.parts["train"]), experiment.batch_size),
         **scores,
-        **beside(experiment.lecture, dataset, config["data"], scores),
+        **context(experiment.lecture, dataset, config["data"], scores),
     }
 
 

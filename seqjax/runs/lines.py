@@ -23,7 +23,7 @@ def number(value: float | None) -> str:
     return f"{value:.4f}" if size == 0 or 0.1 <= size < 1e6 else f"{value:#.4g}" if size < 0.1 else f"{value:.7g}"
 
 
-def beside(lecture: Results, dataset: "Dataset", data: str, scores: Results) -> dict[str, Any]:
+def context(lecture: Results, dataset: "Dataset", data: str, scores: Results) -> dict[str, Any]:
     """What a result is to be seen beside: the lecture's, the best possible, and what needs no model."""
     found: dict[str, Any] = {"lecture": lecture, "data": data, "optimum": dataset.optimum}
     if dataset.baselines:
