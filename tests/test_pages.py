@@ -50,15 +50,15 @@ def test_flags_exist(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_code_runs(name, tmp_path):
+    """Shell commands in their order, then all Python of the page as one program; files are written where they stand."""
     bin_folder = os.path.dirname(sys.executable)
     environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    for language, file, text in blocks(name):
+    program = "\n".join(text for language, file, text in blocks(name) if language == "python")
+    for language, file, text in [*blocks(name), ("python", None, program)]:
         if file:
             (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / file).write_text(text)
-            continue
-        if language not in ("bash", "python"):
-            continue
-        command = ["bash", "-euo", "pipefail", "-c", text] if language == "bash" else [sys.executable, "-c", text]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
-        assert done.returncode == 0, f"{name}:\n{text}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
+        elif language == "bash" or text is program:
+            command = ["bash", "-euo", "pipefail", "-c", text] if language == "bash" else [sys.executable, "-c", text]
+            done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
+            assert done.returncode == 0, f"{name}:\n{text}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
