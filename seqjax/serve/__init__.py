@@ -1,4 +1,4 @@
-"""Try finished runs on one local web page, or ask them through JSON.
+r"""Try finished runs on one local web page, or ask them through JSON.
 
 python -m seqjax.serve --workdir=runs/imdb_bilstm --workdir=runs/shakespeare_lstm
 curl -s http://127.0.0.1:8000/api/runs/imdb_bilstm/predict -H 'Content-Type: application/json' \

@@ -110,7 +110,7 @@ async def predict(model: Model, batches: Batches, body: Mapping[str, Any], limit
         from seqjax.serve import series
 
         after = await run_in_threadpool(series.truth, model, data)
-        if held:
+        if held and after is not None:
             data = await run_in_threadpool(tried, series.without_last, model, data)
     requests = await run_in_threadpool(read, data)
     if len(requests.ids) > limits.max_rows:

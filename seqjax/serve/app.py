@@ -143,7 +143,10 @@ def application(models: Mapping[str, Model], limits: Limits, hosts: Collection[s
         async def answered(request: Request) -> Response:
             async def answering() -> Response:
                 model = service.model(request.path_params["name"])
-                return await answer(model, bodies.read(await request.body()))
+                try:
+                    return await answer(model, bodies.read(await request.body()))
+                except UserError as error:  # where the run lies is nobody's business
+                    raise UserError(str(error).replace(str(model.path), model.name)) from error
 
             return await _netted(answering)
 

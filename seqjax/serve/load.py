@@ -24,12 +24,13 @@ from seqjax.errors import UserError
 from seqjax.files import read_json
 
 FLAGS = flags.FlagValues()
-own = {"flag_values": FLAGS}
-URL = flags.DEFINE_string("url", "http://127.0.0.1:8000", "Of the server.", **own)
-RUN = flags.DEFINE_string("run", None, "Which run is asked; by default the first.", **own)
-BODIES = flags.DEFINE_string("bodies", None, 'A JSON file: {"bodies": [what /predict is given, ...]}.', **own)
-REQUESTS = flags.DEFINE_integer("requests", 10_000, "How many.", 1, **own)
-CLIENTS = flags.DEFINE_integer("clients", 32, "How many at once.", 1, 4_096, **own)
+URL = flags.DEFINE_string("url", "http://127.0.0.1:8000", "Of the server.", flag_values=FLAGS)
+RUN = flags.DEFINE_string("run", None, "Which run is asked; by default the first.", flag_values=FLAGS)
+BODIES = flags.DEFINE_string(
+    "bodies", None, 'A JSON file: {"bodies": [what /predict is given, ...]}.', flag_values=FLAGS
+)
+REQUESTS = flags.DEFINE_integer("requests", 10_000, "How many.", 1, flag_values=FLAGS)
+CLIENTS = flags.DEFINE_integer("clients", 32, "How many at once.", 1, 4_096, flag_values=FLAGS)
 TEXTS = (
     "A wonderful film.",
     "Two hours lost, and not one good line in them.",

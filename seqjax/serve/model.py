@@ -88,6 +88,8 @@ class Model:
 
     def _fitted(self, row: Any, requests: Requests, number: int) -> Any:
         """Cut to its own length, and padded to the next of few: so that what it was asked with does not tell."""
+        if self.kind == "series" and isinstance(row, np.ndarray):
+            row = row, np.ones(len(row), bool)  # of series that are all of one length, what is real is not said
         leaves = [leaf for leaf in jax.tree.leaves(row) if leaf.ndim]
         longest = max((leaf.shape[0] for leaf in leaves), default=0)
         assert self.fit is not None

@@ -91,7 +91,7 @@ def written(model: Model, body: Mapping[str, Any], most: Most) -> tuple[str, Ite
         if model not in _writers:
             _writers[model] = Writer(model)
         writer = _writers[model]
-    longest = min(most.max_characters, LONGEST) // 10
+    longest = min(most.max_characters // 10, LONGEST)
     prompt = bodies.text(body.get("prompt", "\n"), "prompt", longest)
     if not prompt:
         raise UserError("prompt is empty: give at least one character for the text to go on from")
