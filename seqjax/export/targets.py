@@ -121,7 +121,7 @@ def _translator(subject: Subject) -> Written:
     pair = [one.SerializeToString() for one in onnx_file.translator(model, params)]
     run = onnx_runs.translator(*pair, model)
     inputs = tuple(examples[:2])
-    said = proof.prove(Built(model), {"model": params}, inputs, run, "onnxruntime").said()
+    said = proof.prove(Built(model=model), {"model": params}, inputs, run, "onnxruntime").said()
     lines = [f"encoder.onnx and step.onnx: logits of the known translation: {said}"]
     if getattr(subject.experiment.answer, "beam", 1) > 1:
         lines.append("predict.py takes the likeliest token at each step; the run itself follows several beginnings")
@@ -136,7 +136,7 @@ def stablehlo(subject: Subject, gradient: bool = False) -> Written:
     model, params, examples = subject.model, subject.params, subject.examples()
     own = names(model, examples)
     if isinstance(model, Translator):
-        model, params = Built(model), {"model": params}
+        model, params = Built(model=model), {"model": params}
     made = program.write(model, params, own, examples, gradient)
     back = jax.export.deserialize(bytearray(made.data))
 
