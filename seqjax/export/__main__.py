@@ -41,19 +41,19 @@ def main(arguments: Sequence[str]) -> None:
         if not flag.value:
             choices = f"; choices: {', '.join(TARGETS)}" if name == "to" else ""
             raise UserError(f"--{name} is missing{choices}")
-    if TO.value not in TARGETS:
-        raise UserError(f"--to={TO.value} is unknown; choices: {', '.join(TARGETS)}")
+    workdir, to, output = Path(str(WORKDIR.value)), str(TO.value), Path(str(OUTPUT.value))
+    if to not in TARGETS:
+        raise UserError(f"--to={to} is unknown; choices: {', '.join(TARGETS)}")
     from seqjax import experiment, folders
     from seqjax.export import folder, targets
     from seqjax.export.subject import Subject, of_one_seed
 
-    targets.check(TO.value, GRADIENT.value)
-    output = Path(OUTPUT.value)
+    targets.check(to, bool(GRADIENT.value))
     folder.check(output)
     if TRUST.value:
-        experiment.trust_copy(of_one_seed(Path(WORKDIR.value)))
-    subject = Subject.of(Path(WORKDIR.value), folders.data_dir(DATA_DIR.value))
-    for line in targets.export(subject, TO.value, output, gradient=GRADIENT.value):
+        experiment.trust_copy(of_one_seed(workdir))
+    subject = Subject.of(workdir, folders.data_dir(DATA_DIR.value))
+    for line in targets.export(subject, to, output, gradient=bool(GRADIENT.value)):
         print(line)
 
 

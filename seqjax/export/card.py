@@ -4,6 +4,7 @@ Source of the fields: huggingface.co/docs/hub/model-cards (license, library_name
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -73,6 +74,7 @@ def _scores(subject: Subject) -> list[tuple[str, float, str]]:
             found.append((name, value["mean"], apart))
         elif isinstance(value, int | float):
             found.append((name, value, ""))
+    found = [one for one in found if math.isfinite(one[1])]
     return [one for one in found if one[0] != "loss"] or found
 
 

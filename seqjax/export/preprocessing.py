@@ -41,8 +41,8 @@ def assets(subject: Subject) -> Files:
 
 
 def script(name: str) -> str:
-    """A program for the folder, without the remarks for our own tools."""
-    return (SCRIPTS / f"{name}.py").read_text(encoding="utf-8").replace("  # pyright: ignore[reportMissingImports]", "")
+    """A program for the folder."""
+    return (SCRIPTS / f"{name}.py").read_text(encoding="utf-8")
 
 
 def _facts(name: str, facts: Any) -> Files:

@@ -17,7 +17,7 @@ from seqjax.export.subject import Subject  # noqa: E402
 from tool_calls import called  # noqa: E402
 
 RESULTS = {
-    "test": {"loss": 9.0, "mae": 2.53},
+    "test": {"loss": 9.0, "mae": 2.53, "odd": float("nan")},
     "baselines": {"naive": {"test": {"mae": 2.62}}},
     "best_epoch": 7,
 }

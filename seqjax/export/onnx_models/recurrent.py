@@ -173,7 +173,7 @@ def _attributes(layers: list[Any]) -> dict[str, Any]:
         names = [layer.recurrent_activation, layer.activation, layer.activation]
     elif isinstance(layer, GRU):
         names = [layer.recurrent_activation, layer.activation]
-    kinds = [ACTIVATIONS[name] for name in names] * len(layers)
+    kinds = [ACTIVATIONS[str(name)] for name in names] * len(layers)
     direction = "bidirectional" if len(layers) > 1 else "reverse" if layer.reverse else "forward"
     made: dict[str, Any] = {"direction": direction, "activations": [kind[0] for kind in kinds]}
     # Alphas and betas are for those alone that have any, in their order.

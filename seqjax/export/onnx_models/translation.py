@@ -27,7 +27,7 @@ def encoder(graph: Graph, model: Any, params: Any, source: Value) -> Any:
     x = recurrent.Looked(source, table)
     memory, _, final = recurrent.run(graph, both, params["encoder"], x, Mask.of(graph, real))
     leaves = [part for state in final for part in (state if isinstance(state, tuple) else (state,))]
-    state = graph.dense(graph.concat(leaves, 1), params["bridge"]).apply("Tanh")
+    state: Any = graph.dense(graph.concat(leaves, 1), params["bridge"]).apply("Tanh")
     if model.cell == "lstm":
         state = (state.slice(1, 0, model.units), state.slice(1, model.units))
     if model.attention == "none":

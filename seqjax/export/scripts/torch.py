@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-import torch  # pyright: ignore[reportMissingImports]
-from torch import nn  # pyright: ignore[reportMissingImports]
+import torch
+from torch import nn
 
 HERE = Path(__file__).resolve().parent
 KINDS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -86,7 +86,7 @@ def merged(how, parts):
 
 def load():
     """With its weights."""
-    from safetensors.torch import load_file  # pyright: ignore[reportMissingImports]
+    from safetensors.torch import load_file
 
     model = Model(json.loads((HERE / "model.json").read_text()))
     model.load_state_dict(load_file(HERE / "model.safetensors"))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnxruntime  # pyright: ignore[reportMissingImports]
+import onnxruntime
 
 HERE = Path(__file__).resolve().parent
 FACTS = json.loads((HERE / "predict.json").read_text(encoding="utf-8"))
