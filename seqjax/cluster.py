@@ -39,6 +39,7 @@ DETERMINISTIC = flags.DEFINE_bool(
 
 def check(mode: str, many: bool, backtest: bool) -> None:
     """Raise UserError where the flags contradict each other, or what is asked for is not done by several processes."""
+    address, count, index = COORDINATOR.value, COUNT.value, ID.value
     given = {flag.name: flag.value for flag in (COORDINATOR, COUNT, ID)}
     missing = [name for name, value in given.items() if value is None]
     for flag in (DETERMINISTIC, SHARD_ROWS):
@@ -48,19 +49,19 @@ def check(mode: str, many: bool, backtest: bool) -> None:
         check_least("process_timeout", TIMEOUT.value, 1)
     if missing and len(missing) < len(given):
         raise UserError(f"--{missing[0]} is missing: --coordinator, --process_count and --process_id go together")
-    if missing:
+    if address is None or count is None or index is None:
         return
     if DISTRIBUTED.value == "off":
         raise UserError("--distributed=off contradicts --coordinator, --process_count and --process_id")
-    check_least("process_count", COUNT.value, 1)
-    if not 0 <= ID.value < COUNT.value:
-        raise UserError(f"process_id={ID.value} is not in 0..{COUNT.value - 1}, of process_count={COUNT.value}")
-    if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}", COORDINATOR.value or ""):
-        raise UserError(f"--coordinator={COORDINATOR.value} is not of the form HOST:PORT")
-    if not 0 < int(COORDINATOR.value.rpartition(":")[2]) < 65536:
-        raise UserError(f"--coordinator={COORDINATOR.value}: there is no such port")
-    if COUNT.value > 1:
-        _check_single(mode, many, backtest, f"--process_count={COUNT.value}")
+    check_least("process_count", count, 1)
+    if not 0 <= index < count:
+        raise UserError(f"process_id={index} is not in 0..{count - 1}, of process_count={count}")
+    if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}", address):
+        raise UserError(f"--coordinator={address} is not of the form HOST:PORT")
+    if not 0 < int(address.rpartition(":")[2]) < 65536:
+        raise UserError(f"--coordinator={address}: there is no such port")
+    if count > 1:
+        _check_single(mode, many, backtest, f"--process_count={count}")
 
 
 def layout() -> tuple[bool, int | None]:

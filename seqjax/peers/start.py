@@ -41,7 +41,7 @@ def start(seconds: float, address: str | None = None, count: int | None = None, 
     os.environ.setdefault("JAX_ENABLE_PREEMPTION_SERVICE", "false")  # it would swallow SIGTERM
     import jax
 
-    if jax.config.jax_cpu_collectives_implementation is None:
+    if not os.environ.get("JAX_CPU_COLLECTIVES_IMPLEMENTATION"):
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
     where = address or "the address that the scheduler tells"
     witness = Witness(f"JAX ended this process: has another one the same process_id at {where}?")

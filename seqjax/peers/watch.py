@@ -111,7 +111,7 @@ class Watch:
         """What is done within ends in all processes, or stops in all with a message."""
         with self.guarded():
             yield
-        self.end()
+            self.end()
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:

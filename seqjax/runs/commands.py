@@ -87,6 +87,7 @@ def train(
         said = f"{name}: {dataset.description}; {config['device']}; {workdir.path}"
         print(*filter(None, [said, moved]), sep="\n", flush=True)
         finished = workdir.results()
+        peers.agree("the results", {"whether the run is finished": f"{finished is not None}"})
         if finished is not None:
             print(f"{workdir.path} is finished already")
             return finished

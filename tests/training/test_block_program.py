@@ -1,4 +1,4 @@
-"""A batch in blocks: equal to the batch as one but for rounding, and equal in bits on 1 and 2 devices; on more: test_layouts.py."""
+"""A batch in blocks: equal to it as one but for rounding, and in bits on 1 and 2 devices; more: test_layouts.py."""
 
 import dataclasses
 import json

