@@ -43,6 +43,7 @@ def test_arrays_give_arrays(y, fitted):
     assert fitted.score(y) == pytest.approx(-error)
 
 
+@pytest.mark.slow
 def test_columns_share_a_model_and_keep_their_scales(y, fitted):
     """Two columns that are one up to scale are forecast alike up to scale."""
     both = np.stack([y, 100 * y + 7], axis=1)
