@@ -27,7 +27,7 @@ from seqjax import backtest, folders, generate, predict, stream
 from seqjax import experiment as experiments
 from seqjax.command_line import fail, failing
 from seqjax.errors import UserError, check_least
-from seqjax.runs import commands
+from seqjax.runs import commands, writers
 from seqjax.runs.lines import result_line, result_lines
 from seqjax.runs.programs import settle
 from seqjax.training.workdir import Workdir
@@ -79,6 +79,7 @@ THREADS = flags.DEFINE_integer(
     "threads", None, "On CPUs (default: the cores of this process and its cgroup, at most $OMP_NUM_THREADS)."
 )
 TUNE = flags.DEFINE_bool("tune", True, "Apply memory and vector settings that make CPU steps faster.")
+WRITE_TO = flags.DEFINE_list("write_to", [], "tensorboard, wandb: where the metrics of each epoch go as well.")
 TRUST = flags.DEFINE_bool(
     "trust", False, "Of a run folder from elsewhere: its experiment.py, a program, may be run here from now on."
 )
@@ -162,22 +163,22 @@ def train() -> None:
     if backtest.BACKTEST.value is not None:
         backtest.write(name, WORKDIR.value, SET.value, DATA.value, data_dir(), settings, runtime_settings())
         return
-    workdir = Workdir(Path(WORKDIR.value or f"runs/{name}"))
-    if workdir.config() is not None and TRUST.value:  # before anything slow: is the folder usable at all?
-        experiments.trust_copy(workdir.path)
-    tuned = runtime_settings()
-    from seqjax.training.program import Settings
+    with writers.opened(Path(WORKDIR.value or f"runs/{name}"), WRITE_TO.value) as workdir:
+        if workdir.config() is not None and TRUST.value:  # before anything slow: is the folder usable at all?
+            experiments.trust_copy(workdir.path)
+        tuned = runtime_settings()
+        from seqjax.training.program import Settings
 
-    results = commands.train(
-        name,
-        workdir,
-        options=SET.value,
-        data=DATA.value,
-        data_dir=data_dir(),
-        settings=Settings(*settings),
-        tuned=tuned,
-        explained=EXPLAIN.value,
-    )
+        results = commands.train(
+            name,
+            workdir,
+            options=SET.value,
+            data=DATA.value,
+            data_dir=data_dir(),
+            settings=Settings(*settings),
+            tuned=tuned,
+            explained=EXPLAIN.value,
+        )
     print(result_line(results))
 
 
@@ -194,6 +195,9 @@ def train_many() -> None:
     workdir = Workdir(Path(WORKDIR.value or f"runs/{name}_many"))
     workdir.config()
     way, processes = members.choose(MEMBERS.value, PROCESSES.value)
+    writers.check(WRITE_TO.value)
+    if WRITE_TO.value and way == "vmap":
+        raise UserError("--write_to is for single runs and --members=processes")
     if SWEEP.value is not None:
         members.check(name, planned, SET.value, DATA.value, data_dir())
     if way == "vmap":
@@ -206,6 +210,7 @@ def train_many() -> None:
     else:
         each = [f"--data_dir={data_dir()}", f"--checkpoint_seconds={CHECKPOINT_SECONDS.value}"]
         each += [f"--{'' if TUNE.value else 'no'}tune"]
+        each += [f"--write_to={','.join(WRITE_TO.value)}"] if WRITE_TO.value else []
         each += [] if STEPS.value is None else [f"--steps_per_dispatch={STEPS.value}"]
         run = members.Processes(name, workdir.path, SET.value, DATA.value, each, processes)
     results = members.train(name, function, workdir, planned, options=SET.value, data=DATA.value, run=run)

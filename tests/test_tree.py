@@ -1,4 +1,4 @@
-"""The tree as the README has it: short files, and tests where what they test stands."""
+"""The tree as the pages have it: short files, and tests where what they test stands."""
 
 import re
 import subprocess
@@ -32,9 +32,9 @@ def test_tests_mirror_the_folders():
     assert {folder.as_posix() for folder in folders if not (ROOT / "seqjax" / folder).is_dir()} == set()
 
 
-def test_what_the_readme_says_is_where_is_there():
-    text = (ROOT / "README.md").read_text()
-    block = text[text.index("## What is where") :].split("```")[1]
+def test_what_is_said_to_be_where_is_there():
+    text = (ROOT / "experiments/pages/what_is_where.md").read_text()
+    block = text.split("```")[1]
     found = re.findall(r"^ {2,}([a-z_]+(?:/|\.py))", block, re.MULTILINE)
     assert len(found) > 12
     missing = [name for name in found if not list((ROOT / "seqjax").rglob(name.strip("/")))]

@@ -91,16 +91,14 @@ def batches(
 
     Yields:
       Batches, read ahead by tf.data in its own thread once TensorFlow is there, until then made when asked for. Where
-      only batches without a seed are asked for (evaluation, prediction), it is never imported.
+      only batches without a seed are asked for (evaluation, prediction), it is never imported; where it is not
+      installed, all are made when asked for: the same.
 
     Raises:
-      ImportError: there is no TensorFlow for a seed's batches; or what else its import makes of itself.
+      ImportError: TensorFlow is there and cannot be imported; or what else its import makes of itself.
     """
     if batch_size % hosts:
         raise ValueError(f"batch_size {batch_size} does not divide over {hosts} hosts")
-    wanted = read_ahead and seed is not None
-    if wanted and importlib.util.find_spec("tensorflow") is None:
-        import_tensorflow()  # says what is missing
     if not len(ids):
         return
     epoch_steps = steps_per_epoch(len(ids), batch_size)
@@ -120,6 +118,7 @@ def batches(
         longest = np.int32(0 if lengths is None else lengths[places].max())
         return chosen[:, columns], weights[:, columns], longest
 
+    wanted = read_ahead and seed is not None and importlib.util.find_spec("tensorflow") is not None
     firsts, lasts = _stacks(start, stop, epoch_steps, stack)
     for first, chosen, weights, longest in _made(stack_at, firsts, lasts, wanted=wanted):
         yield Batches(int(first), chosen, weights, None if lengths is None else int(longest))
@@ -182,7 +181,7 @@ class LateTensorflow:
           ImportError: the import has failed; or what else it makes of itself.
         """
         if self._import is None:
-            if "tensorflow" in sys.modules:
+            if sys.modules.get("tensorflow") is not None:
                 return import_tensorflow()
             if not wanted:
                 return None

@@ -1,4 +1,4 @@
-"""The layers in other people's programs: the README's two, and each layer through ToNNX beside itself in Linen."""
+"""The layers in other people's programs: the two of the pages, and each layer through ToNNX beside itself in Linen."""
 
 import re
 
@@ -29,8 +29,10 @@ LAYERS = {
 
 
 def block(first_line: str) -> str:
-    """The README's Python that begins with this comment."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    """The Python of its page that begins with this comment."""
+    blocks = re.findall(
+        r"```python\n(.*?)```", (ROOT / "experiments/pages/how_to/layers.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     (found,) = [text for text in blocks if text.startswith(f"# {first_line}\n")]
     return found
 
@@ -40,7 +42,7 @@ def test_all_that_is_offered_is_there():
     assert {"SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional", "Stacked"} <= set(seqjax.layers.__all__)
 
 
-def test_the_readmes_linen_model_trains():
+def test_the_pages_linen_model_trains():
     program: dict = {}
     exec(block("a plain Linen model"), program)
     params, state, first = program["params"], program["state"], program["loss"]
@@ -53,7 +55,7 @@ def test_the_readmes_linen_model_trains():
     np.testing.assert_allclose(*outputs, rtol=1e-5)
 
 
-def test_the_readmes_nnx_model_trains():
+def test_the_pages_nnx_model_trains():
     program: dict = {}
     exec(block("the same layers in an NNX model"), program)
     model, optimizer, inputs = program["model"], program["optimizer"], program["inputs"]
