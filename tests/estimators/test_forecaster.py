@@ -112,6 +112,7 @@ def test_covariates_beside_an_array(y):
         Forecaster(**SMALL).fit(y).predict(X=X[:4])
 
 
+@pytest.mark.slow
 def test_a_folder_and_pickle_forecast_the_same(y, fitted, tmp_path, monkeypatch):
     monkeypatch.setattr(interface, "settle", dict)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(), fitted.predict())
