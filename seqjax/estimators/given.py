@@ -26,7 +26,9 @@ def series(estimator: Any, X: Any, *, reset: bool) -> list[np.ndarray]:
     Raises:
       ValueError: something else, infinite, empty, or of another number of dimensions than was learned from.
     """
-    if X is None or isinstance(X, str | bytes | Mapping | set) and not hasattr(X, "toarray"):
+    if hasattr(X, "toarray"):
+        raise UserError("X is sparse, and dense series are read: give X.toarray()")
+    if X is None or isinstance(X, str | bytes | Mapping | set):
         raise UserError(f"X ({type(X).__name__}) is no array or list of series")
     if _is_ragged(X):
         found = [_one(own, place) for place, own in enumerate(X)]
