@@ -60,7 +60,7 @@ class Predictions(NamedTuple):
             import pandas
         except ImportError:
             raise UserError("frame() needs pandas: pip install pandas; table() does without") from None
-        found = pandas.DataFrame(self.table())
+        found: Any = pandas.DataFrame(self.table())
         for name in ("date", "window_end", "forecast_for"):
             if name in found and (found[name] != "").all():
                 found[name] = _dated(pandas, found[name])

@@ -26,7 +26,8 @@ def expected_failed_checks(estimator: Any) -> dict[str, str]:
     if isinstance(estimator, Forecaster):
         from sklearn.utils.estimator_checks import estimator_checks_generator
 
-        names = (getattr(check, "func", check).__name__ for _, check in estimator_checks_generator(estimator))
+        pairs: Any = estimator_checks_generator(estimator)
+        names = (getattr(check, "func", check).__name__ for _, check in pairs)
         return {name: FORECASTS for name in names if name not in APPLY}
     found = (own for kind, own in EXPECTED_FAILED_CHECKS.items() if isinstance(estimator, kind))
     return {name: reason for own in found for name, reason in own.items()}

@@ -26,19 +26,22 @@ def series(estimator: Any, X: Any, *, reset: bool) -> list[np.ndarray]:
     Raises:
       ValueError: something else, infinite, empty, or of another number of dimensions than was learned from.
     """
+    if hasattr(X, "toarray"):
+        raise UserError("X is sparse, and dense series are read: give X.toarray()")
     if X is None or isinstance(X, str | bytes | Mapping | set):
         raise UserError(f"X ({type(X).__name__}) is no array or list of series")
     if _is_ragged(X):
         found = [_one(own, place) for place, own in enumerate(X)]
         kind = "list"
     elif getattr(X, "ndim", 2) == 3 and not hasattr(X, "iloc"):
-        found = list(check_array(X, allow_nd=True, dtype=np.float64, ensure_all_finite="allow-nan"))
+        options: Any = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
+        found = list(np.asarray(check_array(X, allow_nd=True, **options)))
         if not X.shape[1] or not X.shape[2]:
             raise UserError(f"X of shape {X.shape} has no value: [examples, steps, dimensions] are expected")
         kind = "list"
     else:
-        options: Any = {"dtype": np.float64, "ensure_all_finite": "allow-nan", "reset": reset}
-        values = validate_data(estimator, X, **options)
+        options = {"dtype": np.float64, "ensure_all_finite": "allow-nan", "reset": reset}
+        values = np.asarray(validate_data(estimator, X, **options))
         found, kind = list(values[:, :, None]), "table"
     if kind == "list":
         _check_dimensions(estimator, found, reset)
@@ -144,7 +147,8 @@ def numbers(y: Any, count: int, name: str) -> np.ndarray:
     """[N] float64. Raises ValueError: y is no column of N finite numbers."""
     _check_there(y, name)
     column = column_or_1d(y, warn=True)
-    found = check_array(column, ensure_2d=False, dtype=np.float64, input_name="y")
+    options: Any = {"ensure_2d": False, "dtype": np.float64, "input_name": "y"}
+    found = np.asarray(check_array(column, **options))
     if len(found) != count:
         raise UserError(f"X and y are of unequal length: {count} and {len(found)} examples")
     return found

@@ -70,19 +70,20 @@ def of_given(y: Any, X: Any, columns: Columns) -> tuple[Panel, Form]:
             raise UserError("X: covariates of a list of series are not supported: give a table")
         found = [_numbers(own, f"y[{place}]")[:, 0] for place, own in enumerate(y)]
         return panel.of_rows(found, [str(place) for place in range(len(found))]), Form("list", False, (), False)
-    values = _numbers(y, "y")
-    pandas = hasattr(y, "index") and hasattr(y, "iloc")
-    times = _dates(y.index, "y's index") if pandas else None
-    single = np.ndim(y) == 1
-    names = tuple(map(str, [y.name or "y"] if single else y.columns)) if pandas else _named("y", values.shape[1])
+    own: Any = y
+    values = _numbers(own, "y")
+    pandas = hasattr(own, "index") and hasattr(own, "iloc")
+    times = _dates(own.index, "y's index") if pandas else None
+    single = np.ndim(own) == 1
+    names = tuple(map(str, [own.name or "y"] if single else own.columns)) if pandas else _named("y", values.shape[1])
     known = np.zeros((len(values), 0)) if X is None else _numbers(X, "X")
     if len(known) != len(values):
         raise UserError(f"X and y are of unequal length: {len(known)} and {len(values)} rows")
-    covariates = tuple(f"X {own}" for own in (X.columns if hasattr(X, "columns") else range(known.shape[1])))
-    start = int(y.index[0]) if pandas and times is None and str(y.index.dtype).startswith("int") else 0
-    index = str(y.index.name or "") if pandas else ""
-    zone = _zone(y.index) if times is not None else ""
-    period = str(y.index.freqstr) if times is not None and hasattr(y.index, "to_timestamp") else ""
+    covariates = tuple(f"X {name}" for name in getattr(X, "columns", range(known.shape[1])))
+    start = int(own.index[0]) if pandas and times is None and str(own.index.dtype).startswith("int") else 0
+    index = str(own.index.name or "") if pandas else ""
+    zone = _zone(own.index) if times is not None else ""
+    period = str(own.index.freqstr) if times is not None and hasattr(own.index, "to_timestamp") else ""
     form = Form("column" if single else "columns", pandas, names, times is not None, index, "", start, zone, period)
     whole = np.concatenate([values, known], axis=1)
     return _panel(Roles(names, known=covariates), whole, times, None, ()), form

@@ -91,7 +91,7 @@ class SeriesRegressor(RegressorMixin, Series):  # pyright: ignore[reportIncompat
         mean, size = series_arrays.moments(targets[:, None])
         self.target_mean_, self.target_size_ = float(mean[0]), float(size[0])
         whole = np.ones(len(found)) if weights is None else weights
-        return self._fit(found, (targets - self.target_mean_) / self.target_size_, whole, 2)
+        return self._fit(found, (targets - self.target_mean_) / self.target_size_, whole, 2, grouped=False)
 
     def predict(self, X: Any) -> np.ndarray:
         """[N] float64."""

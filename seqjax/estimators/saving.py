@@ -37,7 +37,7 @@ NUMBERS = ("target_mean_", "target_size_", "n_features_in_", "scale_", "facts_",
 PANEL = ("values", "known", "static")
 
 
-def save(estimator: Trained, path: str | os.PathLike) -> None:
+def save(estimator: Any, path: str | os.PathLike) -> None:
     """See `Trained.save`."""
     workdir, row = Workdir(Path(path)), estimator.row
     own_row = not isinstance(estimator, SeriesRegressor)
@@ -62,7 +62,7 @@ def save(estimator: Trained, path: str | os.PathLike) -> None:
         workdir.claim(config, assets | ({"experiment.py": source} if own_row else {}))
         try:
             with (workdir.path / ARRAYS).open("wb") as file:
-                np.savez(file, **arrays)
+                np.savez(file, allow_pickle=False, **arrays)
         except OSError as error:
             raise unwritten(workdir.path, error) from error
         for history in estimator.history_:
@@ -125,7 +125,7 @@ def _set_arrays(estimator: Any, facts: dict[str, Any], arrays: dict[str, np.ndar
     step = None if told["step"] is None else steps.of_facts(told["step"])
     bounds = [(int(start), int(stop)) for start, stop in arrays["bounds"]]
     names = {"names": tuple(told["names"]), "zone": told["zone"], "step": step, "bounds": bounds}
-    whole = {name: arrays[name] for name in PANEL}
+    whole: dict[str, Any] = {name: arrays[name] for name in PANEL}
     estimator.panel_ = Panel(roles_of(told["roles"]), times=arrays.get("times"), **names, **whole)
 
 

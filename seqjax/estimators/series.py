@@ -58,12 +58,12 @@ class Series(Trained):
     scale_: dict[str, Any]
 
     def _fit(
-        self, found: list[np.ndarray], targets: np.ndarray, weights: np.ndarray | None, K: int, **told: Any
+        self, found: list[np.ndarray], targets: np.ndarray, weights: np.ndarray | None, K: int, grouped: bool
     ) -> Any:
-        """Train on series with targets [N] (numbers of K classes, or float) and weights."""
-        knobs = self._knobs() | {"seed": self._seed(), "classes": K}
+        """Train on series with targets [N] and weights; grouped: the targets are numbers of K classes."""
+        knobs: dict[str, Any] = self._knobs() | {"seed": self._seed(), "classes": K}
         kept = np.flatnonzero(weights > 0) if weights is not None else np.arange(len(found))
-        groups = targets[kept] if told else None
+        groups = targets[kept] if grouped else None
         share = self.get_params(deep=False)["validation_fraction"]
         train, validation = (kept[part].astype(np.int32) for part in draw(len(kept), share, knobs["seed"], groups))
         if knobs["normalize"] not in ("training", "series", "none"):

@@ -182,7 +182,7 @@ class TextClassifier(ClassifierMixin, Trained):  # pyright: ignore[reportIncompa
         if self.warm_start and hasattr(self, "vectorizer_"):
             return self.vectorizer_.encode(texts)
         check_least("vocabulary_size", self.vocabulary_size, 3)
-        folds = {"fold_accents": self.fold_accents, "fold_digits": self.fold_digits}
+        folds: dict[str, Any] = {"fold_accents": self.fold_accents, "fold_digits": self.fold_digits}
         ngrams = self.ngrams if self._encoding not in SEQUENCES else 1
         tokenizer = Tokenizer(**folds, split=self.tokens, ngrams=ngrams)
         corpus = Corpus.of(texts, tokenizer)
@@ -195,13 +195,13 @@ class TextClassifier(ClassifierMixin, Trained):  # pyright: ignore[reportIncompa
         from seqjax.estimators.programs import rounded_up
 
         options: dict[str, Any] = {"tokenizer": tokenizer, "encoding": self._encoding, "length": length}
-        most = {"vocabulary_size": self.vocabulary_size, "learn_from": train}
+        most: dict[str, Any] = {"vocabulary_size": self.vocabulary_size, "learn_from": train}
         fitted, arrays = Vectorizer.fit_encode(corpus, **options, **most)
         if not fitted.vocabulary.tokens:
             raise UserError("X: no training text holds a word")
         room = min(self.vocabulary_size, rounded_up(fitted.vocabulary.size))
         if room < self.vocabulary_size:  # no larger than what was learned, so that a small table trains quickly
-            fitted, arrays = Vectorizer.fit_encode(corpus, **options, **(most | {"vocabulary_size": room}))
+            fitted, arrays = Vectorizer.fit_encode(corpus, **(options | most | {"vocabulary_size": room}))
         self.vectorizer_ = fitted
         return arrays
 

@@ -43,6 +43,7 @@ def test_arrays_give_arrays(y, fitted):
     assert fitted.score(y) == pytest.approx(-error)
 
 
+@pytest.mark.slow
 def test_columns_share_a_model_and_keep_their_scales(y, fitted):
     """Two columns that are one up to scale are forecast alike up to scale."""
     both = np.stack([y, 100 * y + 7], axis=1)
@@ -111,6 +112,7 @@ def test_covariates_beside_an_array(y):
         Forecaster(**SMALL).fit(y).predict(X=X[:4])
 
 
+@pytest.mark.slow
 def test_a_folder_and_pickle_forecast_the_same(y, fitted, tmp_path, monkeypatch):
     monkeypatch.setattr(interface, "settle", dict)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(), fitted.predict())

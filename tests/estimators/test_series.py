@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.base import clone
 
 from seqjax.estimators import SeriesClassifier, SeriesRegressor, given, load, programs
@@ -162,6 +163,7 @@ CASES = [
     (np.zeros((6, 2, 2, 2)), [0, 1] * 3, "[Dd]im"),
     (None, [0, 1] * 3, "X .NoneType. is no array"),
     ({"a": X}, [0, 1] * 3, "X .dict. is no array"),
+    (scipy.sparse.dok_array(np.eye(6)), [0, 1] * 3, "[Ss]parse"),
     ([["a", "b"]] * 6, [0, 1] * 3, "could not convert|[Nn]umeric"),
     ([np.zeros((3, 2)), np.zeros((4, 3))] * 3, [0, 1] * 3, r"X\[1\] has 3 dimensions, X\[0\] has 2"),
     ([np.zeros(3), np.zeros(0)] * 3, [0, 1] * 3, r"X\[1\] has the shape \(0,\)"),

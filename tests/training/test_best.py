@@ -1,5 +1,6 @@
 """The best epoch's score is never another epoch's; a checkpoint is held against its own checksum; a full disk."""
 
+import dataclasses
 import shutil
 
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import pytest
 
 from seqjax.errors import UserError
 from seqjax.training import checkpoint
-from seqjax.training.best import best_step, restore_best
+from seqjax.training.best import best_step, is_enough, restore_best
 from seqjax.training.checkpoint import Checkpoints
 from seqjax.training.fit import fit
 from seqjax.training.program import Settings
@@ -181,3 +182,10 @@ def test_the_best_of_equal_epochs_is_the_first():
     losses = [3.0, 1.0, 1.0, 2.0]
     assert best_epoch([{"epoch": k, "validation": {"loss": loss}} for k, loss in enumerate(losses, 1)]) == 2
     assert best_epoch([]) == 0
+
+
+def test_patience_ends_what_has_not_improved_for_so_long(toy_experiment):
+    rows = [{"epoch": k + 1, "validation": {"loss": loss}} for k, loss in enumerate([3.0, 1.0, 2.0, 1.0, 1.5])]
+    ended = [is_enough(dataclasses.replace(toy_experiment, patience=3), rows[:count]) for count in range(6)]
+    assert ended == [False, False, False, False, False, True], "an equal loss is no better one"
+    assert not is_enough(toy_experiment, rows)
