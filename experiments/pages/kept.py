@@ -18,18 +18,18 @@ HEADER = ("row", "test", "beside it", "the lecture", "Keras here", "parameters",
 
 
 @functools.cache
-def rows() -> dict[str, list[Mapping[str, Any]]]:
+def rows() -> dict[str, list[dict[str, Any]]]:
     """Experiment -> its rows, as the report has them."""
     from seqjax.report import runs, table
 
     found = runs.find(RESULTS)
-    by_name: dict[str, list[Mapping[str, Any]]] = {}
+    by_name: dict[str, list[dict[str, Any]]] = {}
     for row in table.rows(runs.group(found.runs), found.keras):
         by_name.setdefault(row["experiment"], []).append(row)
     return by_name
 
 
-def line(row: Mapping[str, Any]) -> list[str]:
+def line(row: dict[str, Any]) -> list[str]:
     """The texts below `HEADER`."""
     from seqjax.report import table
 

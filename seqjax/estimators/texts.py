@@ -201,7 +201,8 @@ class TextClassifier(ClassifierMixin, Trained):  # pyright: ignore[reportIncompa
             raise UserError("X: no training text holds a word")
         room = min(self.vocabulary_size, rounded_up(fitted.vocabulary.size))
         if room < self.vocabulary_size:  # no larger than what was learned, so that a small table trains quickly
-            fitted, arrays = Vectorizer.fit_encode(corpus, **(options | most | {"vocabulary_size": room}))
+            most["vocabulary_size"] = room
+            fitted, arrays = Vectorizer.fit_encode(corpus, **options, **most)
         self.vectorizer_ = fitted
         return arrays
 

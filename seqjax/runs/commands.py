@@ -93,7 +93,7 @@ def train(
             return finished
         from seqjax.training.fit import fit
 
-        reported = {"progress": progress} if progress else {}
+        reported: dict[str, Any] = {"progress": progress} if progress else {}
         scores = fit(experiment, dataset, workdir, settings, **reported)
         return finish(experiment, dataset, workdir, config, scores)
 

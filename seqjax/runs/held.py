@@ -23,7 +23,7 @@ class Held(Workdir):
 
     def __init__(self, path: Path, claims: Claims, claim: Claim):
         super().__init__(path)
-        self._claims, self._claim = claims, claim
+        self._claims, self._mine = claims, claim
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -49,7 +49,7 @@ class Held(Workdir):
         super()._write(name, text)
 
     def _check(self) -> None:
-        if not self._claims.is_held(self._claim):
+        if not self._claims.is_held(self._mine):
             leave_lost(self.path)
 
 
@@ -73,7 +73,7 @@ class Heart(threading.Thread):
         while not self._enough.wait(self._seconds):
             with contextlib.suppress(OSError):  # a folder that cannot be written now may be later on
                 self._claims.beat(self._claim)
-            if not self._claims.is_held(self._claim) and not self._enough.is_set():
+            if not self._claims.is_held(self._mine) and not self._enough.is_set():
                 leave_lost(self._path)
 
     def stop(self) -> None:
