@@ -20,6 +20,9 @@ class RunStoppedError(Exception):
 
 
 def check_least(name: str, value: float, least: float) -> None:
-    """Raise UserError if the option `name` is below `least`."""
+    """Raise UserError if the option `name` is below `least`.
+
+    >>> check_least("units", 16, 1)
+    """
     if value < least:
         raise UserError(f"{name} must be at least {least}, not {value}")

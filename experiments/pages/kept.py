@@ -38,7 +38,9 @@ def line(row: Mapping[str, Any]) -> list[str]:
     keras = row["keras"] and table.score(row["keras"]["test"], metric)
     return [
         f"`{row['label']}`",
-        f"{metric.replace('_', ' ')} {table.score(row['ours']['test'], metric)}",
+        f"{metric.replace('_', ' ')} {table.score(row['ours']['test'], metric)}".replace(" ±", "\u00a0±").replace(
+            "± ", "±\u00a0"
+        ),
         table.beside(row, "test"),
         "-" if lecture is None else table.number(lecture, metric),
         keras or "-",

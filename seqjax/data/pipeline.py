@@ -85,13 +85,12 @@ def batches(
 
     Yields:
       Batches, read ahead by tf.data in its own thread once TensorFlow is there, until then made when asked for. Where
-      only batches without a seed are asked for (evaluation, prediction), it is never imported.
+      only batches without a seed are asked for (evaluation, prediction), it is never imported; where it is not
+      installed, all are made when asked for: the same.
 
     Raises:
-      ImportError: there is no TensorFlow for a seed's batches; or what else its import makes of itself.
+      ImportError: TensorFlow is there and cannot be imported; or what else its import makes of itself.
     """
-    if seed is not None and importlib.util.find_spec("tensorflow") is None:
-        import_tensorflow()  # says what is missing
     epoch_steps = steps_per_epoch(len(ids), batch_size)
 
     @functools.lru_cache(maxsize=2)
@@ -108,8 +107,9 @@ def batches(
         longest = np.int32(0 if lengths is None else lengths[places].max())
         return chosen, weights, longest
 
+    wanted = seed is not None and importlib.util.find_spec("tensorflow") is not None
     firsts, lasts = _stacks(start, stop, epoch_steps, stack)
-    for first, chosen, weights, longest in _made(stack_at, firsts, lasts, wanted=seed is not None):
+    for first, chosen, weights, longest in _made(stack_at, firsts, lasts, wanted=wanted):
         yield Batches(int(first), chosen, weights, None if lengths is None else int(longest))
 
 
@@ -170,7 +170,7 @@ class LateTensorflow:
           ImportError: the import has failed; or what else it makes of itself.
         """
         if self._import is None:
-            if "tensorflow" in sys.modules:
+            if sys.modules.get("tensorflow") is not None:
                 return import_tensorflow()
             if not wanted:
                 return None

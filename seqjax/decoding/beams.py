@@ -48,7 +48,11 @@ class Beams:
 
 
 def length_penalty(length: Any, alpha: Any) -> Any:
-    """((5 + length) / 6) ** alpha of Wu et al. 2016 (arXiv 1609.08144, eq. 14); the end token counts as one."""
+    """((5 + length) / 6) ** alpha of Wu et al. 2016 (arXiv 1609.08144, eq. 14); the end token counts as one.
+
+    >>> round(length_penalty(7, alpha=1.0), 3)
+    2.0
+    """
     return ((5 + length) / 6) ** alpha
 
 
@@ -73,6 +77,12 @@ def beam_search(
 
     Raises:
       UserError: a number out of range; shapes that make no sense; a token outside the vocabulary.
+
+    >>> table = jnp.log(jnp.array([[0.0, 0.6, 0.4], [0.4, 0.3, 0.3], [0.0, 0.05, 0.95]]))
+    >>> step = lambda state, tokens: (state, table[tokens])
+    >>> found = beam_search(step, (), jnp.array([0]), Limits(max_length=2), beams=2, n_best=2)
+    >>> print(found.tokens.tolist(), jnp.exp(found.scores).round(2))
+    [[[2, 2], [1, 0]]] [[0.38 0.24]]
     """
     check_least("beams", beams, 1)
     check_least("n_best", n_best, 1)

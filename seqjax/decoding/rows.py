@@ -65,6 +65,12 @@ def greedy(step: Step, state: Any, first: jax.Array, limits: Limits) -> Decoded:
 
     Raises:
       UserError: shapes that make no sense; a token outside the vocabulary.
+
+    >>> table = jnp.log(jnp.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [0.2, 0.6, 0.2]]))
+    >>> step = lambda state, tokens: (state, table[tokens])  # what follows depends on the last token alone
+    >>> found = greedy(step, (), jnp.array([0]), Limits(max_length=4))
+    >>> (found.tokens.tolist(), found.lengths.tolist())
+    ([[2, 1, 2, 1]], [4])
     """
     choose = lambda progress, logits: largest(logits, 1)[1][:, 0]
     return advance(step, begin(step, state, first, limits), choose, limits, limits.max_length).decoded

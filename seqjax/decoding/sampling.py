@@ -78,6 +78,13 @@ def sample(
 
     Raises:
       UserError: shapes that make no sense; a token outside the vocabulary.
+
+    >>> table = jnp.log(jnp.array([[0.0, 0.5, 0.5], [0.0, 0.1, 0.9], [0.0, 0.9, 0.1]]))
+    >>> step = lambda state, tokens: (state, table[tokens])
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> found = sample(step, (), jnp.array([1, 2]), keys, Limits(max_length=6), Sampling(top_k=1))
+    >>> found.tokens.tolist()
+    [[2, 1, 2, 1, 2, 1], [1, 2, 1, 2, 1, 2]]
     """
     progress = begin_sampling(step, state, first, keys, limits, sampling, prompt)
     return sample_more(step, progress, limits, sampling, limits.max_length).decoded

@@ -24,7 +24,11 @@ Remedy = Literal[
 
 
 def identity(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-    """[U, U]: the state stays as it is."""
+    """[U, U]: the state stays as it is.
+
+    >>> identity(jax.random.key(0), (2, 2)).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
     del key
     return jnp.eye(*shape, dtype=dtype)
 
@@ -33,6 +37,10 @@ def chrono(steps: int) -> Initializer:
     """Biases [4U] of an LSTM that forgets over 1 to `steps` steps: b_f = ln u, u even in [1, T - 1), b_i = -b_f.
 
     Tallec and Ollivier 2018, arXiv 1804.11188.
+
+    >>> biases = chrono(100)(jax.random.key(0), (12,))
+    >>> bool((biases[:3] == -biases[3:6]).all() and (biases[3:6] < jnp.log(99)).all())
+    True
     """
 
     def start(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
@@ -59,6 +67,9 @@ def remedied(remedy: Remedy, units: int, steps: int, **options: Any) -> Recurren
 
     Raises:
       UserError: an unknown remedy.
+
+    >>> remedied("irnn", units=4, steps=100).activation
+    'relu'
     """
     check_least("steps", steps, 1)
     glorot, zeros = nn.initializers.glorot_uniform(), nn.initializers.zeros

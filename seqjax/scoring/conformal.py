@@ -26,6 +26,9 @@ def rank(count: int, share: float) -> int:
     """k = ceil((count + 1) share): the k-th smallest of `count` scores is the finite-sample quantile.
 
     It is count + 1, and the interval infinite, where there are fewer than `least(share)` scores.
+
+    >>> rank(99, share=0.9)
+    90
     """
     if not 0 < share < 1:
         raise ValueError(f"share {share}: must lie between 0 and 1")
@@ -33,12 +36,20 @@ def rank(count: int, share: float) -> int:
 
 
 def least(share: float) -> int:
-    """The smallest number of scores of which the quantile is finite: 9 of 90 %, 19 of 95 %."""
+    """The smallest number of scores of which the quantile is finite: 9 of 90 %, 19 of 95 %.
+
+    >>> least(0.95)
+    19
+    """
     return next(count for count in range(1, 1 + math.ceil(1 / (1 - share))) if rank(count, share) <= count)
 
 
 def quantiles(scores: Array, share: float) -> Array:
-    """[H]: of each step the k-th smallest of the scores [N, H], NaN (missing) left out; inf where these are too few."""
+    """[H]: of each step the k-th smallest of the scores [N, H], NaN (missing) left out; inf where these are too few.
+
+    >>> quantiles(np.arange(1.0, 20.0)[:, None], share=0.9)
+    array([18.])
+    """
     scores = np.asarray(scores, np.float64)
     ordered = np.sort(scores, axis=0)  # NaN last
     counts = (~np.isnan(scores)).sum(axis=0)
@@ -48,7 +59,12 @@ def quantiles(scores: Array, share: float) -> Array:
 
 
 def absolute(point: Array, actual: Array, share: float) -> Array:
-    """[H] the half width of the interval around a point forecast: quantiles of |actual - point|, [N, H] each."""
+    """[H] the half width of the interval around a point forecast: quantiles of |actual - point|, [N, H] each.
+
+    >>> rng = np.random.default_rng(0)
+    >>> absolute(np.zeros((99, 1)), rng.normal(size=(99, 1)), share=0.9).round(2)
+    array([1.57])
+    """
     return quantiles(np.abs(_same(point, actual) - actual), share)
 
 
@@ -57,17 +73,30 @@ def margins(low: Array, high: Array, actual: Array, share: float) -> Array:
 
     Quantiles of max(low - actual, actual - high), [N, H] each. So intervals that are wider where the model is less
     sure remain so.
+
+    >>> rng = np.random.default_rng(0)
+    >>> low, high = np.full((99, 1), -1.0), np.full((99, 1), 1.0)
+    >>> margins(low, high, rng.normal(size=(99, 1)), share=0.9).round(2)
+    array([0.57])
     """
     return quantiles(np.maximum(_same(low, actual) - actual, actual - _same(high, actual)), share)
 
 
 def around(point: Array, half: Array) -> tuple[Array, Array]:
-    """(low, high) [N, H] around a point forecast [N, H], of `absolute`'s half width [H]."""
+    """(low, high) [N, H] around a point forecast [N, H], of `absolute`'s half width [H].
+
+    >>> around(np.array([[2.0]]), np.array([0.5]))
+    (array([[1.5]]), array([[2.5]]))
+    """
     return np.asarray(point, np.float64) - half, np.asarray(point, np.float64) + half
 
 
 def widened(low: Array, high: Array, margin: Array) -> tuple[Array, Array]:
-    """(low, high) [N, H] widened by `margins` [H]; narrowed no further than to their middle, where both ends meet."""
+    """(low, high) [N, H] widened by `margins` [H]; narrowed no further than to their middle, where both ends meet.
+
+    >>> widened(np.array([[2.0]]), np.array([[3.0]]), np.array([0.5]))
+    (array([[1.5]]), array([[3.5]]))
+    """
     low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
     margin = np.maximum(margin, (low - high) / 2)
     return low - margin, high + margin
@@ -83,6 +112,11 @@ def calibrate(forecasts: Array, levels: Sequence[float], actual: Array) -> Array
 
     Raises:
       ValueError: levels that are not symmetric, or too few forecasts for one of the intervals to be finite.
+
+    >>> rng = np.random.default_rng(0)
+    >>> forecasts = np.broadcast_to([-1.0, 0.0, 1.0], (99, 2, 3))
+    >>> calibrate(forecasts, [0.1, 0.5, 0.9], rng.normal(size=(99, 2))).round(2)
+    array([[0.3 , 0.31]])
     """
     found = []
     for k in range(len(levels) // 2):
@@ -105,6 +139,9 @@ def calibrated(forecasts: Any, margin: Any, xp: Any = np) -> Any:
 
     Args:
       xp: numpy, or what has its functions for other arrays (jax.numpy).
+
+    >>> calibrated(np.array([[-1.0, 0.0, 1.0]]), margin=np.array([[0.5]]))
+    array([[-1.5,  0. ,  1.5]])
     """
     margin, count = np.asarray(margin, np.float64), np.shape(forecasts)[-1]
     side = np.sign(np.arange(count) - (count - 1) / 2)  # -1 below the median

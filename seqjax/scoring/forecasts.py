@@ -38,7 +38,11 @@ class Coverage(NamedTuple):
 
 
 def mae(point: Array, actual: Array) -> float:
-    """The mean absolute error over all observed values: point, actual [N, H]."""
+    """The mean absolute error over all observed values: point, actual [N, H].
+
+    >>> mae(np.array([[1.0, 2.0]]), np.array([[2.0, np.nan]]))
+    1.0
+    """
     return _mean(np.abs(_difference(point, actual)), actual)
 
 
@@ -66,6 +70,9 @@ def smape(point: Array, actual: Array) -> float:
     The mean of 200 |actual - point| / (|actual| + |point|) over the observed steps of each forecast, and of these over
     the forecasts with any (Makridakis et al. 2020, the M4 competition; GluonTS's sMAPE times 100). Where both are zero
     the forecast is right, and its term 0 (0/0 in GluonTS).
+
+    >>> smape(np.array([[1.0, 0.0]]), np.array([[3.0, 0.0]]))
+    50.0
     """
     apart, size = np.abs(_difference(point, actual)), np.abs(actual) + np.abs(point)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -82,6 +89,10 @@ def mase(point: Array, actual: Array, scale: Array) -> Scaled:
 
     Returns:
       the mean over the forecasts of their mean absolute error by their scale (as GluonTS and M4).
+
+    >>> history = np.array([[1.0, 2.0, 4.0, 4.0]])
+    >>> mase(np.array([[4.0]]), np.array([[6.0]]), seasonal_scale(history, season=1))
+    Scaled(mean=2.0, left_out=0)
     """
     return _scaled(_means(np.abs(_difference(point, actual)), actual), scale, actual)
 
@@ -103,6 +114,9 @@ def pinball(forecasts: Array, levels: Sequence[float], actual: Array) -> Array:
     Args:
       forecasts: [N, H, Q] at `levels`, Q probabilities.
       actual: [N, H].
+
+    >>> pinball(np.array([[[1.0, 3.0]]]), [0.1, 0.9], np.array([[4.0]]))
+    array([0.3, 0.9])
     """
     return np.array([_mean(terms, actual) for terms in _pinballs(forecasts, levels, actual)])
 
@@ -112,6 +126,9 @@ def wql(forecasts: Array, levels: Sequence[float], actual: Array) -> float:
 
     An approximation of the normalised CRPS, the better the denser the levels. Of a point forecast, repeated at levels
     that are symmetric about 1/2, it is `nd`.
+
+    >>> round(wql(np.array([[[1.0, 3.0]]]), [0.1, 0.9], np.array([[4.0]])), 3)
+    0.3
     """
     size = _total(np.abs(actual), actual)
     losses = [_ratio(2 * _total(terms, actual), size) for terms in _pinballs(forecasts, levels, actual)]
@@ -151,6 +168,9 @@ def winkler(low: Array, high: Array, actual: Array, share: float) -> float:
     Args:
       low, high, actual: [N, H].
       share: what the interval is meant to cover, above 0 and below 1.
+
+    >>> winkler(np.array([[0.0]]), np.array([[1.0]]), np.array([[1.5]]), share=0.5)
+    3.0
     """
     if not 0 < share < 1:
         raise ValueError(f"share {share}: must lie between 0 and 1")
@@ -183,6 +203,9 @@ def seasonal_naive(history: Array, horizon: int, season: int) -> Array:
     """[N, H] the value one season before each step, the last season repeated; histories [N, T] as in `naive`.
 
     Where that value is missing it is the one of the last season that has it, and if none has, the last observed value.
+
+    >>> seasonal_naive(np.array([[1.0, 2.0, 3.0, 4.0]]), horizon=3, season=2)
+    array([[3., 4., 3.]])
     """
     history = np.atleast_2d(np.asarray(history, np.float64))
     if horizon < 1 or season < 1:

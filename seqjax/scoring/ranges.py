@@ -24,7 +24,12 @@ BIASES = ("flat", "front", "middle", "back")
 
 
 def ranges_of(marked: np.ndarray) -> np.ndarray:
-    """[N] bool -> [R, 2] the first row of each run of True, and the row behind its last."""
+    """[N] bool -> [R, 2] the first row of each run of True, and the row behind its last.
+
+    >>> ranges_of(np.array([0, 1, 1, 0, 1], bool))
+    array([[1, 3],
+           [4, 5]])
+    """
     edges = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(marked, bool).astype(np.int8), [0]])))
     return edges.reshape(-1, 2)
 
@@ -40,6 +45,9 @@ def precision(labels: np.ndarray, alarms: np.ndarray, bias: str = "flat", recipr
 
     Raises:
       UserError: an unknown bias, or arrays of different lengths.
+
+    >>> precision(np.array([0, 1, 1, 1], bool), np.array([1, 1, 0, 0], bool))
+    0.5
     """
     return _overlap(alarms, labels, bias, reciprocal, 0.0)
 
@@ -50,12 +58,19 @@ def recall(
     """The mean over anomalies of the share of their rows that have alarms; without an anomaly 0.
 
     Args: as `precision`; existence: how much of the score an anomaly has for one alarm in it, wherever that is.
+
+    >>> recall(np.array([0, 1, 1, 0], bool), np.array([1, 1, 0, 0], bool), existence=0.5)
+    0.75
     """
     return _overlap(labels, alarms, bias, reciprocal, existence)
 
 
 def f1(labels: np.ndarray, alarms: np.ndarray) -> float:
-    """The harmonic mean of both, as they are by default."""
+    """The harmonic mean of both, as they are by default.
+
+    >>> round(f1(np.array([0, 1, 1, 1], bool), np.array([1, 1, 0, 0], bool)), 3)
+    0.4
+    """
     found, hit = precision(labels, alarms), recall(labels, alarms)
     return 2 * found * hit / (found + hit) if found + hit else 0.0
 
@@ -93,6 +108,9 @@ def softened(labels: np.ndarray, buffer: int) -> np.ndarray:
     """[N] float64: 1 in anomalies, falling off on both sides within half a buffer: sqrt(1 - distance / buffer).
 
     As published, the slope behind an anomaly is one row shorter than the one before it.
+
+    >>> softened(np.array([0, 0, 0, 1, 0, 0, 0], bool), buffer=4).round(2)
+    array([0.  , 0.71, 0.87, 1.  , 0.87, 0.  , 0.  ])
     """
     soft = np.asarray(labels, bool).astype(np.float64)
     if buffer <= 1:
@@ -107,7 +125,11 @@ def softened(labels: np.ndarray, buffer: int) -> np.ndarray:
 
 
 def pr_auc(labels: np.ndarray, scores: np.ndarray, buffer: int) -> float:
-    """The area under precision and recall of softened labels (`softened`); see `vus_pr`."""
+    """The area under precision and recall of softened labels (`softened`); see `vus_pr`.
+
+    >>> pr_auc(np.array([0, 0, 1, 0], bool), np.array([0.1, 0.2, 0.9, 0.3]), buffer=0)
+    1.0
+    """
     return _Ordered(labels, scores).area(buffer)
 
 
@@ -123,6 +145,11 @@ def vus_pr(labels: np.ndarray, scores: np.ndarray, buffer: int = BUFFER) -> floa
 
     Raises:
       UserError: no row is labelled, so that there is nothing to be found; or scores that are not finite.
+
+    >>> labels = np.zeros(500, bool)
+    >>> labels[200:220] = True
+    >>> round(vus_pr(labels, labels.astype(float) + np.linspace(0, 0.1, 500)), 2)
+    0.6
     """
     ordered = _Ordered(labels, scores)
     return float(np.mean([ordered.area(size) for size in range(buffer + 1)]))

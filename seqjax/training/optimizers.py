@@ -25,6 +25,11 @@ def rmsprop(learning_rate: Any, decay: float = 0.9, eps: float = 1e-7) -> optax.
       learning_rate: a number or an Optax schedule.
       decay: of the running mean of squares.
       eps: inside the root. With 1e-8, Optax's, RMSprop drifts from Keras by 8e-4 over 200 steps on small gradients.
+
+    >>> state = rmsprop(0.1).init(jnp.zeros(2))
+    >>> updates, state = rmsprop(0.1).update(jnp.array([1.0, -4.0]), state)
+    >>> print(updates.round(3))
+    [-0.316  0.316]
     """
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
@@ -41,6 +46,9 @@ def reciprocal_root(x: jax.Array) -> jax.Array:
     """1 / sqrt(x) of x > 0; on CPUs in float32 to 2e-7 without a root or a division: 40 cycles for 16 numbers.
 
     From the bits of x to 3 % (Lomont 2003), by a step of third order to 2e-5, by one of Newton's to the last bits.
+
+    >>> reciprocal_root(jnp.array([4.0, 0.25])).round(4).tolist()
+    [0.5, 2.0]
     """
     if x.dtype != jnp.float32 or jax.default_backend() != "cpu":
         return jax.lax.rsqrt(x)
@@ -79,6 +87,11 @@ def optimizer(
 
     Raises:
       UserError: an unknown name, or a bound that is not positive.
+
+    >>> chosen = optimizer("sgd", 1.0, clip_norm=1.0)
+    >>> updates, _ = chosen.update(jnp.array([3.0, 4.0]), chosen.init(jnp.zeros(2)))
+    >>> print(updates.round(3))
+    [-0.6 -0.8]
     """
     if name not in OPTIMIZERS:
         raise UserError(f"optimizer {name!r} is unknown; choose one of {', '.join(OPTIMIZERS)}")
@@ -101,6 +114,10 @@ def decayed(learning_rate: float, decay: str, steps: int) -> Any:
 
     Raises:
       UserError: an unknown name.
+
+    >>> rate = decayed(0.1, "cosine", steps=100)
+    >>> [round(float(rate(step)), 3) for step in (0, 50, 100)]
+    [0.1, 0.05, 0.0]
     """
     if decay not in ("none", "cosine"):
         raise UserError(f"decay={decay}: choose none or cosine")
@@ -120,6 +137,13 @@ def adagrad_rows(learning_rate: float, initial: float = 0.0) -> optax.GradientTr
       learning_rate: the rate.
       initial: a_k before the first step, of the size of a squared gradient: it holds back rows that are rarely met,
         whose first steps would otherwise be the longest. 0 does not.
+
+    >>> chosen = adagrad_rows(0.1)
+    >>> state = chosen.init(jnp.zeros((2, 2)))
+    >>> updates, state = chosen.update(jnp.array([[1.0, 1.0], [0.0, 0.0]]), state)
+    >>> print(updates.round(3))
+    [[-0.1 -0.1]
+     [-0.  -0. ]]
     """
 
     def init(params: optax.Params) -> optax.OptState:

@@ -100,15 +100,17 @@ def test_what_goes_wrong_in_the_thread_is_said(monkeypatch, nothing_imported):
         list(stacks)
 
 
-def test_without_tensorflow_training_is_refused_at_once_and_evaluation_is_not(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    monkeypatch.setattr(pipeline, "_TENSORFLOW", LateTensorflow())
-    with pytest.raises(ImportError, match="tensorflow"):
-        next(batches(IDS, batch_size=5, start=0, stop=5, seed=0))
-    monkeypatch.delitem(sys.modules, "tensorflow")
-    with monkeypatch.context() as context:
-        context.setattr(pipeline, "import_tensorflow", lambda: pytest.fail("imported"))
-        assert len(list(batches(IDS, batch_size=5, start=0, stop=5))) == 5
+@pytest.mark.parametrize("seed", [0, None])
+def test_without_tensorflow_the_batches_are_the_same(monkeypatch, seed):
+    options = {"batch_size": 5, "start": 2, "stop": 9, "seed": seed, "stack": 2}
+    wanted = made(monkeypatch, ReadyAfter(0), **options)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # as where it is not installed
+    monkeypatch.setattr(pipeline, "PATIENCE", 0.0)
+    monkeypatch.setattr(pipeline, "import_tensorflow", lambda: pytest.fail("imported"))
+    found = made(monkeypatch, LateTensorflow(), **options)
+    assert [batch.step for batch in found] == [batch.step for batch in wanted]
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one.ids, other.ids, strict=True)
 
 
 ENDS = """

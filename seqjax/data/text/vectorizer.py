@@ -87,6 +87,10 @@ class Vectorizer:
 
         Raises:
           UserError: an unknown encoding, options that do not fit, or what is no text (`seqjax.data.text.texts`).
+
+        >>> fitted, arrays = Vectorizer.fit_encode(["A good film.", "Not a good film!"], encoding="multi_hot")
+        >>> arrays["tokens"].tolist()
+        [[1, 2, 3, 5], [1, 2, 3, 4]]
         """
         check(encoding, length)
         tokenizer = tokenizer or Tokenizer()
@@ -105,7 +109,14 @@ class Vectorizer:
 
     @classmethod
     def fit(cls, texts: Iterable[str] | Corpus, **options: Any) -> "Vectorizer":
-        """As `fit_encode`, for the vectorizer alone."""
+        """As `fit_encode`, for the vectorizer alone.
+
+        >>> fitted = Vectorizer.fit(["A good film.", "Not a good film!"], encoding="int", length=4)
+        >>> fitted(["a good day"]).tolist()
+        [[4, 2, 1, 0]]
+        >>> fitted.decode([2, 4])
+        ['good', 'a']
+        """
         return cls.fit_encode(texts, **options)[0]
 
     def encode(self, texts: Iterable[str] | Corpus) -> dict[str, np.ndarray]:

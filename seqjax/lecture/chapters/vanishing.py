@@ -16,6 +16,7 @@ from seqjax.lecture.pictures import measured as kept
 from seqjax.lecture.pictures import vanishing as pictures
 from seqjax.lecture.section import SO, Exercise, Judged, Section
 from seqjax.models import remedies
+from seqjax.probes.jacobians import fading
 from seqjax.report.verdicts import HELD, NOT_HELD
 
 TITLE = "Vanishing gradients"
@@ -39,11 +40,7 @@ def norms(cell: nn.Module, steps: int = STEPS, seed: int = 0, params: Any = None
     for x in inputs:
         state, jacobian = step(state, x)
         jacobians.append(np.asarray(jacobian))
-    product, found = np.eye(len(state)), []
-    for jacobian in jacobians[:0:-1]:  # from the last step back
-        product = product @ jacobian
-        found.append(float(np.linalg.norm(product, 2)))
-    return np.array(found)
+    return 10.0 ** fading(jacobians[:0:-1], range(1, steps + 1)).largest  # from the last step back
 
 
 def _forget(bias: float) -> Any:
