@@ -31,7 +31,7 @@ def write(
     options: Sequence[str],
     data: str,
     data_dir: Path,
-    settings: tuple[int | None, float, int | None],
+    settings: tuple[int | None, float, int | None, bool, int | None],
     tuned: dict[str, str],
 ) -> None:
     """Train and score all folds, and print a line for each and one for all of them."""

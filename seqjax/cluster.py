@@ -1,4 +1,4 @@
-"""Flags of several processes that make one run, and what schedulers say of them. Imports JAX only where there are."""
+"""Flags of how a run is laid out, and what schedulers say of several processes. Imports JAX only where there are."""
 
 import importlib.util
 import os
@@ -23,12 +23,27 @@ DISTRIBUTED = flags.DEFINE_enum(
     "off: each process for itself.",
 )
 TIMEOUT = flags.DEFINE_float("process_timeout", peers.SECONDS, "Seconds that processes wait for one another.")
+SHARD_ROWS = flags.DEFINE_integer(
+    "shard_rows",
+    None,
+    "Parameters with an axis of at least so many entries, as tables of a large vocabulary have, are split along it "
+    "over the devices, with their optimizer state (default: every device has all).",
+)
+DETERMINISTIC = flags.DEFINE_bool(
+    "deterministic",
+    False,
+    "The same bits on 1, 2, 4 or 8 devices of any processes: a batch is computed in 8 blocks, added in a fixed order. "
+    "Slower, and another run than without.",
+)
 
 
 def check(mode: str, many: bool, backtest: bool) -> None:
     """Raise UserError where the flags contradict each other, or what is asked for is not done by several processes."""
     given = {flag.name: flag.value for flag in (COORDINATOR, COUNT, ID)}
     missing = [name for name, value in given.items() if value is None]
+    for flag in (DETERMINISTIC, SHARD_ROWS):
+        if flag.value and (many or backtest or mode != "train"):
+            raise UserError(f"--{flag.name} is for the training of a single run")
     if TIMEOUT.value < 1:
         check_least("process_timeout", TIMEOUT.value, 1)
     if missing and len(missing) < len(given):
@@ -46,6 +61,11 @@ def check(mode: str, many: bool, backtest: bool) -> None:
         raise UserError(f"--coordinator={COORDINATOR.value}: there is no such port")
     if COUNT.value > 1:
         _check_single(mode, many, backtest, f"--process_count={COUNT.value}")
+
+
+def layout() -> tuple[bool, int | None]:
+    """`deterministic` and `shard_rows` of `seqjax.training.settings.Settings`."""
+    return bool(DETERMINISTIC.value), SHARD_ROWS.value
 
 
 def join(mode: str, many: bool, backtest: bool) -> None:

@@ -145,7 +145,7 @@ def train() -> None:
     """Train or resume what the flags say, and print the result's line."""
     name = asked_experiment()
     experiments.find(name)
-    settings = (STEPS.value, CHECKPOINT_SECONDS.value, DEVICES.value)
+    settings = (STEPS.value, CHECKPOINT_SECONDS.value, DEVICES.value, *cluster.layout())
     if backtest.BACKTEST.value is not None:
         cluster.join(MODE.value, False, True)
         backtest.write(name, WORKDIR.value, SET.value, DATA.value, data_dir(), settings, runtime_settings())

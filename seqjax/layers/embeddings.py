@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from seqjax.errors import check_least
 from seqjax.layers.checks import check_ids, within
 from seqjax.layers.initializers import Initializer
+from seqjax.layers.sharding import is_split
 from seqjax.layers.tokens import Tokens
 
 
@@ -44,6 +45,11 @@ class Embedding(nn.Module):
         """
         return self.embedding[within(check_ids("Embedding", tokens), self.vocabulary_size)]
 
-    def tokens(self, tokens: jax.Array) -> Tokens:
-        """Token ids [B, T] -> what stands for their vectors: a recurrent layer projects each distinct one once."""
+    def tokens(self, tokens: jax.Array) -> Tokens | jax.Array:
+        """Token ids [B, T] -> what stands for their vectors: a recurrent layer projects each distinct one once.
+
+        Of a table that is split over devices the vectors themselves: only these are exchanged.
+        """
+        if is_split(self.vocabulary_size):
+            return self(tokens)
         return Tokens(tokens, self.embedding)

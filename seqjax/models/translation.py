@@ -31,6 +31,7 @@ from seqjax.layers.composite import Bidirectional
 from seqjax.layers.dense import Dense, Dropout, glorot_uniform
 from seqjax.layers.embeddings import Embedding
 from seqjax.layers.recurrent import GRU, LSTM
+from seqjax.layers.tokens import Tokens
 from seqjax.layers.vocabulary import Logits
 
 AttentionName = Literal["none", "additive", "dot", "general"]
@@ -139,6 +140,8 @@ class Translator(nn.Module):
         if train and self.dropout > 0:
             return self.drop(self._vectors(embedding, tokens), deterministic=False)
         found = embedding.tokens(tokens)
+        if not isinstance(found, Tokens):  # of a table that is split over devices
+            return found * self._scale
         return found.replace(table=embedding.embedding * self._scale)  # pyright: ignore[reportAttributeAccessIssue]
 
     @property

@@ -140,4 +140,4 @@ def _mute() -> None:
     with contextlib.suppress(OSError, ValueError):  # a stdout that is no file has no number
         spoken = os.dup(sys.stdout.fileno()) if peers.is_first() else os.open(os.devnull, os.O_WRONLY)
         os.dup2(sys.stderr.fileno(), 1)
-        sys.stdout = open(spoken, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, buffering=1)
+        sys.stdout = os.fdopen(spoken, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, buffering=1)

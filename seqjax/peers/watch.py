@@ -38,6 +38,7 @@ class Watch:
         """From now on. witness: told what to say if process 0 is gone."""
         self._witness = witness
         here = peers.here()
+        self._patience = min(SILENCE, here.seconds)
         if not peers.is_first():
             words = f"process 0 of {here.count}, at {here.address}, is missing: process {here.index} was ended too"
             witness.remember(f"{words}; the same command resumes", here.address)
@@ -110,7 +111,7 @@ class Watch:
         """What is done within ends in all processes, or stops in all with a message."""
         with self.guarded():
             yield
-        self.end()
+            self.end()
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
@@ -126,8 +127,8 @@ class Watch:
             self.leave("interrupted", 130)
         except Exception as error:
             # A connection that another process's end has closed is met here first: give the watch time to name it.
-            self._patience = DOUBT
-            time.sleep(DOUBT + 4 * BEAT if peers.is_first() else SILENCE + 4 * BEAT)
+            self._patience = min(DOUBT, self._patience)
+            time.sleep(4 * BEAT + (DOUBT if peers.is_first() else min(SILENCE, peers.here().seconds)))
             self.leave(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", 1)
 
 

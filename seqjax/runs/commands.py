@@ -1,7 +1,5 @@
 """What the command line does, for programs too: train, evaluate, predict. Imports JAX when called."""
 
-import dataclasses
-import hashlib
 import os
 import shlex
 import sys
@@ -15,9 +13,9 @@ from seqjax import experiment as experiments
 from seqjax import peers, trust
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS, Experiment
-from seqjax.runs import rolled
+from seqjax.runs import agreement, rolled
 from seqjax.runs.lines import skill
-from seqjax.runs.machine import backends, device, source_hash, versions
+from seqjax.runs.machine import backends, device, layout, versions
 from seqjax.runs.prediction import answering
 from seqjax.runs.prediction import predict as predict  # the third command
 from seqjax.runs.same_steps import same_steps
@@ -77,33 +75,23 @@ def train(
     check_model(experiment, dataset)
     from seqjax.training.program import shared_by
 
-    mesh = shared_by(experiment, settings.devices)  # refuses a number of devices before the folder is claimed
+    mesh = shared_by(experiment, settings.devices, settings.deterministic)  # refuses before the folder is claimed
     config |= found(experiment, dataset, mesh, tuned or {})
     if explained:
         print("\n".join(config["backends"]) or "no recurrent layer")
-    peers.agree("the data", facts(config, source_file, settings))
+    moved = agreement.reach(workdir, config, source_file, settings)
     with workdir.lock():
         claim(workdir, config, dataset, source_file)
-        print(f"{name}: {dataset.description}; {config['device']}; {workdir.path}", flush=True)
+        said = f"{name}: {dataset.description}; {config['device']}; {workdir.path}"
+        print(*filter(None, [said, moved]), sep="\n", flush=True)
         finished = workdir.results()
+        peers.agree("the results", {"whether the run is finished": f"{finished is not None}"})
         if finished is not None:
             print(f"{workdir.path} is finished already")
             return finished
         from seqjax.training.fit import fit
 
         return finish(experiment, dataset, workdir, config, fit(experiment, dataset, workdir, settings))
-
-
-def facts(config: Mapping[str, Any], source_file: Path, settings: "Settings") -> dict[str, str]:
-    """What has to be the same in all processes of a run, under names for people."""
-    told = {f"knob {name}": value for name, value in config["options"].items() if name not in FILE_KNOBS}
-    told |= {f"version of {name}": value for name, value in config["versions"].items()}
-    told |= {f"setting {name}": value for name, value in dataclasses.asdict(settings).items()}
-    told |= {name: config[name] for name in ("experiment", "data", "backends")}
-    told |= {"data's fingerprint": config["fingerprint"], "source of seqjax": source_hash()}
-    text = experiments.source(source_file).replace("\r\n", "\n")
-    told |= {"experiment.py": hashlib.sha256(text.encode()).hexdigest()[:16]}
-    return {name: f"{value}" for name, value in told.items()}
 
 
 def load(experiment: Experiment, workdir: Workdir, data: str, data_dir: Path) -> "Dataset":
@@ -125,8 +113,8 @@ def load(experiment: Experiment, workdir: Workdir, data: str, data_dir: Path) ->
 def asked(name: str, function: Any, options: Sequence[str], data: str, settings: "Settings") -> dict[str, Any]:
     """What config.json says before the data are read; see `train` for the arguments."""
     knobs = {"options": experiments.options(function, options), "defaults": experiments.options(function, [])}
-    dispatch = {"steps_per_dispatch": settings.steps_per_dispatch}
-    return {"experiment": name, **knobs, "given": sorted(names(options)), "data": data, "settings": dispatch}
+    how = {"settings": {"steps_per_dispatch": settings.steps_per_dispatch}, "deterministic": settings.deterministic}
+    return {"experiment": name, **knobs, "given": sorted(names(options)), "data": data, **how}
 
 
 def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mapping[str, str]) -> dict[str, Any]:
@@ -138,6 +126,7 @@ def found(experiment: Experiment, dataset: "Dataset", mesh: "Mesh", tuned: Mappi
         "backends": backends(experiment.model, mesh),
         "tuned": dict(tuned),
         "device": device(),
+        "layout": layout(mesh),
         "versions": versions(),
         "command": shlex.join(sys.argv),
     }
@@ -295,13 +284,15 @@ def opened(
     dataset = load(experiment, workdir, config["data"], data_dir)
     workdir.check({"fingerprint": dataset.fingerprint, "description": dataset.description})
     from seqjax.training.best import restore_best, shapes
+    from seqjax.training.block_program import BlockProgram
     from seqjax.training.program import Program, Settings
 
     steps = config.get("settings", {}).get("steps_per_dispatch")
     if not isinstance(steps, int | None):
         raise UserError(f"{workdir.path / 'config.json'} is damaged (steps_per_dispatch={steps!r})")
     step, params = restore_best(workdir, shapes(experiment, dataset.example()))
-    return step, params, Program(experiment, dataset, Settings(steps))
+    kind = BlockProgram if config.get("deterministic") else Program
+    return step, params, kind(experiment, dataset, Settings(steps, deterministic=kind is BlockProgram))
 
 
 def names(options: Sequence[str]) -> set[str]:

@@ -24,6 +24,12 @@ def device() -> str:
     return f"{len(devices)} x {devices[0].device_kind}{processes}"
 
 
+def layout(mesh: "Mesh") -> str:
+    """`8 devices, 2 processes`: over what the run's batches are shared out."""
+    devices = f"{mesh.size} device{'s' * (mesh.size > 1)}"
+    return f"{devices}, {peers.count()} process{'es' * (peers.count() > 1)}"
+
+
 def source_hash() -> str:
     """Of all files of this package that compute, for the processes of a run to compare."""
     digest, package = hashlib.sha256(), Path(seqjax.__file__).resolve().parent

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from seqjax import peers
 from seqjax.errors import UserError
 from seqjax.training.workdir import Row, Workdir
 
@@ -91,6 +92,8 @@ class Written(Workdir):
     def append_row(self, row: Row) -> None:
         """See `Workdir`; the scalars are `train/NAME`, `validation/NAME`, `seconds` and the like."""
         super().append_row(row)
+        if not peers.is_first():
+            return
         if not self._writers:
             before = [known["step"] for known in self.rows()[:-1]]
             self._writers = [

@@ -53,9 +53,8 @@ def _sealed(tree: Any) -> dict[str, Any]:
 
 
 def _on_one_device(leaf: jax.Array) -> jax.Array:
-    """The array whole: a device's copy where every one has it."""
-    share = leaf.addressable_data(0)
-    return share if leaf.is_fully_replicated else jax.device_put(leaf, share.device)
+    """A device's copy where every one has it; what is split over devices stays so, too large for one."""
+    return leaf.addressable_data(0) if leaf.is_fully_replicated else leaf
 
 
 def _together(folder: Path) -> Any:

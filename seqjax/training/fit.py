@@ -21,13 +21,15 @@ from seqjax.data.dataset import Dataset
 from seqjax.data.pipeline import Batches, steps_per_epoch
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.experiment import Experiment
+from seqjax.peers.watch import WATCH
 from seqjax.training.best import best_epoch, is_enough
+from seqjax.training.block_program import BlockProgram
 from seqjax.training.checkpoint import Checkpoints
 from seqjax.training.interrupt import Interrupt
 from seqjax.training.program import Program, Settings
 from seqjax.training.progress import Progress, scores
 from seqjax.training.scores import add_scores
-from seqjax.training.state import Tally, TrainState, count_parameters, create_state, float_means
+from seqjax.training.state import Tally, TrainState, count_parameters, float_means
 from seqjax.training.votes import Votes
 from seqjax.training.workdir import Row, Workdir, check_rows
 
@@ -73,9 +75,11 @@ def fit(experiment: Experiment, dataset: Dataset, workdir: Workdir, settings: Se
       UserError: the workdir's checkpoints are damaged.
     """
     with Interrupt() as interrupt:
-        training = Training(experiment, Program(experiment, dataset, settings), workdir, interrupt)
+        kind = BlockProgram if settings.deterministic else Program
+        training = Training(experiment, kind(experiment, dataset, settings), workdir, interrupt)
         try:
-            return training.run()
+            with WATCH.guarded():  # an error in one process ends all: to close, they would wait for one another
+                return training.run()
         finally:
             training.close()
 
@@ -113,7 +117,7 @@ class Training:
         self.epoch_steps = steps_per_epoch(self.examples, experiment.batch_size)
         self.latest = Checkpoints(workdir.path / "checkpoints" / "latest")
         self.best = Checkpoints(workdir.path / "checkpoints" / "best")
-        initial = program.place(create_state(experiment, dataset.example(), dataset.initial, dataset.target()))
+        initial = program.initial(experiment)
         step, self.state = self.latest.restore(initial) or (None, initial)
         self.rows = check_rows(workdir, workdir.keep_rows(int(self.state.epoch)))
         peers.agree("the first step", {"the checkpoint to resume from": f"{step}", "epochs": f"{len(self.rows)}"})

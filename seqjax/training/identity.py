@@ -7,7 +7,9 @@ from typing import Any
 from seqjax.errors import UserError
 from seqjax.experiment import FILE_KNOBS
 
-IDENTITY = ("experiment", "data", "swept", "folds", "refit", "options", "fingerprint")
+IDENTITY = ("experiment", "data", "swept", "folds", "refit", "deterministic", "options", "fingerprint")
+ABSENT = {"deterministic": False}
+"""What an entry was before there was one."""
 KINDS = {"run": "a single run", "members": "the runs of --seeds or --sweep", "backtest": "the folds of --backtest"}
 GROWS = "epochs"
 """The one knob that may grow: batches and random numbers are functions of seed and step, so more epochs are more rows
@@ -29,7 +31,7 @@ def check(old: Mapping[str, Any], config: Mapping[str, Any], path: str) -> None:
     for name in IDENTITY:
         if name not in config:
             continue
-        before, now = old.get(name), config[name]
+        before, now = old.get(name, ABSENT.get(name)), config[name]
         if name == "options" and before is not None:
             before, now = _knobs(before, config), _knobs(now, config)
             if grows(before, config):

@@ -3,21 +3,22 @@
 Legend: B batch, K steps in one dispatch.
 """
 
-import dataclasses
+import contextlib
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 
 from seqjax import peers
 from seqjax.data.dataset import Answers, Arrays, Dataset, Requests, cut
 from seqjax.data.pipeline import Batches, batches, steps_per_epoch
-from seqjax.errors import UserError, check_least
+from seqjax.errors import UserError
 from seqjax.experiment import Experiment
-from seqjax.layers.sharding import DATA, make_mesh
+from seqjax.layers.sharding import DATA, split_rows
+from seqjax.training.settings import Settings, shared_by, steps_per_dispatch
 from seqjax.training.state import (
     Stack,
     Tally,
@@ -30,66 +31,7 @@ from seqjax.training.state import (
     means,
 )
 
-SMALL_STEP = 1 << 20
-"""Up to so many entries in the inputs of a batch, a step is so short that the time between dispatches tells."""
-
 Tree = TypeVar("Tree")
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How to run, not what: the score does not depend on them."""
-
-    steps_per_dispatch: int | None = None
-    """Steps in one call of the compiled program (fewer at the end of an epoch); None: see the function."""
-    checkpoint_seconds: float = 30.0
-    """Between checkpoints within an epoch; each epoch also ends with one."""
-
-    devices: int | None = None
-    """That share the work of each batch; see `shared_by`."""
-
-    def __post_init__(self):
-        for name in ("steps_per_dispatch", "devices"):
-            if getattr(self, name) is not None:
-                check_least(name, getattr(self, name), 1)
-
-
-def shared_by(experiment: Experiment, count: int | None = None) -> Mesh:
-    """The devices that share each batch, as a mesh.
-
-    Args:
-      experiment: whose batches they are.
-      count: how many; None is all accelerators, or one CPU device, whose cores share the work within it. Of several
-        processes all devices.
-
-    Raises:
-      UserError: there are not so many, or the batch does not divide over them.
-    """
-    found = jax.devices()
-    alone = found[0].platform == "cpu" and peers.count() == 1
-    count = count or (1 if alone else len(found))
-    if count > len(found):
-        raise UserError(f"devices={count}: there are only {len(found)}")
-    if count < len(found) and peers.count() > 1:
-        raise UserError(f"devices={count}: {peers.count()} processes have {len(found)}, and take all of them")
-    if experiment.batch_size % count:
-        raise UserError(f"batch_size {experiment.batch_size} does not divide over {count} devices")
-    return make_mesh(found[:count])
-
-
-def steps_per_dispatch(experiment: Experiment, dataset: Dataset, count: int | None = None) -> int:
-    """How many steps one dispatch holds.
-
-    Args:
-      experiment: whose batches they are.
-      dataset: for the size of the inputs.
-      count: how many; None is 32 small steps or 8 large ones (on two cores W1 gains 7 % in training and 16 % in
-        inference by 32). It is one where batches are grouped by length: the next one has another shape.
-    """
-    if dataset.lengths is not None:
-        return 1
-    entries = experiment.batch_size * sum(leaf.size for leaf in jax.tree.leaves(dataset.example()))
-    return count or (32 if entries <= SMALL_STEP else 8)
 
 
 def answer(experiment: Experiment, params: Any, inputs: Any) -> Any:
@@ -129,6 +71,10 @@ def _gathered(trees: Sequence[Any]) -> Any:
     return jax.tree.map(gather, *trees)
 
 
+def _same(tree: Tree) -> Tree:
+    return tree
+
+
 class Program:
     """The pure functions compiled for the devices at hand, which share the work of a batch as `shared_by` says.
 
@@ -138,20 +84,22 @@ class Program:
     def __init__(self, experiment: Experiment, dataset: Dataset, settings: Settings):
         """Puts the arrays on every device; compiles at first use."""
         self.experiment, self.dataset, self.settings = experiment, dataset, settings
-        self.mesh = mesh = shared_by(experiment, settings.devices)
+        self.mesh = mesh = shared_by(experiment, settings.devices, settings.deterministic)
         self.steps_per_dispatch = steps_per_dispatch(experiment, dataset, settings.steps_per_dispatch)
         self._whole = NamedSharding(mesh, PartitionSpec())
         self._split = NamedSharding(mesh, PartitionSpec(None, DATA))
-        self._everywhere = jax.jit(lambda tree: tree, out_shardings=self._whole)
-        self.arrays = self.place(dict(dataset.arrays))
+        self._everywhere = jax.jit(_same, out_shardings=self._whole)
+        self.arrays = self._put(dict(dataset.arrays), self._whole)
         self._before: Any = None
         stack, whole = (self._split, self._split), self._whole
+        as_it_lies = None if settings.shard_rows else whole
 
-        options = {"in_shardings": (None, stack, whole), "out_shardings": whole}
+        state = self._lies(jax.eval_shape(lambda: self._create(experiment))) if settings.shard_rows else whole
+        options = {"in_shardings": (None, stack, whole), "out_shardings": (state, whole)}
         self._train = jax.jit(self.train_steps, donate_argnums=0, static_argnums=3, **options)
         shardings = {"in_shardings": (whole, stack, None, whole), "out_shardings": whole}
         self._evaluate = jax.jit(self.evaluate_steps, static_argnums=4, **shardings)
-        shardings = {"in_shardings": (whole, stack, whole, None), "out_shardings": whole}
+        shardings = {"in_shardings": (as_it_lies, stack, whole, None), "out_shardings": whole}
         self._answers = jax.jit(self.answer_steps, static_argnums=3, **shardings)
 
     def train_steps(
@@ -195,8 +143,44 @@ class Program:
         return jax.lax.scan(one, carry, stack)
 
     def place(self, tree: Tree) -> Tree:
-        """A tree of arrays, whole on every device; each process gives all of it."""
-        return jax.device_put(tree, self._whole) if peers.count() == 1 else self._everywhere(tree)
+        """A tree of arrays, whole on every device but for what `Settings.shard_rows` splits; each process gives all."""
+        return self._put(tree, self._lies(tree) if self.settings.shard_rows else self._whole)
+
+    def initial(self, experiment: Experiment) -> TrainState:
+        """The state before the first step, in its place; a split table is never whole anywhere."""
+        if not self.settings.shard_rows:
+            return self.place(self._create(experiment))
+        create = lambda: self._create(experiment)
+        return jax.jit(create, out_shardings=self._lies(jax.eval_shape(create)))()
+
+    def _create(self, experiment: Experiment) -> TrainState:
+        dataset = self.dataset
+        return create_state(experiment, dataset.example(), dataset.initial, dataset.target())
+
+    def _put(self, tree: Tree, shardings: Any) -> Tree:
+        if peers.count() == 1:
+            return jax.device_put(tree, shardings)
+        return self._everywhere(tree) if shardings is self._whole else jax.jit(_same, out_shardings=shardings)(tree)
+
+    def _lies(self, tree: Any) -> Any:
+        """Where each array of a tree lies.
+
+        Raises:
+          UserError: one that is to be split does not divide over the devices.
+        """
+
+        def lies(leaf: Any) -> NamedSharding:
+            axis = next((k for k, size in enumerate(leaf.shape) if size >= (self.settings.shard_rows or 0)), None)
+            if axis is None:
+                return self._whole
+            if leaf.shape[axis] % self.mesh.size:
+                raise UserError(
+                    f"--shard_rows={self.settings.shard_rows}: {leaf.shape[axis]:,} rows do not divide over "
+                    f"{self.mesh.size} devices; choose a vocabulary_size that does"
+                )
+            return NamedSharding(self.mesh, PartitionSpec(*[None] * axis, DATA))
+
+        return jax.tree.map(lies, tree)
 
     def batches(self, part: str, start: int, stop: int, seed: int | None = None):
         """Batches of a part, `steps_per_dispatch` of them together."""
@@ -213,7 +197,7 @@ class Program:
 
     def train(self, state: Tree, batch: Batches) -> tuple[Tree, Any]:
         """`train_steps` in one dispatch; the state's buffers are donated."""
-        with jax.set_mesh(self.mesh):
+        with self._context():
             state, report = self._train(state, self._stack(batch), self.arrays, batch.length)
         self._follow(report)
         return state, report
@@ -227,7 +211,7 @@ class Program:
         params, carry = self.place((params, self.no_tally().carry if self.experiment.answer is None else None))
         found = []
         for batch in self.batches(part, 0, steps_per_epoch(len(self.dataset.parts[part]), self.experiment.batch_size)):
-            with jax.set_mesh(self.mesh):
+            with self._context():
                 carry, stack = self._answers(params, self._stack(batch), self.arrays, batch.length, carry)
             flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), jax.device_get(stack))
             found.append(jax.tree.map(lambda leaf, flat=flat: leaf[flat[3] > 0], flat))
@@ -252,10 +236,17 @@ class Program:
         """`tally` over any batches."""
         tally, params = self.place((tally, params))
         for batch in batches:
-            with jax.set_mesh(self.mesh):
+            with self._context():
                 tally = self._evaluate(tally, self._stack(batch), params, self.arrays, batch.length)
             self._follow(tally)
         return jax.device_get(tally)
+
+    def _context(self) -> Any:
+        """In which a program is called: its layers share out their work over the mesh."""
+        context = contextlib.ExitStack()
+        context.enter_context(jax.set_mesh(self.mesh))
+        context.enter_context(split_rows(self.settings.shard_rows))
+        return context
 
     def _follow(self, result: Any) -> None:
         """Wait for the dispatch before, while the device is busy with that of `result`.

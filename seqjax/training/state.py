@@ -145,8 +145,13 @@ def sums_of(experiment: Experiment, outputs: Any, targets: Any, weights: jax.Arr
 
 def mean(sums: Mapping[str, Any], name: str) -> Any:
     """The weighted mean of the loss or of a metric; of nothing, 0."""
-    count = sums.get(name + COUNT, sums["weight"])
-    return sums[name] / (count + (count == 0))
+    return sums[name] / count(sums, name)
+
+
+def count(sums: Mapping[str, Any], name: str) -> Any:
+    """By what the sum of the loss or of a metric is divided; of nothing, 1."""
+    found = sums.get(name + COUNT, sums["weight"])
+    return found + (found == 0)
 
 
 def means(sums: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,30 +179,54 @@ def make_train_step(
     """A pure function (state, (ids [B], weights [B]), arrays) -> (state, loss), the body of a scan."""
 
     def train_step(state: TrainState, batch: Stack, arrays: Arrays) -> tuple[TrainState, jax.Array]:
-        ids, weights = batch
-        inputs, targets = gather(arrays, ids)
-        rngs = {"dropout": jax.random.fold_in(state.key, state.step)}
-
-        def objective(params: Any) -> tuple[jax.Array, tuple[Sums, Any]]:
-            outputs, carry = apply(
-                experiment.model, params, getattr(state, "carry", None), inputs, train=True, rngs=rngs
-            )
-            sums = sums_of(experiment, outputs, targets, weights)
-            return mean(sums, "loss"), (sums, carry)
-
-        (loss, (sums, carry)), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
-        updates, opt_state = experiment.optimizer.update(gradients, state.opt_state, state.params)
-        step = state.step + 1
-        return state.replace(
-            step=step,
-            params=optax.apply_updates(state.params, updates),
-            opt_state=opt_state,
-            sums=jax.tree.map(jnp.add, state.sums, sums),
-            bad_step=jnp.where((state.bad_step == 0) & ~jnp.isfinite(loss), step, state.bad_step),
-            **({} if carry is None else {"carry": carry}),
-        ), loss
+        key = jax.random.fold_in(state.key, state.step)
+        objective = lambda sums: mean(sums, "loss")
+        found = differentiated(
+            experiment, gather, objective, state.params, key, batch, getattr(state, "carry", None), arrays
+        )
+        return updated(experiment, state, *found)
 
     return train_step
+
+
+def differentiated(
+    experiment: Experiment,
+    gather: Callable,
+    objective: Callable[[Sums], jax.Array],
+    params: Any,
+    key: jax.Array,
+    batch: Stack,
+    carry: Any,
+    arrays: Arrays,
+) -> tuple[Sums, Any, Any]:
+    """What some rows of a batch say: their sums, the carry after them, the gradient of `objective` of the sums."""
+    ids, weights = batch
+    inputs, targets = gather(arrays, ids)
+
+    def of_params(params: Any) -> tuple[jax.Array, tuple[Sums, Any]]:
+        outputs, after = apply(experiment.model, params, carry, inputs, train=True, rngs={"dropout": key})
+        sums = sums_of(experiment, outputs, targets, weights)
+        return objective(sums), (sums, after)
+
+    (_, (sums, after)), gradients = jax.value_and_grad(of_params, has_aux=True)(params)
+    return sums, after, gradients
+
+
+def updated(
+    experiment: Experiment, state: TrainState, sums: Sums, carry: Any, gradients: Any
+) -> tuple[TrainState, jax.Array]:
+    """The state after a step, from the sums of its batch, the carry after it and the gradient of its loss; the loss."""
+    loss = mean(sums, "loss")
+    updates, opt_state = experiment.optimizer.update(gradients, state.opt_state, state.params)
+    step = state.step + 1
+    return state.replace(
+        step=step,
+        params=optax.apply_updates(state.params, updates),
+        opt_state=opt_state,
+        sums=jax.tree.map(jnp.add, state.sums, sums),
+        bad_step=jnp.where((state.bad_step == 0) & ~jnp.isfinite(loss), step, state.bad_step),
+        **({} if carry is None else {"carry": carry}),
+    ), loss
 
 
 def make_evaluate_step(experiment: Experiment, gather: Callable) -> Callable[[Tally, Stack, Any, Arrays], Tally]:

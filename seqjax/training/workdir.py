@@ -115,8 +115,11 @@ class Workdir:
           UserError: it belongs to another run, or cannot be written.
         """
         self.check(config)
-        if not peers.is_first():
-            return
+        if peers.is_first():
+            self._claim(config, assets)
+        peers.meet("the run's folder")
+
+    def _claim(self, config: Mapping[str, Any], assets: Mapping[str, str]) -> None:
         old = self.config()
         kept = {name: value for name, value in config.items() if name != "given"}
         if old is not None:
