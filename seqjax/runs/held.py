@@ -1,6 +1,7 @@
 """A member's folder while its worker holds the claim to it, and the signs of life that hold it."""
 
 import contextlib
+import errno
 import os
 import sys
 import threading
@@ -12,6 +13,9 @@ from seqjax.command_line import complain
 from seqjax.errors import UserError
 from seqjax.runs.claims import Claim, Claims
 from seqjax.training.workdir import Row, Workdir
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""Said where a file system, NFS without its lock daemon for one, has no locks: the claim is enough."""
 
 
 class BusyError(Exception):
@@ -36,7 +40,8 @@ class Held(Workdir):
             except UserError as error:
                 if isinstance(error.__cause__, filelock.Timeout):
                     raise BusyError(str(error)) from error
-                raise
+                if getattr(error.__cause__, "errno", None) not in NO_LOCKS:
+                    raise
             yield
 
     def append_row(self, row: Row) -> None:

@@ -92,7 +92,9 @@ class Written(Workdir):
     def append_row(self, row: Row) -> None:
         """See `Workdir`; the scalars are `train/NAME`, `validation/NAME`, `seconds` and the like."""
         super().append_row(row)
-        if not self._writers and peers.is_first():
+        if not peers.is_first():
+            return
+        if not self._writers:
             before = [known["step"] for known in self.rows()[:-1]]
             self._writers = [
                 WRITERS[name](self.path, self.config() or {}, max(before, default=0)) for name in self._names

@@ -1,5 +1,6 @@
 """Workers that share a folder: as --seeds trains them, bit for bit; nobody twice; whoever is killed is replaced."""
 
+import errno
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import filelock
 import jax
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from seqjax import experiment as experiments
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.runs import members
 from seqjax.runs.claims import Claims
+from seqjax.runs.held import BusyError, Held
 from seqjax.runs.shared import Worker, rotated
 from seqjax.training.best import restore_best
 from seqjax.training.program import Settings
@@ -100,6 +103,25 @@ def test_a_claim_that_is_lost_ends_the_worker_before_it_writes(folder, monkeypat
         train(folder, 1)
     assert set(taken) == {"seed_0.1"}
     assert not (folder / "many" / "seed_0" / "metrics.jsonl").exists()
+
+
+def test_where_the_file_system_has_no_locks_the_claim_is_enough(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    claims = Claims(tmp_path / "claims", "a", 60.0)
+    with Held(tmp_path / "seed_0", claims, claims.take("seed_0")).lock():
+        pass
+    with pytest.raises(UserError, match="cannot be written"), Workdir(tmp_path / "seed_0").lock():
+        pass
+
+
+def test_a_member_that_another_command_trains_is_busy(tmp_path):
+    claims = Claims(tmp_path / "claims", "a", 60.0)
+    held = Held(tmp_path / "seed_0", claims, claims.take("seed_0"))
+    with Workdir(tmp_path / "seed_0").lock(), pytest.raises(BusyError, match="another process"), held.lock():
+        pass
 
 
 @pytest.mark.slow
