@@ -214,7 +214,7 @@ def test_a_run_killed_in_the_middle_resumes_from_s3_bit_for_bit(amazon, tmp_path
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments/tiny.py").write_text(TINY)
     command = [sys.executable, "-m", "seqjax.main", "--experiment=tiny", "--notune", "--checkpoint_seconds=0.2"]
-    command += ["--set=epochs=400", "--devices=1"]
+    command += ["--set=epochs=250", "--devices=1"]
     call = lambda *flags: subprocess.run(
         [*command, *flags], cwd=tmp_path, env=amazon, capture_output=True, text=True, timeout=300
     )
@@ -228,7 +228,7 @@ def test_a_run_killed_in_the_middle_resumes_from_s3_bit_for_bit(amazon, tmp_path
 
     done = call("--workdir=plain")
     assert done.returncode == 0, done.stderr
-    for rows in (2, 40):
+    for rows in (1,):
         began = subprocess.Popen(
             [*command, "--workdir=s3://bucket/runs/tiny"], cwd=tmp_path, env=amazon, stdout=subprocess.DEVNULL
         )
