@@ -14,6 +14,7 @@
 # Flags -> commands -> fit. JAX is imported only when a run begins, TensorFlow only when it lasts, so
 # that --help, --list and a wrong flag answer at once.
 
+import contextlib
 import io
 import os
 import sys
@@ -28,14 +29,18 @@ from seqjax import experiment as experiments
 from seqjax.command_line import fail, failing
 from seqjax.errors import UserError, check_least
 from seqjax.peers.watch import WATCH
-from seqjax.runs import commands, writers
+from seqjax.runs import commands, remote, writers
 from seqjax.runs.lines import result_line
 from seqjax.runs.programs import settle
 from seqjax.training.workdir import Workdir
 
 EXPERIMENT = flags.DEFINE_string("experiment", None, "Which one; see --list.")
 SET = flags.DEFINE_multi_string("set", [], "knob=value: change a knob of the experiment; may be repeated.")
-WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder (default: runs/NAME). An unfinished run is resumed.")
+WORKDIR = flags.DEFINE_string(
+    "workdir",
+    None,
+    "The run's folder (default: runs/NAME), or gs://BUCKET/FOLDER, s3://BUCKET/FOLDER. An unfinished run is resumed.",
+)
 DATA = flags.DEFINE_enum(
     "data", "real", ["real", "sample"], "The lecture's data, or a generated sample that needs no files and no network."
 )
@@ -252,9 +257,23 @@ def parse_or_exit(arguments: Sequence[str]) -> Sequence[str]:
 
 def main_or_exit(arguments: Sequence[str]) -> None:
     """Call main; exit with 2 for the user's errors, 1 for a diverged run, 128 + n after signal n."""
-    with failing():
+    with failing(), contextlib.ExitStack() as stack:
+        if remote.is_remote(WORKDIR.value):
+            flags.FLAGS["workdir"].value = str(stack.enter_context(store_copy(str(WORKDIR.value))))
         main(arguments)
         sys.stdout.flush()
+
+
+def store_copy(name: str) -> contextlib.AbstractContextManager[Path]:
+    """The folder here that stands for one in a store. Raises UserError: several processes or workers would share it."""
+    several = (cluster.COUNT.value or 1) > 1 or flags.FLAGS["members"].value == "shared"
+    several = several or (cluster.DISTRIBUTED.value != "off" and MODE.value == "train" and cluster.found(os.environ))
+    if several:
+        raise UserError(
+            f"--workdir={name}: several processes need one folder that all see: mount the store (gcsfuse, "
+            "mountpoint-s3) and give the path"
+        )
+    return remote.working_copy(name, trains=MODE.value == "train", seconds=CHECKPOINT_SECONDS.value)
 
 
 if __name__ == "__main__":
