@@ -82,7 +82,7 @@ def costs_of(steps: "Steps", count: int) -> "list[Cost]":
     from seqjax.runs.lowered import compiled_here
     from seqjax.runs.program_cost import Compiled
 
-    return Compiled(compiled_here(steps.train(), count).as_text()).costs()
+    return Compiled(compiled_here(steps.train(), count).as_text() or "").costs()
 
 
 def _said(one: "Sequence[Cost]", eight: "Sequence[Cost]") -> str:

@@ -65,7 +65,7 @@ def sources() -> dict[str, str]:
 
 def imports(name: str, source: str, known: Mapping[str, str], at_import: bool = False) -> Iterator[str]:
     """The modules that a module imports; at_import: when it is imported itself, so not within functions."""
-    for node in walk(parsed(source), at_import):
+    for node in importing(source, at_import):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -74,13 +74,24 @@ def imports(name: str, source: str, known: Mapping[str, str], at_import: bool = 
                 package = package.rpartition(".")[0]
             start = ".".join(filter(None, [package if node.level else "", node.module]))
             yield from (f"{start}.{a.name}" if f"{start}.{a.name}" in known else start for a in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+        elif isinstance(node, ast.Call):
             yield from (argument.value for argument in node.args if isinstance(argument, ast.Constant))
 
 
 @functools.cache
 def parsed(source: str) -> ast.Module:
     return ast.parse(source)
+
+
+@functools.cache
+def importing(source: str, at_import: bool) -> list[ast.AST]:
+    """The nodes that import something."""
+    calls = lambda node: isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__"))
+    return [
+        node
+        for node in walk(parsed(source), at_import)
+        if isinstance(node, ast.Import | ast.ImportFrom) or calls(node)
+    ]
 
 
 def walk(node: ast.AST, at_import: bool) -> Iterator[ast.AST]:

@@ -27,7 +27,7 @@ class Held(Workdir):
 
     def __init__(self, path: Path, claims: Claims, claim: Claim):
         super().__init__(path)
-        self._claims, self._mine = claims, claim
+        self._own_claims, self._own_claim = claims, claim
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -54,7 +54,7 @@ class Held(Workdir):
         super()._write(name, text)
 
     def _check(self) -> None:
-        if not self._claims.is_held(self._mine):
+        if not self._own_claims.is_held(self._own_claim):
             leave_lost(self.path)
 
 
@@ -70,15 +70,15 @@ class Heart(threading.Thread):
 
     def __init__(self, claims: Claims, claim: Claim, seconds: float, path: Path):
         super().__init__(daemon=True, name="seqjax heart")
-        self._claims, self._claim, self._seconds, self._path = claims, claim, seconds, path
+        self._own_claims, self._own_claim, self._seconds, self._path = claims, claim, seconds, path
         self._enough = threading.Event()
 
     def run(self) -> None:
         """Until `stop`; where the claim is lost the process ends."""
         while not self._enough.wait(self._seconds):
             with contextlib.suppress(OSError):  # a folder that cannot be written now may be later on
-                self._claims.beat(self._claim)
-            if not self._claims.is_held(self._mine) and not self._enough.is_set():
+                self._own_claims.beat(self._own_claim)
+            if not self._own_claims.is_held(self._own_claim) and not self._enough.is_set():
                 leave_lost(self._path)
 
     def stop(self) -> None:

@@ -125,8 +125,9 @@ class Compiled:
             elif one.kind not in FREE and not one.kind.endswith("-done"):
                 kind = one.kind.removesuffix("-start")
                 exchanged = sum(map(_bytes, _shapes(one.shape))) if kind in EXCHANGES else 0.0
-                counts = [self._sum(count, name, one) for count in (self._products, self._elements, self._curves)]
-                yield Cost(kind, *counts[:2], self._moved(name, one), times, counts[2], exchanged)
+                flops, elements = self._sum(self._products, name, one), self._sum(self._elements, name, one)
+                curves = self._sum(self._curves, name, one)
+                yield Cost(kind, flops, elements, self._moved(name, one), times, curves, exchanged)
 
     @functools.cached_property
     def _named(self) -> dict[str, dict[str, _Instruction]]:

@@ -68,6 +68,7 @@ def test_a_row_compiles_for_tpus_that_are_not_here(name, tmp_path, monkeypatch):
     if importlib.util.find_spec("libtpu") is None:
         pytest.skip("pip install libtpu")
     for variable, value in {
+        "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
         "TPU_SKIP_MDS_QUERY": "1",
         "TPU_WORKER_HOSTNAMES": "localhost",
         "TPU_WORKER_ID": "0",
