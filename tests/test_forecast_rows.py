@@ -79,6 +79,7 @@ def test_samples_are_forecast_nearly_as_well_as_they_can_be(call, tmp_path, name
     assert 0.8 < results["test"][metric] / results["optimum"][metric] < share
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["direct", pytest.param("median", marks=pytest.mark.slow)])
 def test_counts_are_trained_and_forecast(call, tmp_path, decoder):
     write(tmp_path / "shops.csv", "ab", 60)

@@ -88,9 +88,7 @@ def importing(source: str, at_import: bool) -> list[ast.AST]:
     """The nodes that import something."""
     calls = lambda node: isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__"))
     return [
-        node
-        for node in walk(parsed(source), at_import)
-        if isinstance(node, ast.Import | ast.ImportFrom) or calls(node)
+        node for node in walk(parsed(source), at_import) if isinstance(node, ast.Import | ast.ImportFrom) or calls(node)
     ]
 
 

@@ -49,6 +49,7 @@ def test_thirty_rows_are_refused(tmp_path):
     assert "30 rows: fewer than 100 tell nothing" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_season_is_found_and_a_file_says_so(tmp_path):
     hours = np.arange(400) % 24
     done = called(verdict, *written(tmp_path, np.where(hours == 7, 5.0, hours % 3)), *QUICK)

@@ -127,6 +127,7 @@ print(len([thread for thread in threading.enumerate() if thread.name.startswith(
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "code", "said"),
     [("", 0, ""), pytest.param("raise SystemExit('stopped')", 1, "stopped\n", marks=pytest.mark.slow)],
@@ -157,6 +158,7 @@ print("tensorflow" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_a_short_run_its_evaluation_and_its_predictions_never_import_it(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", SHORT, str(tmp_path / "run"), str(ROOT / "tests")]

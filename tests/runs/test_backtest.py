@@ -117,6 +117,7 @@ def test_with_refitting_it_is_the_loop_by_hand_on_data_that_end_there(folder):
     assert {run.path.parent.name for run in report_runs.find(folder).runs} == {folder.name}, "folds are no rows"
 
 
+@pytest.mark.slow
 def test_without_it_is_one_model_at_every_origin(folder):
     found = rolled(folder / "run", refit=False)
     hand = folder / "hand"

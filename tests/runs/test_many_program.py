@@ -48,6 +48,7 @@ def trained_together(program: ManyProgram, experiment: Experiment, seeds, steps:
     return [state for state, _ in pairs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", ["fused LSTM", *(pytest.param(name, marks=pytest.mark.slow) for name in list(CASES)[1:])]
 )

@@ -21,6 +21,7 @@ def train(plan, path):
     return plan.effects()
 
 
+@pytest.mark.slow
 def test_every_value_is_trained_once_and_what_diverges_is_said(folder, capsys):  # noqa: F811
     found = train(moved(folder, "learning_rate=0.001,1e30"), folder)
     slow, wild = found.each

@@ -98,6 +98,7 @@ print(json.dumps([jax.device_count(), *found]))
 """
 
 
+@pytest.mark.slow
 def test_bits_are_equal_on_1_and_2_devices():
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
     done = subprocess.run(
