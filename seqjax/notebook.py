@@ -47,7 +47,7 @@ class Cell:
 
     def begin(self, examples: int, done: int) -> "Cell":
         """As `seqjax.training.progress.Progress` is made: itself."""
-        from IPython.display import display
+        from IPython.display import display  # pyright: ignore[reportMissingImports]
 
         self._total, self._done = examples, done
         self._handle = display(self, display_id=True)

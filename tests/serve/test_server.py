@@ -63,7 +63,7 @@ def started(folder, runs, *flags):
             yield found[0], process
         finally:
             process.kill()
-            process.wait()
+            process.communicate()
     said = (folder / "server.log").read_text()
     assert "Traceback" not in said, said
 
