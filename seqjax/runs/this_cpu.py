@@ -21,8 +21,8 @@ SIDES, LOOPS, MIXED = (16, 32, 64, 128, 256, 512), 2000, 16
 """Of square matrices whose products are timed; of the loops of kernels; of the operations in one, three each time."""
 EFFICIENCY = 0.5
 """Of the measured peaks, what the kernels of a step reach: fitted to jena_lstm (0.62), imdb_conv1d (0.41) and
-imdb_transformer (0.48), one EPYC core. Of rows that it was not fitted to, predicted/measured was 0.57 to 1.46 (jena_dense,
-shakespeare_lstm), outside 30 % for three of five; nothing of the sort is known of accelerators."""
+imdb_transformer (0.48), one EPYC core. Of rows that it was not fitted to, predicted/measured was 0.57 to 1.46
+(jena_dense, shakespeare_lstm), outside 30 % for three of five; nothing of the sort is known of accelerators."""
 ENTRIES = (1 << 16, 1 << 19, 1 << 22, 1 << 25)
 """Of arrays that are read and written: within the nearer cache, the farther, neither."""
 
