@@ -4,6 +4,7 @@ Legend: T frames, A alarms.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,11 @@ class Decoder:
     refractory: int
     """Frames after an alarm in which there is no other one."""
     threshold: float = 0.5
+    """Infinite where none keeps false alarms rare enough: no alarm is given. JSON has null for it; so has this."""
+
+    def __post_init__(self):
+        if self.threshold is None:
+            object.__setattr__(self, "threshold", math.inf)
 
     def smoothed(self, track: np.ndarray) -> np.ndarray:
         """[T] -> [T] float64. Added up frame by frame, the latest last, as `Alarms` does: to the last bit."""

@@ -1,9 +1,13 @@
 """Alarms from a track: as a whole and frame by frame the same."""
 
+import json
+import math
+
 import numpy as np
 import pytest
 
 from seqjax.data.sound.alarms import Alarms, Decoder
+from seqjax.files import to_json
 
 
 def test_smoothing_is_the_mean_up_to_the_present_frame():
@@ -35,3 +39,11 @@ def test_frame_by_frame_there_are_the_alarms_of_the_whole(smoothing, refractory)
 def test_a_state_of_another_decoder_is_refused():
     with pytest.raises(ValueError, match="3 frames"):
         Alarms(Decoder(2, 1)).restore(Alarms(Decoder(3, 1)).state())
+
+
+def test_a_decider_that_allows_no_alarm_gives_none():
+    decided = json.loads(to_json({"smoothing": 1, "refractory": 25, "threshold": math.inf}))
+    decoder = Decoder(**decided)
+    assert decided["threshold"] is None
+    assert len(decoder.alarms(np.ones(9))) == 0
+    assert not any(Alarms(decoder)(1.0)[0] for _ in range(9))
