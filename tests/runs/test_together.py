@@ -116,14 +116,14 @@ def test_a_stopped_set_is_gone_on_with_by_either_way_and_laggards_catch_up(folde
 @pytest.mark.slow
 def test_a_seed_whose_loss_is_not_finite_stops_alone(folder, capsys, monkeypatch):
     """Seed 4 starts from weights so large that its loss overflows; so does what follows from it."""
-    from seqjax.training import fit
+    from seqjax.training import program
 
     def create(experiment, *arguments):
         state = create_state(experiment, *arguments)
         scale = 1e30 if experiment.seed == 4 else 1
         return state.replace(params=jax.tree.map(lambda leaf: leaf * scale, state.params))
 
-    monkeypatch.setattr(fit, "create_state", create)
+    monkeypatch.setattr(program, "create_state", create)
     with pytest.raises(RunStoppedError, match="1 of 3 runs failed: seed_4 with exit code 1") as stopped:
         many(folder, 3)
     assert stopped.value.exit_code == 1
