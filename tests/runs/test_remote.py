@@ -1,23 +1,15 @@
-"""A run's folder in an object store: a store in memory behind gs://, and Amazon's protocol from a server of moto's."""
+"""A run's folder in an object store: a store in memory behind gs://."""
 
-import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from command_calls import call
-from places import ROOT
 from seqjax.errors import UserError
 from seqjax.runs import remote
-from tiny_experiment import TINY
 
 __all__ = ["call"]
 
@@ -176,78 +168,6 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(store, monkeypatch):
 def test_a_name_without_a_bucket_is_refused(name, store):
     with pytest.raises(UserError, match="names no bucket"), remote.working_copy(name, trains=True, seconds=60):
         pass
-
-
-SERVER = """
-from moto.server import ThreadedMotoServer
-import boto3, sys, time
-server = ThreadedMotoServer(port=0)
-server.start()
-host, port = server.get_host_and_port()
-boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1").create_bucket(Bucket="bucket")
-print('port', port, flush=True)
-sys.stdin.read()
-"""
-
-
-@pytest.fixture
-def amazon(tmp_path):
-    """The environment of a process that finds an S3 here."""
-    pytest.importorskip("moto")
-    pytest.importorskip("s3fs")
-    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
-    environment = {**os.environ, **keys, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    port = next(line.split()[1] for line in server.stdout if line.startswith("port"))
-    yield environment | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "NO_PROXY": "127.0.0.1"}
-    server.stdin.close()
-    server.wait(20)
-    server.stdout.close()
-
-
-@pytest.mark.slow
-def test_a_run_killed_in_the_middle_resumes_from_s3_bit_for_bit(amazon, tmp_path):
-    (tmp_path / "experiments").mkdir()
-    (tmp_path / "experiments/tiny.py").write_text(TINY)
-    command = [sys.executable, "-m", "seqjax.main", "--experiment=tiny", "--notune", "--checkpoint_seconds=0.2"]
-    command += ["--set=epochs=250", "--devices=1"]
-    call = lambda *flags: subprocess.run(
-        [*command, *flags], cwd=tmp_path, env=amazon, capture_output=True, text=True, timeout=300
-    )
-
-    def there(name):
-        try:
-            with urllib.request.urlopen(f"{amazon['AWS_ENDPOINT_URL']}/bucket/runs/tiny/{name}") as found:
-                return found.read().decode()
-        except urllib.error.HTTPError:
-            return ""
-
-    done = call("--workdir=plain")
-    assert done.returncode == 0, done.stderr
-    for rows in (1,):
-        began = subprocess.Popen(
-            [*command, "--workdir=s3://bucket/runs/tiny"], cwd=tmp_path, env=amazon, stdout=subprocess.DEVNULL
-        )
-        while len(there("metrics.jsonl").splitlines()) < rows:
-            assert began.poll() is None, "it has to be killed in the middle"
-            time.sleep(0.1)
-        began.kill()
-        began.wait()
-    done = call("--workdir=s3://bucket/runs/tiny")
-    assert done.returncode == 0, done.stderr
-    done = call("--mode=evaluate", "--workdir=s3://bucket/runs/tiny")
-    assert done.returncode == 0, done.stderr
-    mine = [json.loads(line) for line in there("metrics.jsonl").splitlines()]
-    plain = [json.loads(line) for line in (tmp_path / "plain/metrics.jsonl").read_text().splitlines()]
-    timed = ("seconds", "examples_per_second")
-    bare = lambda rows: [{name: value for name, value in row.items() if name not in timed} for row in rows]
-    assert bare(mine) == bare(plain)
-    mine, theirs = json.loads(there("results.json")), json.loads((tmp_path / "plain/results.json").read_text())
-    assert (mine["test"], mine["best_epoch"]) == (theirs["test"], theirs["best_epoch"])
 
 
 @pytest.mark.parametrize(
