@@ -60,14 +60,11 @@ class Kept(SphinxDirective):
         wanted = self.arguments[0].split() if self.arguments else sorted(rows())
         if missing := [name for name in wanted if name not in rows()]:
             raise self.error(f"no result of {', '.join(missing)} is kept in {RESULTS}")
+        from seqjax.report import table
+
         lines = [line(row) for name in wanted for row in rows()[name]]
         columns = [k for k in range(len(HEADER)) if any(texts[k] != "-" for texts in lines)]
-        table = [
-            [HEADER[k] for k in columns],
-            ["-" for _ in columns],
-            *([texts[k] for k in columns] for texts in lines),
-        ]
-        text = [f"| {' | '.join(texts)} |" for texts in table]
+        text = table.pipes([[texts[k] for k in columns] for texts in (HEADER, *lines)])
         parent = nodes.container()
         self.state.nested_parse(StringList(text, source=str(RESULTS)), self.content_offset, parent)
         return parent.children

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from seqjax.data.dataset import Dataset
@@ -20,7 +19,8 @@ from seqjax.data.series.series_arrays import Scale
 from seqjax.data.series.series_files import SeriesForm
 from seqjax.errors import UserError
 from seqjax.estimators import given
-from seqjax.estimators.trained import Trained, draw
+from seqjax.estimators.classified import Classified, shares
+from seqjax.estimators.trained import Trained, label, parts_of
 from seqjax.files import to_json
 
 
@@ -62,21 +62,17 @@ class Series(Trained):
     ) -> Any:
         """Train on series with targets [N] and weights; grouped: the targets are numbers of K classes."""
         knobs: dict[str, Any] = self._knobs() | {"seed": self._seed(), "classes": K}
-        kept = np.flatnonzero(weights > 0) if weights is not None else np.arange(len(found))
-        groups = targets[kept] if grouped else None
         share = self.get_params(deep=False)["validation_fraction"]
-        train, validation = (kept[part].astype(np.int32) for part in draw(len(kept), share, knobs["seed"], groups))
+        groups = targets if grouped else None
+        train, validation = parts_of(len(found), weights, share, knobs["seed"], groups)
         if knobs["normalize"] not in ("training", "series", "none"):
             raise UserError(f"normalize={knobs['normalize']!r}: choose training, series, none")
         self._check_missing(found)
         scale = Scale.of([found[k] for k in train], knobs["normalize"], knobs["missing"])
         self.scale_ = dataclasses.asdict(scale)
         arrays, lengths = self._arrays(found)
-        arrays["labels"] = targets.astype(np.int32 if K > 2 else np.float32)
-        gather = series_arrays.labelled
-        if weights is not None:
-            arrays["weights"] = (weights / weights[train].mean()).astype(np.float32)
-            gather = series_arrays.weighted
+        label(arrays, targets, K, weights, train)
+        gather = series_arrays.labelled if weights is None else series_arrays.weighted
         from seqjax.estimators.programs import padded
 
         knobs |= {"examples": len(train), "class_weights": "none" if weights is None else "balanced"}
@@ -119,7 +115,7 @@ class Series(Trained):
         return tags
 
 
-class SeriesClassifier(ClassifierMixin, Series):  # pyright: ignore[reportIncompatibleMethodOverride]
+class SeriesClassifier(Classified, Series):  # pyright: ignore[reportIncompatibleMethodOverride]
     """Classifier of series: each is of a class. X and the knobs: see `seqjax.estimators.series.Series`."""
 
     own: ClassVar[tuple[str, ...]] = ("class_weight",)
@@ -196,24 +192,7 @@ class SeriesClassifier(ClassifierMixin, Series):  # pyright: ignore[reportIncomp
         """[N, K] float64: of each class, in the order of `classes_`; a row's sum is 1."""
         return shares(self._answers(X))
 
-    def predict(self, X: Any) -> np.ndarray:
-        """[N]: the likeliest class, the first of equals."""
-        likeliest = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[likeliest]
-
     def assets(self) -> dict[str, str]:
         """The files of its run's folder, for `seqjax.load(...).predict` and --mode=predict."""
         facts = {"classes": [str(name) for name in self.classes_.tolist()], "form": dataclasses.asdict(SeriesForm())}
         return {series_requests.ASSET: to_json(facts | self.scale_ | {"lines": False}, indent=1) + "\n"}
-
-
-def shares(logits: np.ndarray) -> np.ndarray:
-    """[N] logits of the second of two classes, or [N, K] -> probabilities [N, K] float64."""
-    from seqjax.training.classification import probabilities
-
-    return probabilities(_Answered(logits))  # type: ignore[arg-type]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Answered:
-    outputs: np.ndarray

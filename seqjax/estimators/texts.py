@@ -10,18 +10,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from seqjax.data.dataset import Arrays, Dataset
-from seqjax.data.text import rows, vectorizer
+from seqjax.data.dataset import Dataset
+from seqjax.data.text import labelled, rows, vectorizer
 from seqjax.data.text.classified import ASSET
 from seqjax.data.text.encodings import Corpus, Tokenizer
 from seqjax.data.text.vectorizer import SEQUENCES, Vectorizer
 from seqjax.errors import UserError, check_least
 from seqjax.estimators import given
-from seqjax.estimators.series import shares
-from seqjax.estimators.trained import Trained, draw
+from seqjax.estimators.classified import Classified, shares
+from seqjax.estimators.trained import Trained, label, parts_of
 from seqjax.files import to_json
 
 ROWS = {"bilstm": "text_bilstm", "bag_of_words": "text_bow"}
@@ -29,17 +28,7 @@ LONGEST, MOST = 256, 2048
 """Unless `sequence_length` says otherwise: as of `seqjax.data.text.labelled`."""
 
 
-def plain(arrays: Arrays, ids: Any) -> tuple[Any, Any]:
-    """`Dataset.gather`."""
-    return vectorizer.inputs(arrays, ids), arrays["labels"][ids]
-
-
-def weighted(arrays: Arrays, ids: Any) -> tuple[Any, Any]:
-    """`Dataset.gather` with the weights of the losses."""
-    return vectorizer.inputs(arrays, ids), (arrays["labels"][ids], arrays["weights"][ids])
-
-
-class TextClassifier(ClassifierMixin, Trained):  # pyright: ignore[reportIncompatibleMethodOverride]
+class TextClassifier(Classified, Trained):  # pyright: ignore[reportIncompatibleMethodOverride]
     """Classifier of texts. Raises ValueError: X, y, weights or knobs that make no sense; the message names the culprit.
 
     X is a list of texts, a column, or a table of one column. The vocabulary is learned from the training part.
@@ -137,19 +126,14 @@ class TextClassifier(ClassifierMixin, Trained):  # pyright: ignore[reportIncompa
         self.classes_, which = given.classes(y, len(texts), type(self).__name__)
         K = len(self.classes_)
         weights = given.weights(sample_weight, X, len(texts), (self.classes_, which), self.class_weight)
-        kept = np.flatnonzero(weights > 0) if weights is not None else np.arange(len(texts))
-        train, validation = (
-            kept[part].astype(np.int32) for part in draw(len(kept), self.validation_fraction, seed, which[kept])
-        )
+        train, validation = parts_of(len(texts), weights, self.validation_fraction, seed, which)
         arrays = self._learned(texts, train)
         lengths = self._lengths(arrays)
-        arrays["labels"] = which.astype(np.int32 if K > 2 else np.float32)
-        if weights is not None:
-            arrays["weights"] = (weights / weights[train].mean()).astype(np.float32)
+        label(arrays, which, K, weights, train)
         from seqjax.estimators.programs import padded
 
         parts = {"train": train, "validation": validation, "test": train[:0]}
-        gather = plain if weights is None else weighted
+        gather = labelled.plain if weights is None else labelled.weighted
         dataset = Dataset(padded(arrays), gather, parts, f"{len(texts):,} texts", "", lengths=lengths)
         knobs = self._knobs() | {"seed": seed, "classes": K, "vocabulary_size": self.vectorizer_.padding}
         knobs = {name: value for name, value in knobs.items() if name not in OTHERS[row]}
@@ -164,12 +148,7 @@ class TextClassifier(ClassifierMixin, Trained):  # pyright: ignore[reportIncompa
 
         arrays = self.vectorizer_.encode(texts)
         lengths = self._lengths(arrays)
-        return shares(self._outputs(padded(arrays), len(texts), lengths, plain, vectorizer.inputs))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """[N]: the likeliest class, the first of equals."""
-        likeliest = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[likeliest]
+        return shares(self._outputs(padded(arrays), len(texts), lengths, labelled.plain, vectorizer.inputs))
 
     def assets(self) -> dict[str, str]:
         """The files of its run's folder, for `seqjax.load(...).predict` and --mode=predict."""

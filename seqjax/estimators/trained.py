@@ -78,7 +78,7 @@ class Trained(BaseEstimator):
 
         from seqjax.estimators.memory import InMemory
         from seqjax.training.fit import fit
-        from seqjax.training.progress import Progress
+        from seqjax.training.progress import Progress, Silent
 
         params = self.get_params(deep=False)
         before = getattr(self, "params_", None) if params["warm_start"] else None
@@ -139,22 +139,6 @@ COMMON = (
 )
 
 
-class Silent:
-    """A progress that says nothing."""
-
-    def __init__(self, examples: int, done: int):
-        """As `Progress`."""
-
-    def update(self, examples: int, title: str, values: Mapping[str, float]) -> None:
-        """As `Progress.update`."""
-
-    def line(self, text: str) -> None:
-        """As `Progress.line`."""
-
-    def close(self) -> None:
-        """As `Progress.close`."""
-
-
 def _checked(function: Callable, knobs: Mapping[str, Any]) -> dict[str, Any]:
     """The knobs, each of the type and in the range that the row says. Raises UserError: one is not."""
     text = lambda value: str(value).lower() if value is None or isinstance(value, bool | np.bool_) else str(value)
@@ -196,3 +180,21 @@ def draw(count: int, share: float | None, seed: int, classes: np.ndarray | None 
     taken = [rng.permutation(own)[: max(int(len(own) * share), int(len(own) >= 3))] for own in groups if share]
     drawn = np.sort(np.concatenate([*taken, ids[:0]]))
     return (np.setdiff1d(ids, drawn), drawn) if len(drawn) else (ids, ids)
+
+
+def parts_of(
+    count: int, weights: np.ndarray | None, share: float | None, seed: int, classes: np.ndarray | None
+) -> tuple[Part, Part]:
+    """As `draw`, of the examples that weigh something. weights, classes: [N], or None."""
+    kept = np.arange(count) if weights is None else np.flatnonzero(weights > 0)
+    train, validation = draw(len(kept), share, seed, None if classes is None else classes[kept])
+    return kept[train].astype(np.int32), kept[validation].astype(np.int32)
+
+
+def label(
+    arrays: dict[str, np.ndarray], targets: np.ndarray, K: int, weights: np.ndarray | None, train: np.ndarray
+) -> None:
+    """Add `labels`, numbers of K classes or others, and `weights`, of mean 1 over the training part, if there are."""
+    arrays["labels"] = targets.astype(np.int32 if K > 2 else np.float32)
+    if weights is not None:
+        arrays["weights"] = (weights / weights[train].mean()).astype(np.float32)

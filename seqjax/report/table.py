@@ -196,14 +196,14 @@ def beside_keras(row: Row) -> str | None:
 def markdown(found: Findings) -> str:
     """report.md."""
     devices = ", ".join(sorted({device for row in found.rows for device in row["devices"]})) or "-"
-    lines = ["# Results", "", *_table([HEADER, *(texts for row in found.rows for texts in cells(row))])]
+    lines = ["# Results", "", *pipes([HEADER, *(texts for row in found.rows for texts in cells(row))])]
     lines += ["", f"Time is a run's training on {devices}. The epoch with the lowest validation loss is tested."]
     keras = [said for row in found.rows if (said := beside_keras(row))]
     lines += ["", "## Beside Keras", "", *(f"- {said}" for said in keras)] if keras else []
     judged = [[v.claim.quote, v.claim.meaning, f"**{v.verdict}**", v.evidence] for v in found.verdicts]
-    lines += ["", "## The lecture's claims", "", *_table([("claim", "compared", "verdict", "evidence"), *judged])]
+    lines += ["", "## The lecture's claims", "", *pipes([("claim", "compared", "verdict", "evidence"), *judged])]
     for title, texts in found.comparisons:
-        lines += ["", f"## {title}", "", *_table(texts)]
+        lines += ["", f"## {title}", "", *pipes(texts)]
     lines += ["", "## Unfinished runs", ""] if found.waiting else []
     lines += [f"- {progress(row)}" for row in found.waiting]
     lines += ["", "## Notes", "", *(f"- {note}" for note in found.notes)] if found.notes else []
@@ -215,8 +215,8 @@ def progress(row: Row) -> str:
     return f"{row['path']} ({row['experiment']}, seed {row['seed']}): {row['epochs_done']} of {row['epochs']} epochs"
 
 
-def _table(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Markdown; the first line is the heading."""
+def pipes(lines: Sequence[Sequence[str]]) -> list[str]:
+    """A table in Markdown; the first line is the heading."""
     return [_line(lines[0]), _line(["-"] * len(lines[0])), *map(_line, lines[1:])]
 
 

@@ -131,6 +131,7 @@ class Origins:
         """Train a run, or its rest, unless it is finished."""
         from seqjax.training.fit import Training
         from seqjax.training.interrupt import Interrupt
+        from seqjax.training.progress import Silent
 
         source_file = commands.own_copy(workdir, experiments.find(self.experiment))
         function = experiments.load(source_file)
@@ -143,7 +144,7 @@ class Origins:
             if workdir.results() is not None:
                 return
             with Interrupt() as interrupt:
-                training = Training(experiment, program, workdir, interrupt, Quiet)
+                training = Training(experiment, program, workdir, interrupt, Silent)
                 try:
                     scores = training.run()
                 finally:
@@ -211,20 +212,3 @@ def together(found: Sequence[Forecasts]) -> Forecasts:
     return Forecasts(
         joined(lambda own: own.last), joined(lambda own: own.came), joined(lambda own: own.model), simple_ones, chosen
     )
-
-
-class Quiet:
-    """A `Progress` that says nothing."""
-
-    def __init__(self, examples: int, done: int):
-        """As `Progress`."""
-        del examples, done
-
-    def update(self, examples: int, title: str, values: Mapping[str, float]) -> None:
-        """Nothing."""
-
-    def line(self, text: str) -> None:
-        """Nothing."""
-
-    def close(self) -> None:
-        """Nothing."""

@@ -26,7 +26,7 @@ from seqjax.data.dataset import Arrays, Dataset
 from seqjax.data.pipeline import Batches
 from seqjax.experiment import Experiment
 from seqjax.layers.sharding import DATA
-from seqjax.training.program import Program, answer
+from seqjax.training.program import Program
 from seqjax.training.settings import BLOCKS, Settings
 from seqjax.training.state import Stack, Tally, TrainState, apply, count, differentiated, means, sums_of, updated
 
@@ -133,12 +133,7 @@ class BlockProgram(Program):
         """-> the carry after a block's rows, (answers, targets, ids, weights)."""
         rows, number = block
         batch, carry = _rows((rows, carry), number)
-        inputs, targets = self.dataset.cut(length)(arrays, batch[0])
-        if self.experiment.answer is None:
-            found, carry = apply(self.experiment.model, params, carry, inputs)
-        else:
-            found = answer(self.experiment, params, inputs)
-        return carry, (found, targets, *batch)
+        return self.answered(params, batch, arrays, length, carry)
 
     def _stepped(self, state: TrainState, found: Any) -> TrainState:
         """The state after the step of which `found` is what the blocks say, [N, ...]."""

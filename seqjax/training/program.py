@@ -132,15 +132,16 @@ class Program:
         carry: that before them, if the answers are the model's own outputs and it has one.
         """
 
-        def one(carry: Any, batch: Stack) -> Any:
-            inputs, targets = self.dataset.cut(length)(arrays, batch[0])
-            if self.experiment.answer is None:
-                found, carry = apply(self.experiment.model, params, carry, inputs)
-            else:
-                found = answer(self.experiment, params, inputs)
-            return carry, (found, targets, *batch)
+        return jax.lax.scan(lambda carry, batch: self.answered(params, batch, arrays, length, carry), carry, stack)
 
-        return jax.lax.scan(one, carry, stack)
+    def answered(self, params: Any, batch: Stack, arrays: Arrays, length: int | None, carry: Any) -> tuple[Any, Any]:
+        """One batch, or some of its rows, of `answer_steps`."""
+        inputs, targets = self.dataset.cut(length)(arrays, batch[0])
+        if self.experiment.answer is None:
+            found, carry = apply(self.experiment.model, params, carry, inputs)
+        else:
+            found = answer(self.experiment, params, inputs)
+        return carry, (found, targets, *batch)
 
     def place(self, tree: Tree) -> Tree:
         """A tree of arrays, whole on every device but for what `Settings.shard_rows` splits; each process gives all."""

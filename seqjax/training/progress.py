@@ -52,3 +52,19 @@ class Progress:
     def close(self) -> None:
         """Remove the bar."""
         self._bar.close()
+
+
+class Silent:
+    """What stands for a `Progress` where nothing is to be said."""
+
+    def __init__(self, examples: int, done: int):
+        """As `Progress`."""
+
+    def update(self, examples: int, title: str, values: Mapping[str, float]) -> None:
+        """As `Progress.update`."""
+
+    def line(self, text: str) -> None:
+        """As `Progress.line`."""
+
+    def close(self) -> None:
+        """As `Progress.close`."""

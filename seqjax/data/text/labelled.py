@@ -159,7 +159,7 @@ class LabelledTexts:
             kept["weights"] = labels_of.balanced(numbers[parts["train"]], len(names))[numbers]
         return Dataset(
             arrays=kept,
-            gather=_weighted if self.weighted else _plain,
+            gather=weighted if self.weighted else plain,
             parts=parts,
             description=f"{name}: {self._said(examples, names, parts, arrays, assets)}",
             fingerprint=content.hexdigest() if not self.weighted else hashlib.sha256(content.digest()).hexdigest(),
@@ -253,11 +253,13 @@ def _check_known(numbers: np.ndarray, parts: Mapping[str, np.ndarray], names: Se
             raise UserError(f"{file}: class {names[unknown[0]]!r} is in the {part} part, but not in the training part")
 
 
-def _plain(arrays: Mapping[str, Any], ids: Any) -> tuple[Any, Any]:
+def plain(arrays: Mapping[str, Any], ids: Any) -> tuple[Any, Any]:
+    """`Dataset.gather`."""
     return vectorizer.inputs(arrays, ids), arrays["labels"][ids]
 
 
-def _weighted(arrays: Mapping[str, Any], ids: Any) -> tuple[Any, Any]:
+def weighted(arrays: Mapping[str, Any], ids: Any) -> tuple[Any, Any]:
+    """`Dataset.gather` with the weights of the losses."""
     return vectorizer.inputs(arrays, ids), (arrays["labels"][ids], arrays["weights"][ids])
 
 
