@@ -157,6 +157,20 @@ def test_processes_that_do_not_run_the_same_are_named(folder, other, said):
     assert not (folder / "run").exists()
 
 
+def test_processes_that_see_other_folders_are_named(folder):
+    """They would write parts of checkpoints into both, and wait for one another."""
+    port = free_port()
+    joined = [f"--coordinator=127.0.0.1:{port}", "--process_count=2", "--process_timeout=10"]
+    first = begin([*COMMAND, *joined, "--process_id=0"], 1, folder)
+    os.rename(folder / "out.0", folder / "out.first")
+    os.rename(folder / "err.0", folder / "err.first")
+    end(begin([*COMMAND, *joined, "--process_id=1", "--workdir=another"], 1, folder), folder, 120)
+    assert first[0].wait(60) == 2
+    for name in ("err.first", "err.0"):
+        assert "process 1 differs from process 0 in what lies in --workdir" in (folder / name).read_text()
+    assert not (folder / "another").exists()
+
+
 def test_who_comes_in_vain_says_so(folder):
     alone = [*COMMAND, f"--coordinator=127.0.0.1:{free_port()}", "--process_count=2", "--process_timeout=4"]
     (waiting,) = end(begin([*alone, "--process_id=0"], 1, folder), folder, 60)

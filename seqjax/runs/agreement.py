@@ -2,6 +2,8 @@
 
 import dataclasses
 import hashlib
+import secrets
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seqjax import experiment as experiments
 from seqjax import peers
 from seqjax.experiment import FILE_KNOBS
+from seqjax.files import write_atomically
 from seqjax.runs.machine import source_hash
 from seqjax.training.workdir import Workdir
 
@@ -41,6 +44,33 @@ def reach(workdir: Workdir, config: Mapping[str, Any], source_file: Path, settin
     if began == config["layout"]:
         return None
     return f"begun on {began}, now on {config['layout']}: {other_layout(settings.deterministic)}"
+
+
+def share(workdir: Workdir) -> None:
+    """Compare what the processes see in the run's folder: it has to be one, or each would write its part of the
+    checkpoints into its own, and wait for the others' for ever.
+
+    A folder of NFS may show a new file up to a minute late.
+
+    Raises:
+      UserError: a process sees another folder.
+      RunStoppedError: one does not come.
+    """
+    if peers.count() == 1:
+        return
+    file = workdir.path / "meeting"
+    if peers.is_first():
+        write_atomically(file, secrets.token_hex(4))
+    peers.meet("the run's folder")
+    until = time.monotonic() + min(60.0, peers.here().seconds / 2)
+    while not file.exists() and time.monotonic() < until:
+        time.sleep(0.2)
+    try:
+        seen = file.read_text(encoding="utf-8") if file.exists() else "nothing"
+        peers.agree("the folder", {"what lies in --workdir, which has to be one folder for all": seen})
+    finally:
+        if peers.is_first():
+            file.unlink(missing_ok=True)
 
 
 def other_layout(deterministic: bool) -> str:

@@ -84,6 +84,7 @@ def train(
     moved = agreement.reach(workdir, config, source_file, settings)
     with workdir.lock():
         claim(workdir, config, dataset, source_file)
+        agreement.share(workdir)
         said = f"{name}: {dataset.description}; {config['device']}; {workdir.path}"
         print(*filter(None, [said, moved]), sep="\n", flush=True)
         finished = workdir.results()

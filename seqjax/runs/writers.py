@@ -6,12 +6,14 @@ own.
 
 import contextlib
 import importlib.util
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from seqjax import peers
 from seqjax.errors import UserError
+from seqjax.files import write_atomically
 from seqjax.training.workdir import Row, Workdir
 
 NEEDED = {"tensorboard": "tensorboardX", "wandb": "wandb"}
@@ -59,7 +61,12 @@ class WeightsAndBiases:
 
         del step
         project = os.environ.get("WANDB_PROJECT", "seqjax")
-        self._run = wandb.init(project=project, name=str(path), dir=str(path), config=dict(config), resume="allow")
+        file = path / "wandb" / "id"  # of one run of ours one run of theirs, however often it is resumed
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            write_atomically(file, secrets.token_hex(8))
+        own = {"id": file.read_text(encoding="utf-8"), "resume": "allow"}
+        self._run = wandb.init(project=project, name=str(path), dir=str(path), config=dict(config), **own)
 
     def write(self, step: int, scalars: Mapping[str, float]) -> None:
         """See `Writer`."""

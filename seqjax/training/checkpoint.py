@@ -66,6 +66,11 @@ def _together(folder: Path) -> Any:
     )
 
 
+def _patience() -> Any:
+    """How long they wait for one another; None: orbax's own 20 minutes."""
+    return None if peers.count() == 1 else ocp.AsyncOptions(timeout_secs=max(1, int(peers.here().seconds)))
+
+
 class Checkpoints:
     """A folder of checkpoints by step, of which the newest two are kept."""
 
@@ -85,6 +90,7 @@ class Checkpoints:
             read_only=read_only,
             create=False,
             multiprocessing_options=_together(self.folder),
+            async_options=_patience(),
         )
         with self._writing():
             if not read_only:

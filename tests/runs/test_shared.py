@@ -17,7 +17,7 @@ from places import ROOT
 from seqjax import experiment as experiments
 from seqjax.errors import RunStoppedError, UserError
 from seqjax.runs import members
-from seqjax.runs.claims import Claims
+from seqjax.runs.claims import Claims, create_once
 from seqjax.runs.held import BusyError, Held
 from seqjax.runs.shared import Worker, rotated
 from seqjax.training.best import restore_best
@@ -103,6 +103,12 @@ def test_a_claim_that_is_lost_ends_the_worker_before_it_writes(folder, monkeypat
         train(folder, 1)
     assert set(taken) == {"seed_0.1"}
     assert not (folder / "many" / "seed_0" / "metrics.jsonl").exists()
+
+
+def test_a_file_is_made_once(tmp_path):
+    assert create_once(tmp_path / "claim", "first", "a")
+    assert not create_once(tmp_path / "claim", "second", "b")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("claim", "first")]
 
 
 def test_where_the_file_system_has_no_locks_the_claim_is_enough(tmp_path, monkeypatch):

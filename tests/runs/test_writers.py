@@ -1,6 +1,7 @@
 """Metrics to TensorBoard and Weights & Biases: what their own readers find is what metrics.jsonl holds."""
 
 import glob
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,9 @@ def test_wandb_offline(monkeypatch, tmp_path):
     (file,) = glob.glob(f"{path}/wandb/offline-run-*/run-*.wandb")
     data = Path(file).read_bytes()
     assert b"validation/mae" in data
+    time.sleep(1.1)  # their folders are named by the second
+    with writers.opened(path, ["wandb"]) as workdir:  # resumed: the same run there too
+        workdir.append_row({**ROWS[2], "step": 40})
+    names = {Path(name).stem for name in glob.glob(f"{path}/wandb/offline-run-*/run-*.wandb")}
+    assert names == {f"run-{(path / 'wandb' / 'id').read_text()}"}
+    assert len(glob.glob(f"{path}/wandb/offline-run-*")) == 2
